@@ -1,0 +1,1 @@
+"""What is learnt by training many configurations: benchmarks, searches, studies."""

@@ -1,0 +1,25 @@
+"""Errors that a user can cause, and how a stage reports them."""
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable
+
+
+class InputError(Exception):
+    """A setting or a file that the user can put right; its message is one line that says how."""
+
+
+def nearest_first(value: object, choices: Iterable[str]) -> str:
+    """The choices as one string, those that look most like `value` in front."""
+    choices = list(choices)
+    near = difflib.get_close_matches(str(value), choices, n=3, cutoff=0.5)
+    return ", ".join(near + [choice for choice in choices if choice not in near])
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

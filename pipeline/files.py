@@ -1,0 +1,51 @@
+"""Files that appear whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import InputError
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; on success it is renamed to `path`, on failure removed.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    path = Path(path)
+    # The suffix stays last: NumPy, Keras and Matplotlib choose the format by it.
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(path)
+    except (PermissionError, OSError) as error:
+        if error.filename is None or Path(error.filename).parent not in (path.parent, *path.parents):
+            raise
+        raise InputError(f"{path} cannot be written: {error.strerror}; the folder must be writable") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: object) -> None:
+    """Write JSON for people and for `git diff`: indented, one trailing newline; NaN is refused."""
+    with written_whole(path) as beside:
+        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as `.npz`, none of them an object array."""
+    with written_whole(path) as beside:
+        np.savez(beside, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read every array of an `.npz` that `write_arrays` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}

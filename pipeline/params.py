@@ -1,0 +1,243 @@
+"""The schema of `params.yaml`: types, ranges and choices; an unknown setting is refused."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from pipeline.errors import InputError, nearest_first
+
+PARAMS_FILE = Path("params.yaml")
+
+Optimizer = Literal[
+    "gd", "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam",
+    "adafactor", "ftrl", "lion", "lamb", "muon",
+]  # fmt: skip
+
+# Keras' activations that map a tensor to one of the same shape and need no argument. Written out, so that a wrong
+# name is found without importing Keras, which takes seconds; a test holds the list to Keras' own.
+Activation = Literal[
+    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
+    "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu",
+    "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus",
+    "swish", "tanh", "tanh_shrink",
+]  # fmt: skip
+
+# Keras' initializers for a matrix, held to Keras' own list by the same test.
+Initializer = Literal[
+    "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
+    "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "truncated_normal",
+    "variance_scaling", "zeros",
+]  # fmt: skip
+
+MOMENTUM_OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "muon")
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    """A section of `params.yaml`: unknown keys refused, no silent conversion, not changed once read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Data(Section):
+    """Where the examples come from and how they are split; the stages source and prepare."""
+
+    source: str = "digits"
+    target: str | None = None
+    group: str | None = None
+    drop: list[str] = []
+    task: Literal["auto", "classification", "regression"] = "auto"
+    scaling: Literal["auto", "unit", "standard", "none"] = "auto"
+    test_source: str | None = None
+    test_fraction: Share = 0.2
+    val_fraction: Share = 0.2
+    train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    split_seed: Seed = 0
+
+
+class Model(Section):
+    """The MLP's layers and what regularizes them; the stage build."""
+
+    hidden_units: list[Count] = [32]
+    activation: Activation = "relu"
+    initializer: Initializer | None = None
+    l1: Penalty = 0.0
+    l2: Penalty = 0.0
+    dropout: Rate = 0.0
+    input_dropout: Rate = 0.0
+    batch_norm: bool = False
+    max_norm: Positive | None = None
+    gaussian_noise: Penalty = 0.0
+
+
+class Schedule(Section):
+    """How the learning rate moves; the shares are of `train.learning_rate`."""
+
+    name: Literal["constant", "cosine", "exponential", "step", "plateau"] = "constant"
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    decay: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    decay_epochs: Count = 10
+
+
+class EarlyStopping(Section):
+    """When a seed stops, in the terms of `keras.callbacks.EarlyStopping`, on validation cross-entropy."""
+
+    patience: Count = 10
+    min_delta: Penalty = 0.0
+    start_from_epoch: Annotated[int, Field(ge=0)] = 0
+
+
+class Train(Section):
+    """How the model is trained; the stage train. A null takes Keras' default for the optimizer."""
+
+    optimizer: Optimizer = "adam"
+    learning_rate: Positive | None = None
+    momentum: Rate | None = None
+    weight_decay: Penalty | None = None
+    schedule: Schedule = Schedule()
+    clip_norm: Positive | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    loss: Literal["cross_entropy", "mean_squared_error"] | None = None
+    label_smoothing: Rate = 0.0
+    batch_size: Count = 128
+    epochs: Count = 10
+    seeds: Count | list[Seed] = 5
+    early_stopping: EarlyStopping | None = None
+    train_score_rows: Annotated[int, Field(ge=0)] | None = 10_000
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _schedule_by_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, value: int | list[int]) -> int | list[int]:
+        if isinstance(value, list) and (not value or len(set(value)) < len(value)):
+            raise ValueError("must be a number of seeds, or a list of different seeds with at least one in it")
+        return value
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> "Train":
+        if self.momentum is not None and self.optimizer not in MOMENTUM_OPTIMIZERS:
+            raise ValueError(
+                f"train.momentum has a meaning for {', '.join(MOMENTUM_OPTIMIZERS)}; "
+                f"leave it null for train.optimizer {self.optimizer}"
+            )
+        if self.label_smoothing and self.loss == "mean_squared_error":
+            raise ValueError("train.label_smoothing needs train.loss cross_entropy, got mean_squared_error")
+        if self.schedule.warmup_epochs > self.epochs:
+            raise ValueError(
+                f"train.schedule.warmup_epochs must be at most train.epochs {self.epochs}, "
+                f"got {self.schedule.warmup_epochs}"
+            )
+        return self
+
+    @property
+    def seed_list(self) -> list[int]:
+        """The seeds themselves: `seeds: 3` stands for 0, 1, 2."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+
+class Settings(Section):
+    """All of `params.yaml`."""
+
+    data: Data = Data()
+    model: Model = Model()
+    train: Train = Train()
+
+
+def read_settings(path: Path = PARAMS_FILE) -> Settings:
+    """Read and check `params.yaml`.
+
+    Raises:
+        InputError: no such file, not YAML, an unknown setting, or a value that is not allowed.
+    """
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run this in the project's root folder") from None
+    except (MarkedYAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+    return parse_settings({} if content is None else content, str(path))
+
+
+def parse_settings(content: object, where: str = str(PARAMS_FILE)) -> Settings:
+    """Check settings given as plain data, as `params.yaml` holds them.
+
+    Raises:
+        InputError: naming the first setting that is wrong, what was found and what is allowed.
+    """
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        problems = error.errors()
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InputError(f"{where}: {_one_line(problems[0])}{more}") from None
+
+
+def flat(settings: BaseModel) -> dict[str, Any]:
+    """Settings under dotted names: `{"train.optimizer": "adam", ...}`."""
+    return dict(_flat("", settings.model_dump()))
+
+
+def _flat(prefix: str, values: dict[str, Any]):
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _one_line(problem: dict[str, Any]) -> str:
+    # A union reports each of its branches in the path; those parts are type names, not settings.
+    location = [str(part) for part in problem["loc"] if str(part).isidentifier() or isinstance(part, int)]
+    location = [part for part in location if part not in ("int", "list", "float")]
+    name, found = ".".join(location), problem["input"]
+    match problem["type"]:
+        case "extra_forbidden":
+            known = _known_settings(location[:-1])
+            return f"unknown setting {name}; known here: {nearest_first(location[-1], known)}"
+        case "literal_error":
+            choices = get_args(_literal_of(location)) if _literal_of(location) else ()
+            return f"{name} must be one of {nearest_first(found, choices)}; got {found!r}"
+        case "value_error":
+            message = str(problem["ctx"]["error"])
+            return message if "train." in message else f"{name} {message}; got {found!r}"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return f"{name or 'the file'} must be a section of settings, got {found!r}"
+    return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}; got {found!r}"
+
+
+def _section(location: list[str]) -> type[BaseModel]:
+    section: type[BaseModel] = Settings
+    for part in location:
+        annotation = section.model_fields[part].annotation
+        section = next((a for a in (annotation, *get_args(annotation)) if _is_section(a)), section)
+    return section
+
+
+def _is_section(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def _known_settings(location: list[str]) -> list[str]:
+    return list(_section(location).model_fields)
+
+
+def _literal_of(location: list[str]) -> object:
+    annotation = _section(location[:-1]).model_fields[location[-1]].annotation
+    return next((a for a in (annotation, *get_args(annotation)) if _is_literal(a)), None)
+
+
+def _is_literal(annotation: object) -> bool:
+    return getattr(annotation, "__origin__", None) is Literal
