@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import InputError
+
+CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR}
 
 
 @contextmanager
@@ -25,10 +28,10 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         beside.replace(path)
-    except (PermissionError, OSError) as error:
-        if error.filename is None or Path(error.filename).parent not in (path.parent, *path.parents):
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
             raise
-        raise InputError(f"{path} cannot be written: {error.strerror}; the folder must be writable") from error
+        raise InputError(f"{path} cannot be written: {error.strerror}; its folder must be writable") from error
     finally:
         beside.unlink(missing_ok=True)
 
