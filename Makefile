@@ -1,0 +1,99 @@
+# Every command of the project; `make` alone lists them. Each makes .venv first, where it needs one.
+#   make PYTHON=python3.12 setup   takes that interpreter instead of the first suitable one on the PATH
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PORT ?= 5000
+
+# DVC runs each stage through a shell, which must find this environment's python.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*  ## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(INSTALLED)  ## make .venv with everything the project needs, exact versions by hash
+
+repro: $(INSTALLED)  ## run every stage whose settings, code or data changed
+	@$(BIN)/dvc repro
+
+test: $(INSTALLED)  ## run the tests
+	@$(BIN)/pytest
+
+reference: $(INSTALLED)  ## reproduce published results (slow)
+	@$(BIN)/pytest -m reference
+
+lint: $(INSTALLED)  ## check style and formatting
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+bench: $(INSTALLED)  ## measure the training speed
+	@$(BIN)/python -m experiments.benchmark
+
+ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)
+	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT)
+
+lock:  ## renew requirements.lock with the newest versions that pyproject.toml allows
+	@$(FIND_PYTHON); \
+	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$$python -m venv "$$tools" && \
+	"$$tools/bin/python" -m pip install -qq uv && \
+	"$$tools/bin/uv" pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-header --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o "$$tools/lock" && \
+	if cmp -s "$$tools/lock" requirements.lock; then echo 'requirements.lock is up to date'; \
+	else cat "$$tools/lock" > requirements.lock; echo 'requirements.lock is new; make setup installs it'; fi
+
+# A new lock means a new .venv, so that nothing stays behind; a new pyproject.toml alone only a new link to our packages.
+# The stamp goes first and comes back last: a .venv without it was left unfinished, and is made anew.
+# --no-build-isolation: what is built from source is built with the locked setuptools, not with one taken unchecked.
+# -qq: pip's warnings are about the machine's own settings; its errors still show.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(FIND_PYTHON); \
+	pip="$(BIN)/python -m pip install -qq --compile --no-build-isolation"; \
+	rm -f $@ && \
+	if [ -n "$(filter-out pyproject.toml,$?)" ]; then \
+	    echo "Installing into $(VENV) with $$($$python -V); this takes about two minutes, once." && \
+	    $$python -m venv --clear $(VENV) && \
+	    sed -n '/^setuptools==/,/[^\]$$/p' requirements.lock > $(VENV)/setuptools.lock && \
+	    $$pip --require-hashes -r $(VENV)/setuptools.lock && \
+	    $$pip --require-hashes -r requirements.lock; \
+	fi && \
+	$$pip --no-deps -e . && \
+	touch $@
+
+# An interpreter asked for by name counts, even when .venv is complete with another one.
+VERSION := -c 'import sys; print(sys.version_info[:3])'
+ifdef PYTHON
+ifneq ($(shell $(PYTHON) $(VERSION) 2>&1),$(shell $(BIN)/python $(VERSION) 2>&1))
+$(INSTALLED): other-python
+endif
+endif
+
+# Shell code that puts the first interpreter that will do into $$python, or says in one line what is wrong with the first.
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+define FIND_PYTHON
+for name in $(PYTHONS); do python=$$($$name -c "$$CHECK_PYTHON" 2> /dev/null) && break; done; \
+if [ -z "$$python" ]; then \
+    problem=$$($(firstword $(PYTHONS)) -c "$$CHECK_PYTHON" 2>&1 | head -n 1); \
+    echo "error: $$problem; Python 3.11, 3.12 or 3.13 is needed (make PYTHON=/path/to/python3.12 setup)" >&2; \
+    exit 2; \
+fi
+endef
+
+# The interpreter may be that of .venv itself, which is about to go; so name the one beneath.
+define CHECK_PYTHON
+import sys
+name = "%s (Python %d.%d)" % ((sys.executable,) + sys.version_info[:2])
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit(name + " does not fit")
+try:
+    import ensurepip
+except ImportError:
+    sys.exit(name + " lacks ensurepip, which Debian and Ubuntu have in the package python%d.%d-venv" % sys.version_info[:2])
+print(getattr(sys, "_base_executable", sys.executable))
+endef
+export CHECK_PYTHON
+
+.PHONY: help setup repro test reference lint bench ui lock other-python
