@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+
+# NumPy is imported where arrays are: the stage source runs at every `dvc repro` and needs only the JSON.
+if TYPE_CHECKING:
+    import numpy as np
 
 CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR}
 
@@ -42,13 +45,17 @@ def write_json(path: str | Path, content: object) -> None:
         beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: str | Path, arrays: Mapping[str, "np.ndarray"]) -> None:
     """Write arrays as `.npz`, none of them an object array."""
+    import numpy as np
+
     with written_whole(path) as beside:
         np.savez(beside, allow_pickle=False, **arrays)
 
 
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+def read_arrays(path: str | Path) -> dict[str, "np.ndarray"]:
     """Read every array of an `.npz` that `write_arrays` wrote."""
+    import numpy as np
+
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}

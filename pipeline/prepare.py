@@ -1,0 +1,234 @@
+"""Stage prepare: load the data, split it, fit the preprocessing on the training part, write what the network sees."""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.datasets import Dataset, load
+from pipeline.errors import InputError, run_stage
+from pipeline.files import write_arrays, write_json
+from pipeline.params import Data, read_settings
+from pipeline.partition import partition
+from pipeline.preprocessing import ImagePreprocessing, TablePreprocessing
+from pipeline.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Split, SplitName, Summary, split_file
+from pipeline.targets import Target, read_target
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The splits, what is in them, and every fitted constant as plain data."""
+
+    splits: dict[SplitName, Split]
+    summary: Summary
+    preprocessing: dict[str, Any]
+
+
+def prepare(dataset: Dataset, data: Data) -> Prepared:
+    """Split, fit the preprocessing on the training part, apply it to all parts.
+
+    Raises:
+        InputError: a target that cannot be learnt, a class with too few rows, a fraction that leaves a split empty.
+    """
+    notes = list(dataset.notes)
+    target = read_target(dataset.target, dataset.target_name, data)
+    notes += [target.note] if target.note else []
+    if target.classes:
+        _check_class_sizes(target, dataset, data)
+    rows = _split_rows(dataset, target, data)
+    preprocessing, features = _fit(dataset, rows["train"], data, notes)
+    mean, scale = _fit_target(target, rows["train"])
+    y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
+    splits = {
+        name: Split(_transformed(preprocessing, features, index), np.ascontiguousarray(y[index]))
+        for name, index in rows.items()
+    }
+    summary = _summary(dataset, data, target, splits, preprocessing.feature_names, (mean, scale), notes)
+    constants = preprocessing.constants | {
+        "classes": target.classes,
+        "target_mean": mean,
+        "target_scale": scale,
+    }
+    return Prepared(splits, summary, constants)
+
+
+def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
+    own = len(target.y) - (dataset.test_rows or 0)
+    counts = np.bincount(target.y[:own], minlength=len(target.classes))
+    shares = [data.val_fraction] if dataset.test_rows is not None else [data.test_fraction, data.val_fraction]
+    needed = 1 + sum(share > 0 for share in shares)
+    smallest = int(counts.argmin())
+    if counts[smallest] < needed:
+        hint = "" if data.task == "classification" else "; is this data.task regression?"
+        raise InputError(
+            f"data.target: class {target.classes[smallest]!r} has {_counted(counts[smallest], 'row')} to split, "
+            f"at least {needed} are needed, one for each split{hint}"
+        )
+
+
+def _split_rows(dataset: Dataset, target: Target, data: Data) -> dict[SplitName, np.ndarray]:
+    _check_official_groups(dataset, data)
+    strata = target.y if target.classes else np.zeros(len(dataset), np.int32)
+    rows = partition(strata, data, dataset.groups, dataset.test_rows)
+    if not target.classes:
+        return rows
+    counts = np.bincount(target.y[rows["train"]], minlength=len(target.classes))
+    if counts.min() == 0:
+        setting = "data.train_fraction" if data.train_fraction < 1 else "the split"
+        raise InputError(
+            f"{setting} leaves {_counted(len(rows['train']), 'row')} to train on, none of them of class "
+            f"{target.classes[int(counts.argmin())]!r}; there are {len(target.classes)} classes"
+        )
+    return rows
+
+
+def _check_official_groups(dataset: Dataset, data: Data) -> None:
+    if dataset.groups is None or dataset.test_rows is None:
+        return
+    own = len(dataset) - dataset.test_rows
+    both = np.intersect1d(dataset.groups[:own], dataset.groups[own:])
+    if len(both):
+        raise InputError(
+            f"data.group {data.group!r}: {_counted(len(both), 'group')} with rows in data.source and in "
+            "data.test_source; a group must be in one of them"
+        )
+
+
+def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> tuple[Any, Any]:
+    """The fitted preprocessing, and the features that it takes."""
+    if isinstance(dataset.features, np.ndarray):
+        preprocessing = ImagePreprocessing(dataset.pixel_max, data.scaling)
+        return preprocessing.fit(dataset.features[train]), dataset.features
+    table = dataset.features
+    empty = [name for name in table if table[name].iloc[train].isna().all()]
+    notes += [f"column {name!r} has no value in the training part and is left out" for name in empty]
+    if len(empty) == table.shape[1]:
+        raise InputError(f"data.source {data.source} has no column with a value in the training part")
+    table = table.drop(columns=empty)
+    kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}
+    return TablePreprocessing(kinds, data.scaling).fit(table.iloc[train]), table
+
+
+def _transformed(preprocessing: Any, features: Any, index: np.ndarray) -> np.ndarray:
+    return preprocessing.transform(features.iloc[index] if isinstance(features, pd.DataFrame) else features[index])
+
+
+def _fit_target(target: Target, train: np.ndarray) -> tuple[float | None, float | None]:
+    if target.classes:
+        return None, None
+    values = target.y[train]
+    if np.ptp(values) == 0:
+        raise InputError(
+            f"the target has one value only in the {_counted(len(train), 'row')} to train on; there is nothing to learn"
+        )
+    return float(values.mean()), float(values.std())
+
+
+def _summary(
+    dataset: Dataset,
+    data: Data,
+    target: Target,
+    splits: dict[SplitName, Split],
+    features: list[str] | None,
+    mean_and_scale: tuple[float | None, float | None],
+    notes: list[str],
+) -> Summary:
+    mean, scale = mean_and_scale
+    counts = (
+        {name: np.bincount(split.y, minlength=len(target.classes)) for name, split in splits.items()}
+        if (target.classes)
+        else None
+    )
+    return Summary(
+        source=data.source,
+        task=target.task,
+        target=dataset.target_name,
+        features=features,
+        n_features=splits["train"].x.shape[1],
+        classes=target.classes,
+        target_mean=mean,
+        target_scale=scale,
+        image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
+        rows={name: len(split) for name, split in splits.items()},
+        class_counts=counts and {n: dict(zip(target.classes, c.tolist(), strict=True)) for n, c in counts.items()},
+        majority_share=counts and _majority_share(counts),
+        mean_rmse=None if counts else {n: _rmse(split.y, scale) for n, split in splits.items()},
+        digest={name: digest(split) for name, split in splits.items()},
+        duplicates=_duplicates(splits),
+        warnings=notes,
+    )
+
+
+def _majority_share(counts: dict[SplitName, np.ndarray]) -> dict[SplitName, float | None]:
+    majority = counts["train"].argmax()
+    return {name: float(count[majority] / count.sum()) if count.sum() else None for name, count in counts.items()}
+
+
+def _rmse(y: np.ndarray, scale: float) -> float | None:
+    # The training part's mean is 0 in y.
+    return float(np.sqrt(np.mean(np.square(y, dtype=float))) * scale) if len(y) else None
+
+
+def digest(split: Split) -> str:
+    """SHA-256 over type, shape and bytes of x, then of y."""
+    sha256 = hashlib.sha256()
+    for array in (split.x, split.y):
+        sha256.update(f"{array.dtype.str} {array.shape}".encode())
+        sha256.update(np.ascontiguousarray(array))
+    return sha256.hexdigest()
+
+
+def _duplicates(splits: dict[SplitName, Split]) -> dict[str, int]:
+    """For each pair of splits, how many rows of the second have features that stand in the first as well."""
+    keys = {name: [_row_key(row) for row in split.x] for name, split in splits.items()}
+    known = {name: set(found) for name, found in keys.items()}
+    return {f"{a}_{b}": sum(key in known[a] for key in keys[b]) for a, b in combinations(SPLITS, 2)}
+
+
+def _row_key(row: np.ndarray) -> bytes:
+    # Adding 0 makes -0.0 the 0.0 that it equals.
+    return hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest()
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _report(summary: Summary) -> str:
+    rows = ", ".join(f"{name} {summary.rows[name]}" for name in SPLITS)
+    if summary.classes:
+        kind = f"{len(summary.classes)} classes"
+        beat = f"always saying the most frequent class is right for {summary.majority_share['train']:.1%} of train"
+    else:
+        kind = "regression"
+        beat = f"always saying the mean of train has an RMSE of {summary.mean_rmse['train']:.4g} on train"
+    return f"{summary.source}: {kind}, {summary.n_features} features; rows: {rows}\nto beat: {beat}"
+
+
+def _warnings(summary: Summary) -> list[str]:
+    found = {pair.replace("_", " and "): count for pair, count in summary.duplicates.items() if count}
+    if not found:
+        return summary.warnings
+    pairs = ", ".join(f"{count} in {pair}" for pair, count in found.items())
+    return [*summary.warnings, f"rows with the same features stand in two splits, so scores look too good: {pairs}"]
+
+
+def main() -> None:
+    """Write the three splits, their summary and the preprocessing's constants."""
+    data = read_settings().data
+    prepared = prepare(load(data), data)
+    for warning in _warnings(prepared.summary):
+        print(f"warning: {warning}", file=sys.stderr)
+    for name, split in prepared.splits.items():
+        write_arrays(split_file(name), {"x": split.x, "y": split.y})
+    write_json(PREPROCESSING_FILE, prepared.preprocessing)
+    write_json(SUMMARY_FILE, prepared.summary.model_dump())
+    print(_report(prepared.summary))
+
+
+if __name__ == "__main__":
+    run_stage(main)

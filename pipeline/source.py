@@ -1,0 +1,107 @@
+"""Stage source: which data, and for a user's files what is in them, so that `dvc repro` notices a change.
+
+DVC has no dependency on "the file that `data.source` names", so this stage runs at every `dvc repro` and writes a file
+whose content changes only when the data's does. It imports neither NumPy nor pandas, to cost next to nothing.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError, nearest_first, run_stage
+from pipeline.files import write_json
+from pipeline.params import Data, read_settings
+
+SOURCE_FILE = Path("data/source.json")
+
+BUNDLED_TABLES = ("iris", "wine", "breast_cancer", "diabetes")
+DOWNLOADED_IMAGES = ("mnist", "fashion_mnist")
+NAMES = ("digits", *BUNDLED_TABLES, *DOWNLOADED_IMAGES)
+OPENML = "openml:"
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
+
+
+def is_table_file(source: str) -> bool:
+    """Whether a source is the path of a table, which alone can have a `data.test_source`."""
+    return _suffix(source) in TABLE_SUFFIXES
+
+
+def is_array_file(source: str) -> bool:
+    """Whether a source is the path of an `.npz`."""
+    return _suffix(source) == ".npz"
+
+
+def describe(data: Data) -> dict[str, Any]:
+    """The source and, for each file of the user's, its path, size in bytes and SHA-256.
+
+    Raises:
+        InputError: no such source, a file that is missing or empty, or a `data.test_source` where none can be.
+    """
+    _check_source(data.source)
+    files = {"data.source": data.source} if _suffix(data.source) in FILE_SUFFIXES else {}
+    if data.test_source is not None:
+        _check_test_source(data)
+        files["data.test_source"] = data.test_source
+    return {"source": data.source, "files": [_fingerprint(setting, path) for setting, path in files.items()]}
+
+
+def _check_source(source: str) -> None:
+    if source in NAMES or _suffix(source) in FILE_SUFFIXES or source.removeprefix(OPENML).strip() not in ("", source):
+        return
+    choices = nearest_first(source, [*NAMES, f"{OPENML}<name or id>"])
+    raise InputError(
+        f"data.source must be one of {choices}, or a path that ends in {', '.join(FILE_SUFFIXES)}; got {source!r}"
+    )
+
+
+def _check_test_source(data: Data) -> None:
+    if not is_table_file(data.source):
+        allowed = ", ".join(TABLE_SUFFIXES)
+        raise InputError(
+            f"data.test_source goes with a data.source that ends in {allowed}; got {data.test_source!r} "
+            f"with data.source {data.source!r}: leave it null"
+        )
+    if not is_table_file(data.test_source):
+        raise InputError(
+            f"data.test_source must be a path that ends in {', '.join(TABLE_SUFFIXES)}; got {data.test_source!r}"
+        )
+
+
+def _fingerprint(setting: str, name: str) -> dict[str, Any]:
+    path = Path(name)
+    if not path.exists():
+        raise InputError(f"{setting}: there is no file {name!r}; paths start at the folder of params.yaml")
+    if not path.is_file():
+        raise InputError(f"{setting} must be a file; {name!r} is a folder")
+    if path.stat().st_size == 0:
+        raise InputError(f"{setting}: {name} is empty (0 bytes)")
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        raise InputError(f"{setting}: {name} cannot be read: permission denied") from None
+    return {"path": name, "bytes": path.stat().st_size, "sha256": sha256}
+
+
+def _suffix(source: str) -> str:
+    return "" if source.startswith(OPENML) else Path(source).suffix.lower()
+
+
+def main() -> None:
+    """Write `data/source.json`, unless it says the same already."""
+    content = describe(read_settings().data)
+    if _stored() != content:
+        write_json(SOURCE_FILE, content)
+
+
+def _stored() -> object:
+    try:
+        return json.loads(SOURCE_FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+if __name__ == "__main__":
+    run_stage(main)

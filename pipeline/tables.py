@@ -1,0 +1,109 @@
+"""Tables: reading a user's file, and telling numbers, booleans and text apart."""
+
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import InputError
+
+Kind = Literal["number", "boolean", "text"]
+
+# What pandas calls the values of a column, missing ones left out.
+KINDS: dict[str, Kind] = {
+    "floating": "number", "integer": "number", "mixed-integer-float": "number", "decimal": "number",
+    "boolean": "boolean", "string": "text",
+}  # fmt: skip
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})\b.*"
+SHOWN_COLUMNS = 20
+
+
+def read_table(setting: str, name: str, text_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, list[str]]:
+    """Read a `.csv`, `.tsv` or `.parquet`, and what a user should know about the reading.
+
+    text_columns are read as text even where each value looks like a number, so that "1" meets "1" of another file.
+
+    Raises:
+        InputError: it is not such a table, holds no row, or has two columns of one name.
+    """
+    path, notes = Path(name), []
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame = pd.read_parquet(path).reset_index(drop=True)
+            frame.columns = [str(column) for column in frame.columns]
+        else:
+            frame, notes = _read_text(setting, path, text_columns)
+    # pyarrow's errors are ValueError or OSError; pandas' of parsing and of decoding are ValueError.
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:
+        raise InputError(f"{setting}: {name} is not a readable {path.suffix} table: {error}") from None
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise _repeated(setting, name, repeated[0])
+    if frame.empty:
+        raise InputError(f"{setting}: {name} has no rows below its column names")
+    return frame, notes
+
+
+def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
+    with path.open("rb") as file:
+        if b"\0" in file.read(4096):
+            raise ValueError("it is a binary file")
+    separator = SEPARATORS[path.suffix.lower()]
+    # pandas renames a repeated column, so the names are read as they stand first.
+    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, encoding="utf-8-sig").iloc[0]
+    repeated = header[header.notna() & header.duplicated()]
+    if len(repeated):
+        raise _repeated(setting, str(path), repeated.iloc[0])
+    with warnings.catch_warnings():
+        # A row longer than the header: pandas would cut it off and warn.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        frame = pd.read_csv(
+            path, sep=separator, index_col=False, low_memory=False, encoding="utf-8-sig",
+            dtype=dict.fromkeys(text_columns, "str"),
+        )  # fmt: skip
+    unnamed = np.flatnonzero(header.isna())
+    notes = [f"{setting}: column {i + 1} of {path} has no name and is left out" for i in unnamed]
+    return frame.loc[:, header.notna().to_numpy()], notes
+
+
+def _repeated(setting: str, name: str, column: str) -> InputError:
+    return InputError(f"{setting}: {name} has more than one column {column!r}; column names must differ")
+
+
+def shown(columns: list[str]) -> str:
+    """Column names for a message, the first of them if there are many."""
+    more = len(columns) - SHOWN_COLUMNS
+    return ", ".join(columns[:SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
+
+
+def tidy(column: pd.Series, what: str) -> tuple[Kind | None, pd.Series]:
+    """What a column holds, and its values: float64 with NaN (0 and 1 for booleans), or `str` objects with NaN.
+
+    The kind is None if every value is missing. `what` names the column in messages.
+
+    Raises:
+        InputError: dates, lists, bytes or values of several kinds.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.dtype.categories.dtype if column.notna().all() else object)
+    if column.isna().all():
+        return None, pd.Series(np.nan, column.index, float)
+    found = pd.api.types.infer_dtype(column, skipna=True)
+    kind = KINDS.get(found)
+    if found.startswith(("date", "time", "period")) or (kind == "text" and _all_dates(column)):
+        raise InputError(
+            f"{what} holds dates (such as {column.dropna().iloc[0]}), which are neither numbers nor classes: "
+            "name it in data.drop, or replace it by numbers (year, month, days since)"
+        )
+    if kind is None:
+        raise InputError(f"{what} holds {found} values; numbers, booleans and text are allowed: name it in data.drop")
+    if kind == "text":
+        return kind, column.astype(object).where(column.notna(), np.nan)
+    return kind, pd.Series(column.to_numpy(float, na_value=np.nan), column.index)
+
+
+def _all_dates(column: pd.Series) -> bool:
+    return bool(column.dropna().astype("str").str.fullmatch(DATE).all())
