@@ -1,6 +1,5 @@
 """Where examples come from: bundled, downloaded, or the user's own file."""
 
-import zipfile
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +9,14 @@ import sklearn.datasets
 
 from pipeline import downloads, source
 from pipeline.errors import InputError, nearest_first
+from pipeline.files import read_arrays
 from pipeline.params import Data
-from pipeline.tables import Kind, read_table, shown, tidy
+from pipeline.tables import LARGEST, Kind, read_table, shown, tidy
 
 MIN_ROWS = 10
 # A text column with nearly a value of its own in each row is a name or a key; one-hot it would only be memorized.
 MAX_DISTINCT_SHARE = 0.9
 MAX_CATEGORIES = 1000
-LARGEST = float(np.finfo(np.float32).max)
 ARRAYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 
 
@@ -52,7 +51,7 @@ def load(data: Data) -> Dataset:
         InputError: a source or column that does not exist, a file that is not what its suffix says, data that no
             network can be trained on, or a download that failed.
     """
-    source.describe(data)
+    source.user_files(data)
     dataset = _load(data)
     if len(dataset) < MIN_ROWS:
         raise InputError(f"data.source {data.source} has {len(dataset)} rows; at least {MIN_ROWS} are needed")
@@ -158,7 +157,10 @@ def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Data
     """Tidy columns of all parts, one below the other; the first part says what each column holds."""
     columns, kinds = {}, {}
     for name in next(iter(parts.values())).columns:
-        tidied = {setting: tidy(part[name], f"{setting}: column {name!r}") for setting, part in parts.items()}
+        tidied = {
+            setting: tidy(part[name], f"{setting}: column {name!r}", "name it in data.drop")
+            for setting, part in parts.items()
+        }
         kind = tidied["data.source"][0]
         if kind is None:
             notes.append(f"column {name!r} has no value in any row and is left out")
@@ -202,25 +204,23 @@ def _from_arrays(path: str) -> Dataset:
         arrays[y] = _check_pair(path, x, arrays[x], y, arrays[y])
     if keys == ARRAYS[1]:
         return _from_examples(arrays["x"], arrays["y"], None)
-    if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
-        found = f"{list(arrays['x_train'].shape)} and {list(arrays['x_test'].shape)}"
+    train, test = ((arrays[key].dtype, arrays[key].shape[1:]) for key in ("x_train", "x_test"))
+    if train != test:
+        found = " and ".join(f"{arrays[key].dtype} {list(arrays[key].shape)}" for key in ("x_train", "x_test"))
         raise InputError(f"data.source: x_train and x_test of {path} must agree but for their rows; got {found}")
     return _images_with_test_set(**{key: arrays[key] for key in keys})
 
 
 def _read_npz(path: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    # A lone array (.npy content) is no context manager: TypeError or AttributeError. Objects: ValueError.
-    except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        hint = "it holds Python objects, not plain arrays" if "allow_pickle" in str(error) else "not an .npz of NumPy"
-        raise InputError(f"data.source: {path} cannot be read: {hint}") from None
+        return read_arrays(path)
+    except (ValueError, OSError) as error:
+        raise InputError(f"data.source: {path} cannot be read: {error}") from None
 
 
 def _check_pair(path: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> np.ndarray:
     """The target as [n]."""
-    if x.ndim not in (2, 3, 4) or x.dtype.kind not in "fiub" or 0 in x.shape[1:]:
+    if x.ndim not in (2, 3, 4) or x.dtype.kind not in "fiub" or 0 in x.shape:
         raise InputError(
             f"data.source: {x_name} of {path} must be numbers [rows, features], [rows, height, width] or "
             f"[rows, height, width, channels]; got {x.dtype} {list(x.shape)}"

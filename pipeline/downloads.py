@@ -1,12 +1,9 @@
 """Data from the network, kept under `data/raw/`: MNIST and Fashion-MNIST through Keras, the rest from OpenML."""
 
 import hashlib
-import importlib
-import os
 import socket
 import struct
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,8 +61,8 @@ def images(name: str) -> dict[str, np.ndarray]:
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         return read_arrays(path)
-    except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as an .npz: {error}; delete it to download it again") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}; delete it to download it again") from None
 
 
 def _problem(name: str, arrays: dict[str, np.ndarray]) -> str | None:
@@ -91,12 +88,12 @@ def _idx_digest(array: np.ndarray) -> str:
 
 
 def _download(name: str, path: Path) -> dict[str, np.ndarray]:
-    # Keras starts TensorFlow, which takes seconds and writes about itself to standard error: only for a download.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    dataset = importlib.import_module(f"keras.datasets.{name}")
+    # Keras starts TensorFlow, which takes seconds: only for a download.
+    from pipeline.backend import keras
+
     try:
         with _network_timeout():
-            (x_train, y_train), (x_test, y_test) = dataset.load_data()
+            (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     # Keras raises a plain Exception for a failed download.
     except Exception as error:
         raise InputError(

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,8 +56,23 @@ def write_arrays(path: str | Path, arrays: Mapping[str, "np.ndarray"]) -> None:
 
 
 def read_arrays(path: str | Path) -> dict[str, "np.ndarray"]:
-    """Read every array of an `.npz` that `write_arrays` wrote."""
+    """Read every array of an `.npz`.
+
+    Raises:
+        ValueError: it is no `.npz`, is damaged, or holds Python objects; the message says which.
+    """
     import numpy as np
 
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    with Path(path).open("rb") as file:
+        # Anything else np.load would take for a pickle.
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is not an .npz file")
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise ValueError(f"it is damaged: {error}") from None
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError("it is an archive of other files than NumPy's arrays")
+    return arrays

@@ -1,9 +1,7 @@
 """Stage prepare: load the data, split it, fit the preprocessing on the training part, write what the network sees."""
 
-import hashlib
 import sys
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from pipeline.params import Data, read_settings
 from pipeline.partition import partition
 from pipeline.preprocessing import ImagePreprocessing, TablePreprocessing
 from pipeline.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Split, SplitName, Summary, split_file
+from pipeline.summarize import describe_splits
 from pipeline.targets import Target, read_target
 
 
@@ -41,19 +40,22 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         _check_class_sizes(target, dataset, data)
     rows = _split_rows(dataset, target, data)
     preprocessing, features = _fit(dataset, rows["train"], data, notes)
-    mean, scale = _fit_target(target, rows["train"])
+    mean, scale = _fit_target(target, rows["train"], data)
     y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
-    splits = {
-        name: Split(_transformed(preprocessing, features, index), np.ascontiguousarray(y[index]))
-        for name, index in rows.items()
-    }
-    summary = _summary(dataset, data, target, splits, preprocessing.feature_names, (mean, scale), notes)
-    constants = preprocessing.constants | {
-        "classes": target.classes,
-        "target_mean": mean,
-        "target_scale": scale,
-    }
-    return Prepared(splits, summary, constants)
+    splits = {name: Split(_transformed(preprocessing, features, index), y[index]) for name, index in rows.items()}
+    fitted_target = {"classes": target.classes, "target_mean": mean, "target_scale": scale}
+    summary = Summary(
+        source=data.source,
+        task=target.task,
+        target=dataset.target_name,
+        features=preprocessing.feature_names,
+        n_features=splits["train"].x.shape[1],
+        image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
+        warnings=notes,
+        **fitted_target,
+        **describe_splits(splits, target, scale),
+    )
+    return Prepared(splits, summary, preprocessing.constants | fitted_target)
 
 
 def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
@@ -114,84 +116,28 @@ def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> t
 
 
 def _transformed(preprocessing: Any, features: Any, index: np.ndarray) -> np.ndarray:
-    return preprocessing.transform(features.iloc[index] if isinstance(features, pd.DataFrame) else features[index])
+    """float32 [rows, features], all finite."""
+    # A value far outside a narrow training range can be too large for float32; told below, by name.
+    with np.errstate(over="ignore"):
+        x = preprocessing.transform(features.iloc[index] if isinstance(features, pd.DataFrame) else features[index])
+    finite = np.isfinite(x).all(axis=0)
+    if not finite.all():
+        column = (preprocessing.feature_names or range(len(finite)))[int(finite.argmin())]
+        raise InputError(f"column {column!r} has a value that lies too far outside the training part's range")
+    return x
 
 
-def _fit_target(target: Target, train: np.ndarray) -> tuple[float | None, float | None]:
+def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of a regression's target in the training part."""
     if target.classes:
         return None, None
     values = target.y[train]
     if np.ptp(values) == 0:
         raise InputError(
-            f"the target has one value only in the {_counted(len(train), 'row')} to train on; there is nothing to learn"
+            f"the {_counted(len(train), 'row')} that data.train_fraction {data.train_fraction} leaves to train on have "
+            f"one target value only, {values[0]:g}; there is nothing to learn"
         )
     return float(values.mean()), float(values.std())
-
-
-def _summary(
-    dataset: Dataset,
-    data: Data,
-    target: Target,
-    splits: dict[SplitName, Split],
-    features: list[str] | None,
-    mean_and_scale: tuple[float | None, float | None],
-    notes: list[str],
-) -> Summary:
-    mean, scale = mean_and_scale
-    counts = (
-        {name: np.bincount(split.y, minlength=len(target.classes)) for name, split in splits.items()}
-        if (target.classes)
-        else None
-    )
-    return Summary(
-        source=data.source,
-        task=target.task,
-        target=dataset.target_name,
-        features=features,
-        n_features=splits["train"].x.shape[1],
-        classes=target.classes,
-        target_mean=mean,
-        target_scale=scale,
-        image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
-        rows={name: len(split) for name, split in splits.items()},
-        class_counts=counts and {n: dict(zip(target.classes, c.tolist(), strict=True)) for n, c in counts.items()},
-        majority_share=counts and _majority_share(counts),
-        mean_rmse=None if counts else {n: _rmse(split.y, scale) for n, split in splits.items()},
-        digest={name: digest(split) for name, split in splits.items()},
-        duplicates=_duplicates(splits),
-        warnings=notes,
-    )
-
-
-def _majority_share(counts: dict[SplitName, np.ndarray]) -> dict[SplitName, float | None]:
-    majority = counts["train"].argmax()
-    return {name: float(count[majority] / count.sum()) if count.sum() else None for name, count in counts.items()}
-
-
-def _rmse(y: np.ndarray, scale: float) -> float | None:
-    # The training part's mean is 0 in y.
-    return float(np.sqrt(np.mean(np.square(y, dtype=float))) * scale) if len(y) else None
-
-
-def digest(split: Split) -> str:
-    """SHA-256 over type, shape and bytes of x, then of y."""
-    sha256 = hashlib.sha256()
-    for array in (split.x, split.y):
-        sha256.update(f"{array.dtype.str} {array.shape}".encode())
-        sha256.update(np.ascontiguousarray(array))
-    return sha256.hexdigest()
-
-
-def _duplicates(splits: dict[SplitName, Split]) -> dict[str, int]:
-    """For each pair of splits, how many rows of the second have features that stand in the first as well."""
-    keys = {name: [_row_key(row) for row in split.x] for name, split in splits.items()}
-    known = {name: set(found) for name, found in keys.items()}
-    return {f"{a}_{b}": sum(key in known[a] for key in keys[b]) for a, b in combinations(SPLITS, 2)}
-
-
-def _row_key(row: np.ndarray) -> bytes:
-    # Adding 0 makes -0.0 the 0.0 that it equals.
-    return hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest()
 
 
 def _counted(number: int, noun: str) -> str:

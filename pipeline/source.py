@@ -33,8 +33,8 @@ def is_array_file(source: str) -> bool:
     return _suffix(source) == ".npz"
 
 
-def describe(data: Data) -> dict[str, Any]:
-    """The source and, for each file of the user's, its path, size in bytes and SHA-256.
+def user_files(data: Data) -> dict[str, str]:
+    """The user's own files, each under the setting that names it; each is there and has something in it.
 
     Raises:
         InputError: no such source, a file that is missing or empty, or a `data.test_source` where none can be.
@@ -44,7 +44,18 @@ def describe(data: Data) -> dict[str, Any]:
     if data.test_source is not None:
         _check_test_source(data)
         files["data.test_source"] = data.test_source
-    return {"source": data.source, "files": [_fingerprint(setting, path) for setting, path in files.items()]}
+    for setting, name in files.items():
+        _check_file(setting, Path(name))
+    return files
+
+
+def describe(data: Data) -> dict[str, Any]:
+    """The source and, for each file of the user's, its path, size in bytes and SHA-256.
+
+    Raises:
+        InputError: as `user_files`.
+    """
+    return {"source": data.source, "files": [_fingerprint(Path(name)) for name in user_files(data).values()]}
 
 
 def _check_source(source: str) -> None:
@@ -69,20 +80,22 @@ def _check_test_source(data: Data) -> None:
         )
 
 
-def _fingerprint(setting: str, name: str) -> dict[str, Any]:
-    path = Path(name)
-    if not path.exists():
-        raise InputError(f"{setting}: there is no file {name!r}; paths start at the folder of params.yaml")
-    if not path.is_file():
-        raise InputError(f"{setting} must be a file; {name!r} is a folder")
-    if path.stat().st_size == 0:
-        raise InputError(f"{setting}: {name} is empty (0 bytes)")
+def _check_file(setting: str, path: Path) -> None:
     try:
         with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except PermissionError:
-        raise InputError(f"{setting}: {name} cannot be read: permission denied") from None
-    return {"path": name, "bytes": path.stat().st_size, "sha256": sha256}
+            empty = not file.read(1)
+    except FileNotFoundError:
+        raise InputError(f"{setting}: there is no file {path}; paths start at the folder of params.yaml") from None
+    except OSError as error:
+        raise InputError(f"{setting}: {path} cannot be read: {error.strerror}") from None
+    if empty:
+        raise InputError(f"{setting}: {path} is empty (0 bytes)")
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256}
 
 
 def _suffix(source: str) -> str:

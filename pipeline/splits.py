@@ -1,6 +1,5 @@
 """What the stage prepare wrote: the three splits and what they hold."""
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,5 +91,6 @@ def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
         return reader(path)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
-    except (ValidationError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+    # A wrong name among the arrays is a TypeError.
+    except (ValidationError, ValueError, TypeError):
         raise InputError(f"{path} is not what the stage prepare writes; delete it and run `dvc repro`") from None

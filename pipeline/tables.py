@@ -19,6 +19,8 @@ KINDS: dict[str, Kind] = {
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})\b.*"
 SHOWN_COLUMNS = 20
+# Larger numbers become infinite in the float32 that the network sees.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_table(setting: str, name: str, text_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, list[str]]:
@@ -79,10 +81,10 @@ def shown(columns: list[str]) -> str:
     return ", ".join(columns[:SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
 
 
-def tidy(column: pd.Series, what: str) -> tuple[Kind | None, pd.Series]:
+def tidy(column: pd.Series, what: str, advice: str) -> tuple[Kind | None, pd.Series]:
     """What a column holds, and its values: float64 with NaN (0 and 1 for booleans), or `str` objects with NaN.
 
-    The kind is None if every value is missing. `what` names the column in messages.
+    The kind is None if every value is missing. `what` names the column in messages, `advice` ends them.
 
     Raises:
         InputError: dates, lists, bytes or values of several kinds.
@@ -95,11 +97,11 @@ def tidy(column: pd.Series, what: str) -> tuple[Kind | None, pd.Series]:
     kind = KINDS.get(found)
     if found.startswith(("date", "time", "period")) or (kind == "text" and _all_dates(column)):
         raise InputError(
-            f"{what} holds dates (such as {column.dropna().iloc[0]}), which are neither numbers nor classes: "
-            "name it in data.drop, or replace it by numbers (year, month, days since)"
+            f"{what} holds dates (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by numbers "
+            f"(year, month, days since), or {advice}"
         )
     if kind is None:
-        raise InputError(f"{what} holds {found} values; numbers, booleans and text are allowed: name it in data.drop")
+        raise InputError(f"{what} holds {found} values; numbers, booleans and text are allowed: {advice}")
     if kind == "text":
         return kind, column.astype(object).where(column.notna(), np.nan)
     return kind, pd.Series(column.to_numpy(float, na_value=np.nan), column.index)

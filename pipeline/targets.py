@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.params import Data
-from pipeline.tables import tidy
+from pipeline.tables import LARGEST, tidy
 
 Task = Literal["classification", "regression"]
 
@@ -38,13 +38,14 @@ def read_target(column: pd.Series, name: str | None, data: Data) -> Target:
     """
     what = "the target" if name is None else f"data.target: column {name!r}"
     _check_complete(column, what)
-    kind, values = tidy(column, what)
+    kind, values = tidy(column, what, "choose another data.target")
     guessed = _guess(kind, values)
     task = guessed if data.task == "auto" else data.task
     if task == "regression" and kind != "number":
         raise InputError(f"data.task regression needs a target of numbers; {what} holds {kind} values")
-    if kind == "number" and not np.isfinite(values).all():
-        raise InputError(f"{what} holds infinity (first in row {int(np.isinf(values).argmax()) + 1})")
+    if kind == "number" and (values.abs() > LARGEST).any():
+        row = int((values.abs() > LARGEST).argmax()) + 1
+        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
     if values.nunique() < 2:
         raise InputError(f"{what} has one value only, {_name(values.iloc[0], kind)!r}; there is nothing to tell apart")
     if task == "regression":

@@ -1,0 +1,107 @@
+"""The stage source: what it notices, what it refuses, and that it stays quick."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import source
+from pipeline.errors import InputError
+from pipeline.params import Data
+
+
+def run(*code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *code], capture_output=True, text=True, timeout=60)
+
+
+def test_a_named_source_is_described_by_its_name_alone():
+    assert source.describe(Data(source="digits")) == {"source": "digits", "files": []}
+    assert source.describe(Data(source="openml:61")) == {"source": "openml:61", "files": []}
+
+
+def test_the_description_changes_with_the_files_content_and_not_with_its_date(project):
+    project()
+    for name in ("a.csv", "b.csv"):
+        Path(name).write_text("x,y\n1,2\n")
+    data = Data(source="a.csv", test_source="b.csv")
+    before = source.describe(data)
+    Path("a.csv").touch()
+    assert source.describe(data) == before
+    Path("b.csv").write_text("x,y\n1,3\n")
+    after = source.describe(data)
+    assert after["files"][0] == before["files"][0]
+    assert after["files"][1]["sha256"] != before["files"][1]["sha256"]
+
+
+def test_main_writes_once_and_leaves_an_unchanged_file_alone(project):
+    project(data={"source": "iris"})
+    source.main()
+    written = source.SOURCE_FILE.stat().st_mtime_ns
+    source.main()
+    assert source.SOURCE_FILE.stat().st_mtime_ns == written
+    project(data={"source": "wine"})
+    source.main()
+    assert json.loads(source.SOURCE_FILE.read_text()) == {"source": "wine", "files": []}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"source": "fashion-mnist"}, "must be one of fashion_mnist, .*a path that ends in .csv, .tsv, .parquet, .npz"),
+        ({"source": "table.xlsx"}, "a path that ends in .*; got 'table.xlsx'"),
+        ({"source": "openml:"}, "got 'openml:'"),
+        ({"source": "gone.csv"}, "data.source: there is no file gone.csv"),
+        ({"source": "empty.csv"}, "data.source: empty.csv is empty"),
+        ({"source": "folder.csv"}, "data.source: folder.csv cannot be read: Is a directory"),
+        ({"source": "t.csv", "test_source": "gone.csv"}, "data.test_source: there is no file gone.csv"),
+        ({"source": "t.csv", "test_source": "gone.npz"}, "data.test_source must be a path that ends in .csv"),
+        ({"source": "iris", "test_source": "t.csv"}, "data.test_source goes with a data.source that ends in .csv"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(project, data, message):
+    project()
+    Path("empty.csv").touch()
+    Path("folder.csv").mkdir()
+    Path("t.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(InputError, match=message):
+        source.describe(Data(**data))
+
+
+def test_a_failing_run_says_one_line_exits_with_2_and_keeps_what_was_written(project):
+    project(data={"source": "iris"})
+    source.main()
+    before = source.SOURCE_FILE.read_bytes()
+    project(data={"source": "iriss"})
+    result = run("-m", "pipeline.source")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: data.source must be one of iris,")
+    assert result.stderr.count("\n") == 1
+    assert source.SOURCE_FILE.read_bytes() == before
+
+
+def test_the_stage_starts_without_the_heavy_libraries():
+    heavy = "numpy", "pandas", "sklearn", "keras", "tensorflow"
+    result = run("-c", f"import pipeline.source, sys; print([m for m in {heavy} if m in sys.modules])")
+    assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(project):
+    root = project(data={"source": "iris"})
+    # Root may write anywhere, so the stage runs as nobody, after its imports, in a folder that is root's or the user's.
+    for folder in (root, *root.parents[:3]):
+        folder.chmod(0o555 if folder == root else 0o755)
+    code = (
+        "import os, pipeline.source as s\nfrom pipeline.errors import run_stage\n"
+        "if os.getuid() == 0: os.setuid(65534)\nrun_stage(s.main)"
+    )
+    try:
+        result = run("-c", code)
+    finally:
+        root.chmod(0o755)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr == (
+        "error: data/source.json cannot be written: Permission denied; its folder must be writable\n"
+    )
