@@ -1,0 +1,148 @@
+"""Optimizers by name: Keras' own classes, stepping the weights of R seeds side by side."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pipeline.backend import keras, tf
+from pipeline.params import Train
+
+SGD = keras.optimizers.SGD
+OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
+    "gd": SGD,  # on the whole training set in one batch: see trainer.batch_size
+    "sgd": SGD,
+    "momentum": lambda momentum=0.9, **options: SGD(momentum=momentum, **options),
+    "nesterov": lambda momentum=0.9, **options: SGD(momentum=momentum, nesterov=True, **options),
+    "adagrad": keras.optimizers.Adagrad,
+    "adadelta": keras.optimizers.Adadelta,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "adamax": keras.optimizers.Adamax,
+    "nadam": keras.optimizers.Nadam,
+    # Keras' epsilon of 1e-30, squared where an input is constant, underflows in float32, and nothing trains.
+    "adafactor": lambda **options: keras.optimizers.Adafactor(epsilon_1=1e-16, **options),
+    "ftrl": keras.optimizers.Ftrl,
+    "lion": keras.optimizers.Lion,
+    "lamb": keras.optimizers.Lamb,
+    "muon": keras.optimizers.Muon,
+}
+
+# These take the norm, the mean or the singular values of a whole weight, so each seed's must be a variable of its own.
+MIXING = {"adafactor", "lamb", "muon"}
+
+
+def make_optimizer(train: Train, learning_rate: float | Callable[[], tf.Tensor] | None = None) -> keras.Optimizer:
+    """The Keras optimizer that `train` describes.
+
+    Args:
+        learning_rate: instead of `train.learning_rate`; a callable is asked at every step.
+    """
+    rate = train.learning_rate if learning_rate is None else learning_rate
+    options = {"learning_rate": rate, "momentum": train.momentum, "weight_decay": train.weight_decay}
+    if train.optimizer == "muon":  # what Keras' Muon leaves to Adam (biases) decays by a rate of its own
+        options["adam_weight_decay"] = train.weight_decay
+    return OPTIMIZERS[train.optimizer](**{name: value for name, value in options.items() if value is not None})
+
+
+def default_learning_rate(train: Train) -> float:
+    """`train.learning_rate`, or what Keras takes where it is null."""
+    return float(make_optimizer(train).learning_rate.numpy())
+
+
+class SideBySide:
+    """Stacked weights `[R, ...]` that one Keras optimizer steps at once: right where its rule is element-wise."""
+
+    def __init__(self, train: Train, shapes: dict[str, tuple[int, ...]], constraint: Callable | None):
+        self.learning_rates = tf.Variable(tf.zeros((next(iter(shapes.values()))[0], 1, 1)))
+        self.weights = _variables(shapes, constraint)
+        self.optimizer = make_optimizer(train, self.learning_rates.read_value)
+        self.optimizer.build(list(self.weights.values()))
+
+    def values(self) -> dict[str, tf.Tensor]:
+        """The stacked weights as tensors, by name."""
+        return {name: weight.value.read_value() for name, weight in self.weights.items()}
+
+    def step(self, gradients: dict[str, tf.Tensor], learning_rates: tf.Tensor) -> None:
+        """One step of every seed: gradients stacked like the weights, learning rates `[R]`."""
+        self.learning_rates.assign(tf.reshape(learning_rates, (-1, 1, 1)))
+        self.optimizer.apply([gradients[name] for name in self.weights], list(self.weights.values()))
+
+    def assign(self, values: dict[str, np.ndarray]) -> None:
+        """Set the stacked weights."""
+        for name, weight in self.weights.items():
+            weight.assign(values[name])
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that a later step depends on: the weights and what the optimizer has accumulated."""
+        return [*self.weights.values(), *_accumulated(self.optimizer)]
+
+
+class OneByOne:
+    """The same for an optimizer that mixes a whole weight: each seed has its own variables and its own optimizer."""
+
+    def __init__(self, train: Train, shapes: dict[str, tuple[int, ...]], constraint: Callable | None):
+        self.shapes = shapes
+        replicas = next(iter(shapes.values()))[0]
+        self.learning_rates = [tf.Variable(0.0) for _ in range(replicas)]
+        plain = {name: shape[1:] if is_kernel(name) else shape[-1:] for name, shape in shapes.items()}
+        self.weights = [_variables(plain, constraint) for _ in range(replicas)]
+        self.optimizers = [make_optimizer(train, rate.read_value) for rate in self.learning_rates]
+        for optimizer, weights in zip(self.optimizers, self.weights, strict=True):
+            optimizer.build(list(weights.values()))
+
+    def values(self) -> dict[str, tf.Tensor]:
+        """See `SideBySide.values`."""
+        return {
+            name: tf.reshape(tf.stack([weights[name].value.read_value() for weights in self.weights]), shape)
+            for name, shape in self.shapes.items()
+        }
+
+    def step(self, gradients: dict[str, tf.Tensor], learning_rates: tf.Tensor) -> None:
+        """See `SideBySide.step`."""
+        for replica, (optimizer, weights) in enumerate(zip(self.optimizers, self.weights, strict=True)):
+            self.learning_rates[replica].assign(learning_rates[replica])
+            own = [tf.reshape(gradients[name][replica], weight.shape) for name, weight in weights.items()]
+            optimizer.apply(own, list(weights.values()))
+
+    def assign(self, values: dict[str, np.ndarray]) -> None:
+        """See `SideBySide.assign`."""
+        for replica, weights in enumerate(self.weights):
+            for name, weight in weights.items():
+                weight.assign(tf.reshape(values[name][replica], weight.shape))
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """See `SideBySide.variables`."""
+        weights = [weight for weights in self.weights for weight in weights.values()]
+        return weights + [variable for optimizer in self.optimizers for variable in _accumulated(optimizer)]
+
+
+def stacked_optimizer(
+    train: Train, shapes: dict[str, tuple[int, ...]], constraint: Callable | None = None
+) -> SideBySide | OneByOne:
+    """Weights of the stacked `shapes` with the optimizer that `train` describes.
+
+    Args:
+        constraint: applied to each kernel after each step, along its last two axes.
+    """
+    return (OneByOne if train.optimizer in MIXING else SideBySide)(train, shapes, constraint)
+
+
+def is_kernel(name: str) -> bool:
+    """Whether the weight of this name is a matrix; penalties and max-norm are for these alone."""
+    return name.endswith("/kernel")
+
+
+def _variables(shapes: dict[str, tuple[int, ...]], constraint: Callable | None) -> dict[str, keras.Variable]:
+    variables = {}
+    for name, shape in shapes.items():
+        variables[name] = keras.Variable(np.zeros(shape, np.float32), name=name.replace("/", "_"))
+        variables[name].constraint = constraint if is_kernel(name) else None
+    return variables
+
+
+def _accumulated(optimizer: keras.Optimizer) -> list[keras.Variable]:
+    # Nadam's running product is a variable that Keras 3.15 leaves out of `variables`.
+    return optimizer.variables + ([optimizer._u_product] if isinstance(optimizer, keras.optimizers.Nadam) else [])

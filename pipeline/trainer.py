@@ -1,0 +1,366 @@
+"""The training loop: examples, settings and seeds in, fitted seeds out. It knows neither files nor tracking nor search.
+
+The seeds of one configuration train side by side (`pipeline.stack`). Each has its own initial weights, order of
+examples and random masks, all drawn from its seed alone, so seed 3 among ten is the same run as seed 3 alone.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from pipeline.backend import tf
+from pipeline.errors import InputError
+from pipeline.model import Problem, initial_weights
+from pipeline.optimizers import default_learning_rate
+from pipeline.params import Model, Train
+from pipeline.schedules import Patience, learning_rates
+from pipeline.stack import Stack, strengths
+
+State = dict[str, np.ndarray]
+
+# Beyond this many numbers in the weights of a graph, the caches no longer hold them and stacking gains nothing.
+WEIGHTS_PER_STACK = 2_000_000
+# Numbers in the inputs and hidden outputs of one batch of all seeds: what bounds the memory of a step.
+NUMBERS_PER_BATCH = 50_000_000
+SCORED_NUMBERS_PER_BLOCK = 4_000_000
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Prepared rows, and which of them each seed trains and validates on.
+
+    Attributes:
+        x, y: float32 `[n, n_features]`; int32 `[n]` class indices, or float32 `[n]` standardized numbers.
+        train_rows, val_rows: indices into them, `[1, k]` where all seeds share a split, else `[R, k]`; `val_rows` may
+            be empty, `k = 0`.
+        target_scale: standard deviation of the target, in its own unit; an RMSE is reported in that unit.
+    """
+
+    problem: Problem
+    x: np.ndarray
+    y: np.ndarray
+    train_rows: np.ndarray
+    val_rows: np.ndarray
+    target_scale: float = 1.0
+
+    @property
+    def has_validation(self) -> bool:
+        return self.val_rows.shape[1] > 0
+
+    @classmethod
+    def of_splits(cls, problem: Problem, train, validation, target_scale: float = 1.0) -> "Examples":
+        """From a training and a validation part (each with `.x` and `.y`) that all seeds share."""
+        rows = np.arange(len(train.y) + len(validation.y))[None]
+        x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
+        return cls(problem, x, y, rows[:, : len(train.y)], rows[:, len(train.y) :], target_scale)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a callback sees after each epoch; raising ends the training.
+
+    Attributes:
+        scores: the history's columns for this epoch, each `[R]`, NaN for seeds that had stopped before.
+        active: which seeds go on, bool `[R]`.
+        state: called, gives what `fit(resume=...)` needs to go on after this epoch.
+    """
+
+    number: int
+    of: int
+    scores: dict[str, np.ndarray]
+    active: np.ndarray
+    state: Callable[[], State]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """R trained seeds.
+
+    Attributes:
+        weights: by name as in `model.initial_weights`, with the seed as first axis. With early stopping they are those
+            of each seed's best epoch, else those of its last.
+        history: a row per seed and epoch: training and validation cross-entropy (nats; dropout off, penalties out) and
+            accuracy, or RMSE (target's unit) and R2, and the learning rate of the epoch's last step.
+        best_epoch: epoch of the lowest validation cross-entropy (RMSE), counted from 1; the last one without a
+            validation set; 0 where no epoch had a finite score.
+        diverged: seeds that were stopped because their loss was not finite.
+    """
+
+    seeds: list[int]
+    weights: dict[str, np.ndarray]
+    history: pd.DataFrame
+    best_epoch: np.ndarray
+    diverged: np.ndarray
+
+
+def fit(
+    examples: Examples,
+    model: Model,
+    train: Train,
+    seeds: list[int],
+    callbacks: Iterable[Callable[[Epoch], None]] = (),
+    resume: State | None = None,
+) -> Fitted:
+    """Train one configuration on several seeds side by side.
+
+    Args:
+        resume: an `Epoch.state()` of a training of the same arguments; it goes on from there to the same weights.
+
+    Raises:
+        InputError: a setting needs a validation set and there is none.
+    """
+    _check(examples, train)
+    run = _Run(examples, model, train, seeds)
+    if resume is not None:
+        run.restore(resume)
+    while run.epoch < train.epochs and run.active.any():
+        run.train_epoch()
+        for callback in callbacks:
+            callback(Epoch(run.epoch, train.epochs, run.table[-1], run.active, run.state))
+    return run.fitted()
+
+
+def epoch_order(seed: int, epoch: int, rows: int) -> np.ndarray:
+    """The order in which a seed sees the training rows in an epoch (from 1), int `[rows]`."""
+    return np.random.default_rng([seed, 1, epoch]).permutation(rows)
+
+
+def batch_size(train: Train, rows: int) -> int:
+    """Rows in a batch; gradient descent takes all of them."""
+    return rows if train.optimizer == "gd" else min(train.batch_size, rows)
+
+
+def seeds_per_stack(examples: Examples, model: Model, train: Train) -> int:
+    """How many seeds share a graph. It changes the speed and the memory, not the result."""
+    weights = sum(value.size for value in initial_weights(model, examples.problem, seed=0).values())
+    width = examples.problem.n_features + sum(model.hidden_units) + examples.problem.n_outputs
+    numbers = batch_size(train, examples.train_rows.shape[1]) * width
+    return max(1, min(WEIGHTS_PER_STACK // weights, NUMBERS_PER_BATCH // numbers))
+
+
+def _check(examples: Examples, train: Train) -> None:
+    if examples.has_validation:
+        return
+    needs = {
+        "train.early_stopping": train.early_stopping,
+        "train.schedule.name plateau": train.schedule.name == "plateau",
+    }
+    for name, wanted in needs.items():
+        if wanted:
+            raise InputError(f"{name} needs validation rows, and there are none: set data.val_fraction above 0")
+
+
+class _Group:
+    """The seeds that share a graph, with the rows that they train and are scored on."""
+
+    def __init__(self, examples: Examples, model: Model, train: Train, seeds: list[int], part: slice, index: int):
+        self.seeds, self.part, self.size = seeds[part], part, batch_size(train, examples.train_rows.shape[1])
+        self.train_rows, val_rows = (r if len(r) == 1 else r[part] for r in (examples.train_rows, examples.val_rows))
+        scored = self.train_rows[:, _scored_positions(self.train_rows.shape[1], train.train_score_rows)]
+        self.splits = {name: rows for name, rows in (("train", scored), ("val", val_rows)) if rows.shape[1]}
+        self.split_sizes = np.reshape([rows.shape[1] for rows in self.splits.values()], (-1, 1))
+        width = len(self.seeds) * (examples.problem.n_features + sum(model.hidden_units))
+        self.scored = blocks(list(self.splits.values()), SCORED_NUMBERS_PER_BLOCK // width)
+        self.stack = _stack(*_structure(model, train), examples.problem, len(self.seeds), index)
+        self.stack.start(model, train, self.seeds)
+
+    def epoch(self, x: tf.Tensor, y: tf.Tensor, epoch: int, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Train one epoch (from 1) at the learning rates `[steps, R]`; see `Stack.epoch`."""
+        orders = [epoch_order(seed, epoch, self.train_rows.shape[1]) for seed in self.seeds]
+        rows, example_weights = _in_batches(np.take_along_axis(self.train_rows, np.stack(orders), axis=1), self.size)
+        first_step = tf.constant((epoch - 1) * len(rows), tf.int32)
+        losses, sums = self.stack.epoch(x, y, rows, example_weights, np.float32(rates), first_step, *self.scored)
+        return losses.numpy(), sums.numpy() / self.split_sizes
+
+    def spread(self, y: np.ndarray) -> np.ndarray:
+        """Variance of the target in each split, `[splits, R]`."""
+        own = [np.broadcast_to(y[rows].var(axis=1), len(self.seeds)) for rows in self.splits.values()]
+        return np.stack(own) if own else np.zeros((0, len(self.seeds)))
+
+
+class _Run:
+    """One training: what `fit` carries from epoch to epoch; the seed is the last axis of each array."""
+
+    def __init__(self, examples: Examples, model: Model, train: Train, seeds: list[int]):
+        self.examples, self.train, self.seeds = examples, train, seeds
+        together = seeds_per_stack(examples, model, train)
+        self.groups = [
+            _Group(examples, model, train, seeds, slice(start, start + together), index)
+            for index, start in enumerate(range(0, len(seeds), together))
+        ]
+        self.x, self.y = tf.constant(examples.x), tf.constant(examples.y)
+        self.spread = np.concatenate([group.spread(examples.y) for group in self.groups], axis=-1)
+        steps = -(-examples.train_rows.shape[1] // self.groups[0].size)
+        self.rates = learning_rates(
+            train.schedule, train.learning_rate or default_learning_rate(train), steps, train.epochs
+        )
+        self.rate_factor = np.ones(len(seeds))
+        self.plateau = Patience.of(train.schedule.decay_epochs, len(seeds))
+        stopping = train.early_stopping
+        self.patience = stopping and Patience.of(
+            stopping.patience, len(seeds), stopping.min_delta, stopping.start_from_epoch
+        )
+        self.epoch, self.table = 0, []
+        self.active, self.diverged = np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
+        self.best_score, self.best_epoch = np.full(len(seeds), np.inf), np.zeros(len(seeds), int)
+        self.best_weights = {name: np.full_like(value, np.nan) for name, value in self.weights().items()}
+
+    def train_epoch(self) -> None:
+        """Train and score every seed once, and decide which go on."""
+        self.epoch += 1
+        rates = self.rates[self.epoch - 1][:, None] * self.rate_factor
+        parts = [group.epoch(self.x, self.y, self.epoch, rates[:, group.part]) for group in self.groups]
+        losses, means = (np.concatenate(pieces, axis=-1) for pieces in zip(*parts, strict=True))
+        scores = self._scores(*means) | {"learning_rate": rates[-1]}
+        self.table.append({name: np.where(self.active, values, np.nan) for name, values in scores.items()})
+        self._judge(losses, self._monitored(scores))
+
+    def _scores(self, loss: np.ndarray, hits: np.ndarray) -> dict[str, np.ndarray]:
+        """The history's columns from the mean loss and hits of each split and seed, `[splits, R]`."""
+        scores = {}
+        for place, split in enumerate(self.groups[0].splits):
+            if self.examples.problem.is_classification:
+                scores |= {f"{split}_cross_entropy": loss[place], f"{split}_accuracy": hits[place]}
+                continue
+            scores[f"{split}_rmse"] = np.sqrt(loss[place]) * self.examples.target_scale
+            scores[f"{split}_r2"] = 1 - np.divide(loss[place], self.spread[place])
+        return scores
+
+    def _monitored(self, scores: dict[str, np.ndarray]) -> np.ndarray | None:
+        name = "val_cross_entropy" if self.examples.problem.is_classification else "val_rmse"
+        return scores.get(name)
+
+    def _judge(self, losses: np.ndarray, monitored: np.ndarray | None) -> None:
+        finite = np.isfinite(losses if monitored is None else losses + monitored)
+        self.diverged |= self.active & ~finite
+        going = self.active & finite
+        better = going if monitored is None else going & (monitored < self.best_score)
+        self.best_epoch[better] = self.epoch
+        if monitored is not None:
+            self.best_score[better] = monitored[better]
+            if self.train.schedule.name == "plateau":
+                self._cut_rates(going, monitored)
+        if self.patience:
+            if better.any():
+                for name, value in self.weights().items():
+                    self.best_weights[name][better] = value[better]
+            going &= ~self.patience.exhausted(self.epoch, monitored)
+        self.active = going
+
+    def _cut_rates(self, going: np.ndarray, monitored: np.ndarray) -> None:
+        cut = self.plateau.exhausted(self.epoch, monitored) & going
+        self.rate_factor[cut] *= self.train.schedule.decay
+        self.plateau.waited[cut] = 0
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights as they are now, by name, seed first."""
+        parts = [group.stack.weights() for group in self.groups]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def fitted(self) -> Fitted:
+        """The result, as it stands."""
+        weights = self.best_weights if self.patience else self.weights()
+        return Fitted(self.seeds, weights, self._history(), self.best_epoch, self.diverged)
+
+    def _history(self) -> pd.DataFrame:
+        epochs = [
+            pd.DataFrame({"seed": self.seeds, "epoch": number} | scores)
+            for number, scores in enumerate(self.table, start=1)
+        ]
+        history = pd.concat(epochs, ignore_index=True)
+        trained = history.groupby("seed")["learning_rate"].transform("count")
+        return history[history["epoch"] <= trained].sort_values(["seed", "epoch"], ignore_index=True, kind="stable")
+
+    def state(self) -> State:
+        """Everything that the rest of the training depends on, as arrays under unique names."""
+        state = {name: np.array(value) for name, value in self._arrays().items()}
+        state |= {f"best/{name}": value.copy() for name, value in self.best_weights.items()}
+        state |= {f"table/{name}": np.stack([row[name] for row in self.table]) for name in self.table[0]}
+        for index, group in enumerate(self.groups):
+            state |= {f"stack/{index}/{place}": value for place, value in enumerate(group.stack.state())}
+        return state
+
+    def _arrays(self) -> dict[str, np.ndarray | int]:
+        arrays = {name: getattr(self, name) for name in PROGRESS}
+        arrays |= {"plateau.best": self.plateau.best, "plateau.waited": self.plateau.waited}
+        if self.patience:
+            arrays |= {"patience.best": self.patience.best, "patience.waited": self.patience.waited}
+        return arrays
+
+    def restore(self, state: State) -> None:
+        """Go back to a `state` of a run of the same settings."""
+        for name in self._arrays():
+            owner, _, attribute = name.rpartition(".")
+            setattr(getattr(self, owner) if owner else self, attribute, state[name].copy())
+        self.epoch = int(self.epoch)
+        self.best_weights = {name: state[f"best/{name}"].copy() for name in self.best_weights}
+        columns = {name.removeprefix("table/"): value for name, value in state.items() if name.startswith("table/")}
+        self.table = [{name: value[row] for name, value in columns.items()} for row in range(self.epoch)]
+        for index, group in enumerate(self.groups):
+            places = range(len(group.stack.state()))
+            group.stack.restore([state[f"stack/{index}/{place}"] for place in places])
+
+
+PROGRESS = ("epoch", "rate_factor", "active", "diverged", "best_score", "best_epoch")
+
+
+def blocks(splits: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of several splits, each `[S, n]`, cut into blocks of about `size` rows to score; see `Stack`.
+
+    Returns:
+        The rows `[blocks, S, block]`, S as in the split that has most, and the members `[blocks, splits, block]`.
+    """
+    shared = max((len(rows) for rows in splits), default=1)
+    total = sum(rows.shape[1] for rows in splits)
+    every = np.zeros((shared, total), np.int32)
+    members, start = np.zeros((len(splits), total), np.float32), 0
+    for split, rows in enumerate(splits):
+        end = start + rows.shape[1]
+        every[:, start:end] = rows
+        members[split, start:end] = 1
+        start = end
+    size = max(1, min(size, total))
+    cut, _ = _in_batches(every, size)
+    padded = np.pad(members, ((0, 0), (0, cut.shape[0] * size - total)))
+    return cut, padded.reshape(len(splits), -1, size).transpose(1, 0, 2)
+
+
+def _in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut rows `[S, n]` into batches `[steps, S, size]`; weights `[steps, size]` are 0 where the last is filled up."""
+    n = rows.shape[1]
+    steps = -(-n // size)
+    # Filled up with a row of its own: what another seed alone trains on must not reach this one, not even times 0.
+    padded = np.pad(rows.astype(np.int32), ((0, 0), (0, steps * size - n)), mode="edge" if n else "empty")
+    weights = (np.arange(steps * size) < n).astype(np.float32)
+    return padded.reshape(-1, steps, size).transpose(1, 0, 2), weights.reshape(steps, size)
+
+
+def _scored_positions(rows: int, limit: int | None) -> np.ndarray:
+    """Which training rows are scored after each epoch: the same at every epoch, and for every seed."""
+    if limit is None or limit >= rows:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).permutation(rows)[:limit])
+
+
+def _structure(model: Model, train: Train) -> tuple[str, str]:
+    """What a graph depends on: the settings without those that are variables and arguments of it."""
+    on = strengths(model, train)
+    placeholder = dict.fromkeys(on, 0.5)
+    graph_of = Train(
+        optimizer=train.optimizer,
+        momentum=train.momentum,
+        weight_decay=train.weight_decay,
+        loss=train.loss,
+        **{name: 0.5 for name in on if name in Train.model_fields},
+    )
+    model = model.model_copy(update={name: value for name, value in placeholder.items() if name in Model.model_fields})
+    return model.model_dump_json(), graph_of.model_dump_json()
+
+
+@lru_cache(maxsize=16)
+def _stack(model: str, train: str, problem: Problem, replicas: int, index: int) -> Stack:
+    """A compiled graph for a structure; `index` tells apart those that are in use at the same time."""
+    return Stack(Model.model_validate_json(model), Train.model_validate_json(train), problem, replicas)
