@@ -8,7 +8,7 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline import downloads, source
-from pipeline.errors import InputError, nearest_first
+from pipeline.errors import InputError
 from pipeline.files import read_arrays
 from pipeline.params import Data
 from pipeline.tables import LARGEST, Kind, read_table, shown, tidy
@@ -121,7 +121,7 @@ def _from_table(
     features, kinds = _features({setting: part[names] for setting, part in parts.items()}, notes)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
-    whole = pd.concat(parts.values(), ignore_index=True)
+    whole = pd.concat([part.drop(columns=names) for part in parts.values()], ignore_index=True)
     groups = None if data.group is None else _groups(whole[data.group], data.group)
     test_rows = None if test is None else len(test)
     return Dataset(features, whole[target], target, kinds, groups, test_rows, notes=notes)
@@ -135,8 +135,7 @@ def _check_columns(columns: list[str], data: Data, target: str | None) -> None:
         if name is None or name in columns:
             continue
         hint = "; is it separated by something else than a comma or tab?" if len(columns) == 1 else ""
-        near = shown(nearest_first(name, columns).split(", ") if len(columns) > 1 else columns)
-        raise InputError(f"{setting}: there is no column {name!r}; the columns are {near}{hint}")
+        raise InputError(f"{setting}: there is no column {name!r}; the columns are {shown(columns, name)}{hint}")
     target = data.target or target
     for setting, names in (("data.group", [data.group]), ("data.drop", data.drop)):
         if target in names:

@@ -65,7 +65,7 @@ def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
     needed = 1 + sum(share > 0 for share in shares)
     smallest = int(counts.argmin())
     if counts[smallest] < needed:
-        hint = "" if data.task == "classification" else "; is this data.task regression?"
+        hint = "; is this data.task regression?" if pd.api.types.is_numeric_dtype(dataset.target) else ""
         raise InputError(
             f"data.target: class {target.classes[smallest]!r} has {_counted(counts[smallest], 'row')} to split, "
             f"at least {needed} are needed, one for each split{hint}"

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, nearest_first
 
 Kind = Literal["number", "boolean", "text"]
 
@@ -55,8 +55,12 @@ def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple
             raise ValueError("it is a binary file")
     separator = SEPARATORS[path.suffix.lower()]
     # pandas renames a repeated column, so the names are read as they stand first.
-    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, encoding="utf-8-sig").iloc[0]
-    repeated = header[header.notna() & header.duplicated()]
+    header = pd.read_csv(
+        path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+    )
+    header = header.iloc[0]
+    named = header != ""
+    repeated = header[named & header.duplicated()]
     if len(repeated):
         raise _repeated(setting, str(path), repeated.iloc[0])
     with warnings.catch_warnings():
@@ -66,19 +70,18 @@ def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple
             path, sep=separator, index_col=False, low_memory=False, encoding="utf-8-sig",
             dtype=dict.fromkeys(text_columns, "str"),
         )  # fmt: skip
-    unnamed = np.flatnonzero(header.isna())
+    unnamed = np.flatnonzero(~named)
     notes = [f"{setting}: column {i + 1} of {path} has no name and is left out" for i in unnamed]
-    return frame.loc[:, header.notna().to_numpy()], notes
+    return frame.loc[:, named.to_numpy()], notes
 
 
 def _repeated(setting: str, name: str, column: str) -> InputError:
     return InputError(f"{setting}: {name} has more than one column {column!r}; column names must differ")
 
 
-def shown(columns: list[str]) -> str:
-    """Column names for a message, the first of them if there are many."""
-    more = len(columns) - SHOWN_COLUMNS
-    return ", ".join(columns[:SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
+def shown(columns: list[str], like: str = "") -> str:
+    """Column names for a message: the first of them if there are many, those like `like` in front."""
+    return nearest_first(like, columns, most=SHOWN_COLUMNS)
 
 
 def tidy(column: pd.Series, what: str, advice: str) -> tuple[Kind | None, pd.Series]:

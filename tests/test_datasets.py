@@ -110,6 +110,17 @@ def test_columns_without_a_value_or_a_name_are_left_out_with_a_note():
     assert [note.split(" ")[-4:] for note in dataset.notes] == [["and", "is", "left", "out"]] * 2
 
 
+def test_a_column_may_be_named_like_a_missing_value():
+    write(TABLE.rename(columns={"visits": "NA"}), "t.csv")
+    assert "NA" in load(source="t.csv", target="ill").features
+
+
+def test_a_long_list_of_columns_is_cut_and_starts_with_the_nearest():
+    write(pd.DataFrame(np.eye(50), columns=[f"pixel{i}" for i in range(50)]), "t.csv")
+    with pytest.raises(InputError, match=r"the columns are pixel49, .* and 30 more$"):
+        load(source="t.csv", target="Pixel49")
+
+
 def test_an_array_file_is_split_by_its_own_keys():
     x, y = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
     np.savez("plain.npz", x=x, y=y)
