@@ -52,7 +52,7 @@ def read_table(setting: str, name: str, text_columns: tuple[str, ...] = ()) -> t
 def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
     with path.open("rb") as file:
         if b"\0" in file.read(4096):
-            raise ValueError("it is a binary file")
+            raise ValueError("it is a binary file, not text in UTF-8")
     separator = SEPARATORS[path.suffix.lower()]
     # pandas renames a repeated column, so the names are read as they stand first.
     header = pd.read_csv(
