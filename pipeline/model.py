@@ -13,22 +13,12 @@ import numpy as np
 from pipeline import noise
 from pipeline.backend import keras, tf
 from pipeline.params import Model
+from pipeline.splits import Problem
 
 # Keras' defaults of BatchNormalization.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.99, 1e-3
 
-
-@dataclass(frozen=True)
-class Problem:
-    """What goes in and what comes out. `n_outputs` is the number of classes, or 1 for regression."""
-
-    task: str
-    n_features: int
-    n_outputs: int
-
-    @property
-    def is_classification(self) -> bool:
-        return self.task == "classification"
+PREDICTED_AT_ONCE = 5000
 
 
 def layers(model: Model, problem: Problem) -> Iterator[tuple[str, int, int]]:
@@ -179,3 +169,21 @@ def _batch_norm(
         x, mean, variance, weights[f"{name}/beta"], weights[f"{name}/gamma"], BATCH_NORM_EPSILON
     )
     return normalized, moved
+
+
+def predict(model: Model, problem: Problem, weights: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """What `forward` gives for all rows: float32 `[R, n, n_outputs]`.
+
+    Args:
+        weights: of R seeds, `[R, n_in, n_out]` and `[R, n_out]`, as the trainer returns them.
+        x: float32 `[n, n_features]`.
+    """
+    stacked = {name: tf.constant(value if value.ndim == 3 else value[:, None]) for name, value in weights.items()}
+    compiled = tf.function(lambda rows: forward(model, problem, stacked, rows[None])[0], jit_compile=True)
+    # Blocks of one size, the last filled up: one graph, and no more memory than a block of it needs.
+    size = min(PREDICTED_AT_ONCE, len(x))
+    starts = range(0, len(x), size or 1)
+    blocks = [np.resize(x[start : start + size], (size, x.shape[1])) for start in starts]
+    outputs = [compiled(tf.constant(block)).numpy() for block in blocks]
+    empty = np.zeros((len(next(iter(weights.values()))), 0, problem.n_outputs), np.float32)
+    return np.concatenate([empty, *outputs], axis=1)[:, : len(x)]

@@ -34,6 +34,19 @@ class Split:
         return len(self.x)
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What goes into a model and what comes out. `n_outputs` is the number of classes, or 1 for regression."""
+
+    task: Literal["classification", "regression"]
+    n_features: int
+    n_outputs: int
+
+    @property
+    def is_classification(self) -> bool:
+        return self.task == "classification"
+
+
 class Summary(BaseModel):
     """What is in the splits; a value per split stands under the split's name, null where the split has no rows.
 
@@ -61,6 +74,11 @@ class Summary(BaseModel):
     digest: dict[SplitName, str]
     duplicates: dict[str, int]
     warnings: list[str]
+
+    @property
+    def problem(self) -> Problem:
+        """What the prepared data asks of a model."""
+        return Problem(self.task, self.n_features, len(self.classes) if self.classes else 1)
 
 
 def split_file(name: SplitName) -> Path:

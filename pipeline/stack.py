@@ -8,9 +8,10 @@ import numpy as np
 
 from pipeline import noise
 from pipeline.backend import keras, tf
-from pipeline.model import Problem, Training, forward, initial_weights, is_trained
+from pipeline.model import Training, forward, initial_weights, is_trained
 from pipeline.optimizers import is_kernel, stacked_optimizer
 from pipeline.params import Model, Train
+from pipeline.splits import Problem
 
 
 def strengths(model: Model, train: Train) -> dict[str, float]:
@@ -27,9 +28,9 @@ def strengths(model: Model, train: Train) -> dict[str, float]:
 
 
 class Stack:
-    """The graph and its variables; `start` gives it seeds, `epoch` trains and scores, `score` scores.
+    """The graph and its variables; `start` gives it seeds, each call of `epoch` trains and then scores them.
 
-    Both are called with tensors or arrays:
+    `epoch` is called with tensors or arrays:
         x, y: all rows that are trained or scored on, float32 `[n, n_features]`; int32 or float32 `[n]`.
         batches: the rows of each batch, int32 `[steps, R, batch]`.
         example_weights: float32 `[steps, batch]`, 0 for rows that only fill a batch up, else 1.
@@ -38,10 +39,9 @@ class Stack:
         blocks: the rows to score, int32 `[blocks, R, block]`, or `[blocks, 1, block]` where all seeds share them.
         members: float32 `[blocks, splits, block]`, 1 where the row is one of the split, else 0.
 
-    `epoch` returns the mean training loss of each seed, penalties left out, `[R]`, NaN for a
-    seed whose weights are not finite, and what `score` returns: the sums
-    of loss and hits over each split, `[2, splits, R]`, dropout and noise off. That loss is the cross-entropy in nats
-    whatever is trained on; for regression it is the squared error, and there are no hits.
+    It returns the mean training loss of each seed, penalties left out, `[R]`, NaN for a seed whose weights are not
+    finite; and the sums of loss and hits over each split, `[2, splits, R]`, dropout and noise off. That second loss is
+    the cross-entropy in nats whatever is trained on; for regression it is the squared error, and there are no hits.
     """
 
     def __init__(self, model: Model, train: Train, problem: Problem, replicas: int):
@@ -61,7 +61,6 @@ class Stack:
         self.keys = tf.Variable(noise.keys([0] * replicas, places=2 + len(model.hidden_units)))
         self.fresh = self.state()
         self.epoch = tf.function(self._epoch, jit_compile=True)
-        self.score = tf.function(self._score, jit_compile=True)
 
     def start(self, model: Model, train: Train, seeds: list[int]) -> None:
         """Begin anew with these seeds; `model` and `train` may differ from the graph's in strengths alone."""

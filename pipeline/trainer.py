@@ -13,10 +13,11 @@ import pandas as pd
 
 from pipeline.backend import tf
 from pipeline.errors import InputError
-from pipeline.model import Problem, initial_weights
+from pipeline.model import initial_weights
 from pipeline.optimizers import default_learning_rate
 from pipeline.params import Model, Train
 from pipeline.schedules import Patience, learning_rates
+from pipeline.splits import Problem, Split
 from pipeline.stack import Stack, strengths
 
 State = dict[str, np.ndarray]
@@ -51,8 +52,8 @@ class Examples:
         return self.val_rows.shape[1] > 0
 
     @classmethod
-    def of_splits(cls, problem: Problem, train, validation, target_scale: float = 1.0) -> "Examples":
-        """From a training and a validation part (each with `.x` and `.y`) that all seeds share."""
+    def of_splits(cls, problem: Problem, train: Split, validation: Split, target_scale: float = 1.0) -> "Examples":
+        """From a training and a validation part that all seeds share."""
         rows = np.arange(len(train.y) + len(validation.y))[None]
         x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
         return cls(problem, x, y, rows[:, : len(train.y)], rows[:, len(train.y) :], target_scale)

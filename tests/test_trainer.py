@@ -1,6 +1,5 @@
 """The trainer against `keras.Model.fit`, seeds together against seeds alone, resumed against uninterrupted."""
 
-from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -9,9 +8,10 @@ from sklearn.datasets import load_diabetes, load_digits
 
 from pipeline.backend import keras
 from pipeline.errors import InputError
-from pipeline.model import Problem, build_keras, initial_weights, set_weights
+from pipeline.model import build_keras, initial_weights, set_weights
 from pipeline.optimizers import make_optimizer
 from pipeline.params import EarlyStopping, Model, Optimizer, Schedule, Train
+from pipeline.splits import Problem, Split
 from pipeline.trainer import Epoch, Examples, epoch_order, fit
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
@@ -24,7 +24,7 @@ def digits() -> Examples:
     x, y = (x / 16).astype(np.float32), y.astype(np.int32)
     # 250 rows: the last of the batches of 32 is not full.
     return Examples.of_splits(
-        DIGITS, SimpleNamespace(x=x[:250], y=y[:250]), SimpleNamespace(x=x[250:350], y=y[250:350])
+        DIGITS, Split(x=x[:250], y=y[:250]), Split(x=x[250:350], y=y[250:350])
     )
 
 
@@ -33,7 +33,7 @@ def diabetes() -> Examples:
     x, y = load_diabetes(return_X_y=True)
     x, y = (x * 20).astype(np.float32), ((y - y.mean()) / y.std()).astype(np.float32)
     problem = Problem("regression", n_features=10, n_outputs=1)
-    parts = [SimpleNamespace(x=x[a:b], y=y[a:b]) for a, b in ((0, 300), (300, 400))]
+    parts = [Split(x=x[a:b], y=y[a:b]) for a, b in ((0, 300), (300, 400))]
     return Examples.of_splits(problem, *parts, target_scale=77.0)
 
 

@@ -1,0 +1,43 @@
+"""Stage build: the architecture and its size, before any training.
+
+Writes `models/architecture.json`, which `keras.models.model_from_json` reads, and `experiments/results/size.json`.
+"""
+
+import json
+
+from pipeline.backend import keras
+from pipeline.errors import run_stage
+from pipeline.files import write_json
+from pipeline.model import build_keras
+from pipeline.params import read_settings
+from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
+from pipeline.splits import read_summary
+
+
+def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
+    """Weights in all, by layer, and for each training example; those of batch normalization's statistics included."""
+    layers = {layer.name: layer.count_params() for layer in plain.layers if layer.count_params()}
+    return {
+        "weights": plain.count_params(),
+        "weights_by_layer": layers,
+        "training_rows": training_rows,
+        "weights_per_training_row": round(plain.count_params() / training_rows, 3),
+    }
+
+
+def main() -> None:
+    """Run the stage."""
+    settings, summary = read_settings(), read_summary()
+    plain = build_keras(settings.model, summary.problem, summary.target_mean or 0.0, summary.target_scale or 1.0)
+    sizes = size(plain, summary.rows["train"])
+    write_json(ARCHITECTURE_FILE, json.loads(plain.to_json()))
+    write_json(SIZE_FILE, sizes)
+    shape = "-".join(str(n) for n in (summary.n_features, *settings.model.hidden_units, plain.output_shape[-1]))
+    print(
+        f"{shape}: {sizes['weights']:,} weights, {sizes['weights_per_training_row']} for each of "
+        f"{summary.rows['train']:,} training rows"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

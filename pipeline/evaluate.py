@@ -1,0 +1,219 @@
+"""Stage evaluate: all seeds on train, validation and, once, the test set; tables, figures, and the run in MLflow.
+
+`python -m pipeline.evaluate --log-only` logs the files that are there once more, after a tracking server was lost.
+"""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix
+
+from pipeline import figures, scores, tracking
+from pipeline.errors import InputError, run_stage
+from pipeline.files import write_json, written_whole
+from pipeline.model import predict
+from pipeline.params import Settings, flat, read_settings
+from pipeline.paths import (
+    CURVES_FILE,
+    ERRORS_FILE,
+    EVALUATION_FILE,
+    FIGURES,
+    HISTORY_FILE,
+    MODEL_FILE,
+    SEED_SCORES_FILE,
+    SIZE_FILE,
+)
+from pipeline.seeds import TrainedSeeds, read_seeds
+from pipeline.splits import SPLITS, Split, Summary, read_split, read_summary
+
+LOG_AGAIN = "python -m pipeline.evaluate --log-only"
+EXPERIMENT = "pipeline"
+LABELS = {"cross_entropy": "cross-entropy (nats)", "accuracy": "accuracy", "rmse": "RMSE", "r2": "R²"}
+
+
+def predict_split(trained: TrainedSeeds, settings: Settings, summary: Summary, split: Split) -> np.ndarray:
+    """Logits `[R, n, classes]`, or numbers in the target's unit `[R, n]`."""
+    outputs = predict(settings.model, summary.problem, trained.weights, split.x)
+    return outputs if summary.classes else in_target_unit(outputs[..., 0], summary)
+
+
+def in_target_unit(standardized: np.ndarray, summary: Summary) -> np.ndarray:
+    """A regression's standardized targets or predictions in the target's own unit."""
+    return standardized.astype(np.float64) * summary.target_scale + summary.target_mean
+
+
+def actual_of(split: Split, summary: Summary) -> np.ndarray:
+    """Class indices, or the target in its own unit, `[n]`."""
+    return split.y if summary.classes else in_target_unit(split.y, summary)
+
+
+def score_seeds(
+    trained: TrainedSeeds, predicted: dict[str, np.ndarray], actual: dict[str, np.ndarray], task: str
+) -> pd.DataFrame:
+    """A row per seed: every metric on every split that has rows, and its gap from training to validation."""
+    table = pd.DataFrame({"seed": trained.seeds, "best_epoch": trained.best_epoch, "diverged": trained.diverged})
+    for split, outputs in predicted.items():
+        for name, metric in scores.METRICS[task].items():
+            table[f"{split}_{name}"] = np.where(trained.sound, metric(outputs, actual[split]), np.nan)
+    if "validation" in predicted:
+        for name in scores.METRICS[task]:
+            table[f"gap_{name}"] = scores.gap(name, table[f"train_{name}"], table[f"validation_{name}"])
+    return table
+
+
+def summarize(table: pd.DataFrame) -> dict[str, object]:
+    """The mean over seeds with its 95 % interval, for each split and metric and for the gap."""
+    summary: dict[str, object] = {}
+    for group in (*SPLITS, "gap"):
+        columns = [name for name in table if name.startswith(f"{group}_")]
+        if columns:
+            summary[group] = {name.removeprefix(f"{group}_"): scores.interval(table[name]) for name in columns}
+    return summary | {
+        "best_epoch": scores.interval(table["best_epoch"].where(table["best_epoch"] > 0)),
+        "seeds": len(table),
+        "diverged": int(table["diverged"].sum()),
+    }
+
+
+def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
+    """Means over the seeds that still train, by epoch, and how many they are."""
+    by_epoch = history.drop(columns="seed").groupby("epoch")
+    return by_epoch.mean().assign(seeds_training=by_epoch.size())
+
+
+def errors_of(outputs: np.ndarray, actual: np.ndarray, summary: Summary) -> pd.DataFrame:
+    """Where the seeds err: counts of actual and predicted class over all of them; or each row's mean prediction."""
+    if not summary.classes:
+        return pd.DataFrame({"actual": actual, "predicted": outputs.mean(axis=0)})
+    labels = np.arange(len(summary.classes))
+    counts = sum(confusion_matrix(actual, predicted, labels=labels) for predicted in outputs.argmax(axis=-1))
+    table = pd.DataFrame(counts, index=summary.classes, columns=summary.classes)
+    long = table.rename_axis("actual").reset_index().melt("actual", var_name="predicted", value_name="count")
+    return long.sort_values(["actual", "predicted"], kind="stable", ignore_index=True)
+
+
+def draw(history: pd.DataFrame, trained: TrainedSeeds, errors: pd.DataFrame, split: str, summary: Summary) -> None:
+    """Write the figures."""
+    loss, score = scores.METRICS[summary.task]
+    gaps = history[["seed", "epoch"]].copy()
+    if {f"train_{loss}", f"val_{loss}"} <= set(history):
+        gaps[f"gap_{loss}"] = scores.gap(loss, history[f"train_{loss}"], history[f"val_{loss}"])
+    best = trained.best_epoch
+    figures.save(figures.curves_figure(history, best, loss, LABELS[loss]), FIGURES["loss"])
+    figures.save(figures.curves_figure(history, best, score, LABELS[score]), FIGURES["score"])
+    figures.save(figures.gap_figure(gaps, best, loss, LABELS[loss]), FIGURES["gap"])
+    if summary.classes:
+        figures.save(figures.confusion_figure(errors, summary.classes, split), FIGURES["errors"])
+    else:
+        figures.save(figures.agreement_figure(errors, split), FIGURES["errors"])
+
+
+def evaluate(settings: Settings, summary: Summary, trained: TrainedSeeds) -> dict[str, object]:
+    """Score everything once and write the stage's files; returns what is in `evaluation.json`."""
+    splits = {name: split for name in SPLITS if len(split := read_split(name))}
+    predicted = {name: predict_split(trained, settings, summary, split) for name, split in splits.items()}
+    actual = {name: actual_of(split, summary) for name, split in splits.items()}
+    table = score_seeds(trained, predicted, actual, summary.task)
+    evaluation = summarize(table)
+
+    shown = "test" if "test" in splits else list(splits)[-1]
+    errors = errors_of(predicted[shown][trained.sound], actual[shown], summary)
+    history = pd.read_csv(HISTORY_FILE)
+    for path, rows in (
+        (SEED_SCORES_FILE, table),
+        (ERRORS_FILE, errors),
+        (CURVES_FILE, mean_curves(history).reset_index()),
+    ):
+        with written_whole(path) as beside:
+            rows.to_csv(beside, index=False, float_format="%.7g")
+    draw(history, trained, errors, shown, summary)
+    write_json(EVALUATION_FILE, evaluation)
+    return evaluation
+
+
+def run_record(settings: Settings, summary: Summary) -> tracking.RunRecord:
+    """What MLflow is told, read from the result files, so that a number there and here is the same number."""
+    evaluation = json.loads(EVALUATION_FILE.read_text(encoding="utf-8"))
+    table, history = pd.read_csv(SEED_SCORES_FILE), pd.read_csv(HISTORY_FILE)
+    final = {}
+    for group in (*SPLITS, "gap"):
+        for metric, interval in evaluation.get(group, {}).items():
+            final |= _with_spread(f"{group}.{metric}", interval["mean"], table[f"{group}_{metric}"])
+    final |= _with_spread("best_epoch", evaluation["best_epoch"]["mean"], table["best_epoch"])
+    for name, values in at_best_epoch(history, table).items():
+        final |= _with_spread(f"best_epoch.{name}", values.mean(), values)
+    classes = len(summary.classes) if summary.classes else 1
+    hidden = "-".join(str(units) for units in settings.model.hidden_units) or "linear"
+    return tracking.RunRecord(
+        experiment=EXPERIMENT,
+        name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {evaluation['seeds']} seeds",
+        params=flat(settings),
+        tags={"dvc.stage": "evaluate", "task": summary.task},
+        curves=pd.read_csv(CURVES_FILE, index_col="epoch"),
+        scores={name: value for name, value in final.items() if value is not None},
+        datasets=[
+            tracking.Dataset(f"{summary.source} {name}", summary.digest[name], summary.source, summary.rows[name], name)
+            for name in SPLITS
+            if summary.rows[name]
+        ],
+        figures=list(FIGURES.values()),
+        files=[EVALUATION_FILE, SEED_SCORES_FILE, HISTORY_FILE, ERRORS_FILE, SIZE_FILE],
+        model=MODEL_FILE,
+        n_features=summary.n_features,
+        n_outputs=classes,
+    )
+
+
+def at_best_epoch(history: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Each seed's row of the history at its best epoch, scores alone."""
+    at_best = history.merge(table[["seed", "best_epoch"]], left_on=["seed", "epoch"], right_on=["seed", "best_epoch"])
+    return at_best[[name for name in history if name.startswith(("train_", "val_"))]]
+
+
+def _with_spread(name: str, mean: float | None, values: pd.Series) -> dict[str, float | None]:
+    return {name: mean, f"{name}_sd": scores.spread(values)}
+
+
+def describe(evaluation: dict[str, object]) -> str:
+    """The evaluation as a table of text, with its 95 % intervals."""
+    rows = {}
+    for group in (*SPLITS, "gap"):
+        for metric, interval in evaluation.get(group, {}).items():
+            rows.setdefault(metric, {})[group] = _shown(interval)
+    return pd.DataFrame(rows).T.to_string(na_rep="")
+
+
+def _shown(interval: scores.Interval) -> str:
+    if interval["mean"] is None:
+        return "-"
+    if interval["low"] is None:
+        return f"{interval['mean']:.4f}"
+    return f"{interval['mean']:.4f} ± {interval['high'] - interval['mean']:.4f}"
+
+
+def log(settings: Settings, summary: Summary) -> None:
+    """Log the result files as one MLflow run, and say how to see it."""
+    run_id = tracking.log_run_or_say(run_record(settings, summary), LOG_AGAIN)
+    if run_id:
+        print(f"MLflow run {run_id}; `make ui` shows it")
+
+
+def main() -> None:
+    """Run the stage."""
+    settings, summary = read_settings(), read_summary()
+    if sys.argv[1:] == ["--log-only"]:
+        return log(settings, summary)
+    if sys.argv[1:]:
+        raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
+    tracking.check_reachable()
+    evaluation = evaluate(settings, summary, read_seeds())
+    print(describe(evaluation))
+    print(f"mean over {evaluation['seeds']} seeds ± half of its 95 % interval")
+    log(settings, summary)
+    return None
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,111 @@
+"""The pictures of one run, as SVG: its curves over the epochs, its gap, and where it errs.
+
+Blue (training) and orange (validation) are told apart by everyone, and by their lines: solid and dashed.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.files import written_whole
+
+# The same input gives the same bytes: no date, no random ids; text stays text, so that it can be searched.
+matplotlib.rcParams.update({"svg.hashsalt": "figures", "svg.fonttype": "none", "axes.spines.top": False})
+matplotlib.rcParams.update({"axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3, "font.size": 10})
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
+SPLIT_LINES = {"train": ("training", BLUE, "-"), "val": ("validation", ORANGE, "--")}
+MOST_CLASSES_WITH_NUMBERS = 12
+
+
+def curves_figure(history: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str) -> Figure:
+    """Training and validation over the epochs: mean and range of the seeds, and each seed's best epoch."""
+    figure, axes = _axes()
+    for split, (name, color, line) in SPLIT_LINES.items():
+        if f"{split}_{metric}" in history:
+            _band(axes, history, f"{split}_{metric}", name, color, line)
+    _mark_best(axes, best_epoch)
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.legend(frameon=False)
+    return figure
+
+
+def gap_figure(gaps: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str) -> Figure:
+    """How much worse the validation rows are than the training rows, over the epochs; above 0 is worse."""
+    figure, axes = _axes()
+    if f"gap_{metric}" not in gaps:
+        axes.text(0.5, 0.5, "no validation rows or no training scores: no gap", ha="center", transform=axes.transAxes)
+        return figure
+    _band(axes, gaps, f"gap_{metric}", "gap", ORANGE, "-")
+    axes.axhline(0, color=GREY, linewidth=1)
+    _mark_best(axes, best_epoch)
+    axes.set(xlabel="epoch", ylabel=f"gap in {label}")
+    axes.legend(frameon=False)
+    return figure
+
+
+def confusion_figure(errors: pd.DataFrame, classes: list[str], split: str) -> Figure:
+    """Which classes are taken for which: shares of each true class, summed over the seeds."""
+    counts = errors.pivot_table(index="actual", columns="predicted", values="count").loc[classes, classes].to_numpy()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes = figure.subplots()
+    picture = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+    figure.colorbar(picture, label="share of the true class")
+    axes.grid(visible=False)
+    if len(classes) <= MOST_CLASSES_WITH_NUMBERS:
+        for row, column in np.ndindex(shares.shape):
+            if counts[row, column]:
+                color = "black" if shares[row, column] > 0.5 else "white"
+                axes.text(column, row, f"{shares[row, column]:.2f}", ha="center", va="center", color=color, fontsize=8)
+        axes.set_xticks(range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0)
+        axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="actual", title=f"{split} rows, all seeds")
+    return figure
+
+
+def agreement_figure(errors: pd.DataFrame, split: str) -> Figure:
+    """Predicted against actual numbers, and the line on which they agree."""
+    figure, axes = _axes()
+    axes.scatter(errors["actual"], errors["predicted"], s=9, color=BLUE, alpha=0.5)
+    ends = [errors["actual"].min(), errors["actual"].max()]
+    axes.plot(ends, ends, color=GREY, linewidth=1)
+    axes.set(xlabel="actual", ylabel="predicted, mean over the seeds", title=f"{split} rows")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG."""
+    with written_whole(path) as beside:
+        figure.savefig(beside, metadata={"Date": None})
+
+
+def _axes() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _band(axes: Axes, history: pd.DataFrame, column: str, name: str, color: str, line: str) -> None:
+    table = history.pivot_table(index="epoch", columns="seed", values=column)
+    for seed in table:
+        axes.plot(table.index, table[seed], color=color, linewidth=0.5, alpha=0.4)
+    # The mean ends where the first seed stops: after that it would be the mean of ever fewer seeds.
+    whole = table.dropna()
+    axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=color, alpha=0.15, linewidth=0)
+    label = f"{name}: mean and range of {table.shape[1]} seeds" if table.shape[1] > 1 else name
+    axes.plot(whole.index, whole.mean(axis=1), color=color, linestyle=line, label=label)
+
+
+def _mark_best(axes: Axes, best_epoch: np.ndarray) -> None:
+    found = best_epoch[best_epoch > 0]
+    if len(found) == 0:
+        return
+    label = "best epochs" if len(found) > 1 else "best epoch"
+    # In axes coordinates upwards, so that the marks stay out of the curves.
+    transform = axes.get_xaxis_transform()
+    axes.plot(found, np.full(len(found), 0.02), "^", color=GREY, transform=transform, label=label, clip_on=False)
+    axes.axvline(found.mean(), color=GREY, linewidth=1, linestyle=":")

@@ -1,0 +1,69 @@
+"""What is reported of predictions, and how sure it is.
+
+Logits and labels of R seeds in, one number a seed out; the functions for classes take logits `[R, n, classes]` and
+class indices `[n]`, those for regression take predictions and targets `[R, n]` and `[n]`.
+"""
+
+import numpy as np
+from scipy import special, stats
+
+Interval = dict[str, float | None]
+
+CONFIDENCE = 0.95
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean negative log-likelihood of the true class, in nats, `[R]`."""
+    log_likelihood = special.log_softmax(logits.astype(np.float64), axis=-1)
+    return -np.take_along_axis(log_likelihood, labels[None, :, None], axis=-1)[..., 0].mean(axis=-1)
+
+
+def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Share of rows whose most likely class is the true one, `[R]`."""
+    return (logits.argmax(axis=-1) == labels).mean(axis=-1)
+
+
+def rmse(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Root mean squared error, in the target's unit, `[R]`."""
+    return np.sqrt(np.square(predictions.astype(np.float64) - targets).mean(axis=-1))
+
+
+def r2(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Share of the targets' variance that is explained, `[R]`; NaN where the targets do not vary."""
+    variance = targets.astype(np.float64).var()
+    return 1 - np.square(rmse(predictions, targets)) / (variance if variance > 0 else np.nan)
+
+
+METRICS = {
+    "classification": {"cross_entropy": cross_entropy, "accuracy": accuracy},
+    "regression": {"rmse": rmse, "r2": r2},
+}
+HIGHER_IS_BETTER = {"accuracy", "r2"}
+
+
+def gap(metric: str, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
+    """How much worse the metric is on validation than on training rows: above 0 for worse, whichever way it points."""
+    return train - validation if metric in HIGHER_IS_BETTER else validation - train
+
+
+def interval(values: np.ndarray) -> Interval:
+    """The mean over seeds and its 95 % interval: Student's t, so normal scores are assumed; seeds without one left out.
+
+    `low` and `high` are None for fewer than two seeds, all three for none.
+    """
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return {"mean": None, "low": None, "high": None}
+    mean = float(values.mean())
+    if len(values) == 1:
+        return {"mean": mean, "low": None, "high": None}
+    half = stats.sem(values) * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    return {"mean": mean, "low": float(mean - half), "high": float(mean + half)}
+
+
+def spread(values: np.ndarray) -> float | None:
+    """Standard deviation over seeds; None for fewer than two."""
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    return float(values.std(ddof=1)) if len(values) > 1 else None
