@@ -15,6 +15,7 @@ help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(INSTALLED)  ## make .venv with everything the project needs, exact versions by hash
+	@:
 
 repro: $(INSTALLED)  ## run every stage whose settings, code or data changed
 	@$(BIN)/dvc repro
@@ -32,8 +33,12 @@ lint: $(INSTALLED)  ## check style and formatting
 bench: $(INSTALLED)  ## measure the training speed
 	@$(BIN)/python -m experiments.benchmark
 
+# One worker alone would end in a traceback at Ctrl-C; MLflow's job queue (five processes) serves nothing here.
 ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)
-	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT)
+	@echo "http://127.0.0.1:$(PORT) shows the runs in a few seconds; Ctrl-C ends it."
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false PYTHONWARNINGS=ignore \
+	    $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT) \
+	    --workers 2 --uvicorn-opts '--log-level warning'
 
 lock:  ## renew requirements.lock with the newest versions that pyproject.toml allows
 	@$(FIND_PYTHON); \
@@ -64,9 +69,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	touch $@
 
 # An interpreter asked for by name counts, even when .venv is complete with another one.
-VERSION := -c 'import sys; print(sys.version_info[:3])'
+version_of = $(shell $(1) -V 2>&1 || :)
 ifdef PYTHON
-ifneq ($(shell $(PYTHON) $(VERSION) 2>&1),$(shell $(BIN)/python $(VERSION) 2>&1))
+ifneq ($(call version_of,$(PYTHON)),$(call version_of,$(BIN)/python))
 $(INSTALLED): other-python
 endif
 endif

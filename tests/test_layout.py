@@ -1,0 +1,171 @@
+"""The project's shape, read from its files: which module imports which, what each stage depends on, what is locked."""
+
+import ast
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from pipeline.params import read_settings
+
+ROOT = Path(__file__).parent.parent
+MODULES = {
+    f"{path.parent.name}.{path.stem}": path
+    for package in ("pipeline", "experiments")
+    for path in sorted((ROOT / package).glob("*.py"))
+    if path.stem != "__init__"
+}
+STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+# What each module of ours may import of ours. A new file needs a line here; nothing points back up.
+MAY_IMPORT = {
+    "pipeline.errors": "",
+    "pipeline.files": "errors",
+    "pipeline.params": "errors",
+    "pipeline.paths": "",
+    "pipeline.backend": "",
+    "pipeline.scores": "errors files params",
+    "pipeline.tracking": "errors files params",
+    # The examples, from their source to the three splits.
+    "pipeline.source": "errors files params",
+    "pipeline.downloads": "errors files backend",
+    "pipeline.tables": "errors",
+    "pipeline.datasets": "errors files params source downloads tables",
+    "pipeline.targets": "errors params tables",
+    "pipeline.preprocessing": "tables",
+    "pipeline.partition": "errors params",
+    "pipeline.splits": "errors files",
+    "pipeline.summarize": "splits targets",
+    "pipeline.prepare": "errors files params datasets partition preprocessing splits summarize targets",
+    # The model and its training, which know neither MLflow nor Optuna nor files.
+    "pipeline.noise": "backend",
+    "pipeline.model": "params backend noise",
+    "pipeline.optimizers": "errors params backend",
+    "pipeline.schedules": "params",
+    "pipeline.stack": "params backend noise model optimizers",
+    "pipeline.trainer": "errors params backend scores model optimizers schedules stack",
+    # What happens beside the training comes in through callbacks.
+    "pipeline.progress": "trainer",
+    "pipeline.checkpoint": "files trainer",
+    # What a stage leaves for the next, and the pictures.
+    "pipeline.seeds": "errors files paths",
+    "pipeline.figures": "files scores",
+    # The stages that bring these together.
+    "pipeline.build": "errors files params paths backend splits model",
+    "pipeline.train": "errors files params paths backend splits seeds tracking model trainer progress checkpoint",
+    "pipeline.evaluate": "errors files params paths backend splits seeds scores figures tracking model",
+}
+
+# Libraries that one module alone may import.
+ONLY_IN = {"mlflow": "pipeline.tracking", "optuna": "experiments.search"}
+
+
+def imported(path: Path) -> set[str]:
+    """The dotted names that a file imports, inside functions too; `from a import b` counts as a and as a.b."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name} line {node.lineno}: an import here names the package"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+IMPORTED = {module: imported(path) for module, path in MODULES.items()}
+OURS = {module: names & MODULES.keys() for module, names in IMPORTED.items()}
+
+
+def with_all_it_imports(module: str) -> set[str]:
+    """A module and all of ours that it imports, directly or not."""
+    found, waiting = set(), [module]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += OURS[module]
+    return found
+
+
+def test_every_module_has_its_line_in_the_table():
+    assert sorted(MODULES) == sorted(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_only_what_the_table_allows(module: str):
+    names = MAY_IMPORT.get(module, "").split()
+    allowed = {name if "." in name else f"pipeline.{name}" for name in names}
+    assert OURS[module] - allowed == set()
+
+
+def test_no_import_cycle():
+    TopologicalSorter(OURS).prepare()
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_library_is_imported_in_one_place(library: str):
+    users = {module for module, names in IMPORTED.items() if any(name.split(".")[0] == library for name in names)}
+    assert users <= {ONLY_IN[library]}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_the_code_that_it_runs(stage: str):
+    python, flag, module, *_ = shlex.split(STAGES[stage]["cmd"])
+    assert (python, flag) == ("python", "-m")
+    assert module in MODULES
+    code = {MODULES[name].relative_to(ROOT).as_posix() for name in with_all_it_imports(module)}
+    assert {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")} == code
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_names_settings_that_exist(stage: str):
+    settings = YAML(typ="safe").load(ROOT / "params.yaml")
+    for name in STAGES[stage].get("params", []):
+        value = settings
+        for part in name.split("."):
+            assert part in value, f"{name} is not in params.yaml"
+            value = value[part]
+
+
+def test_only_the_last_stages_depend_on_the_test_set():
+    readers = {stage for stage, parts in STAGES.items() if "data/prepared/test.npz" in parts["deps"]}
+    assert readers <= {"evaluate", "study"}
+
+
+def test_params_file_holds_every_setting():
+    def left_out(section: BaseModel, prefix: str = "") -> Iterator[str]:
+        for name in type(section).model_fields:
+            value = getattr(section, name)
+            if name not in section.model_fields_set:
+                yield prefix + name
+            elif isinstance(value, BaseModel):
+                yield from left_out(value, f"{prefix}{name}.")
+
+    # An unknown setting is refused by the reading itself.
+    assert list(left_out(read_settings(ROOT / "params.yaml"))) == []
+
+
+def test_lock_holds_what_pyproject_asks_for_and_names_no_host():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    versions: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, flags=re.MULTILINE):
+        versions.setdefault(canonicalize_name(name), []).append(version)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["dev"],
+    ]
+    for requirement in map(Requirement, asked):
+        locked = versions.get(canonicalize_name(requirement.name), [])
+        assert locked, f"{requirement.name} is not in requirements.lock; make lock renews it"
+        assert all(requirement.specifier.contains(version) for version in locked), f"{requirement} is not {locked}"
+    assert "://" not in lock
