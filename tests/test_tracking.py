@@ -1,0 +1,433 @@
+import http.server
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import tracking
+from pipeline.errors import InputError
+from pipeline.tracking import Dataset, RunRecord, TrackingLost, check_reachable, log_run, log_run_or_say, tracking_uri
+
+# MLflow says so of its own classes when `mlflow.pyfunc` is imported.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store with its tables and no runs; making one takes a second, copying it does not."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    tracking._mlflow()
+    tracking._create_sqlite(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with nothing said about where to track."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def store(folder: Path, empty_store: Path):
+    """A client of the working folder's own store."""
+    from mlflow import MlflowClient
+
+    (folder / "mlruns").mkdir()
+    shutil.copyfile(empty_store, folder / "mlruns" / "mlflow.db")
+    return MlflowClient(tracking_uri())
+
+
+@pytest.fixture
+def record(folder: Path) -> RunRecord:
+    (folder / "curves.png").write_bytes(b"a picture")
+    (folder / "scores.json").write_text('{"test_accuracy": 0.75}')
+    return RunRecord(
+        experiment="digits",
+        name="adam relu 32",
+        params={"train.optimizer": "adam", "model.hidden_units": [32], "train.momentum": None},
+        tags={"dvc.stage": "evaluate"},
+        curves=pd.DataFrame({"cross_entropy": [0.9, 0.5], "val_cross_entropy": [1.0, 0.7]}, index=[1, 2]),
+        scores={"test_accuracy": 0.75, "test_accuracy_sd": 0.1 + 0.2},
+        datasets=[
+            Dataset("digits train", "abc", "digits", 1000, "train"),
+            Dataset("digits test", "def", "https://example.org/test.csv", 200, "test"),
+        ],
+        figures=[Path("curves.png")],
+        files=[Path("scores.json")],
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_params_are_logged_under_their_flat_names(store, record):
+    run = store.get_run(log_run(record))
+    assert run.data.params == {"train.optimizer": "adam", "model.hidden_units": "[32]", "train.momentum": "None"}
+
+
+def test_curve_has_one_value_for_each_epoch(store, record):
+    history = store.get_metric_history(log_run(record), "val_cross_entropy")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 1.0), (2, 0.7)]
+
+
+def test_scores_are_logged_to_the_last_digit(store, record):
+    metrics = store.get_run(log_run(record)).data.metrics
+    assert {name: metrics[name] for name in record.scores} == dict(record.scores)
+
+
+def test_score_named_like_a_curve_is_refused(record):
+    with pytest.raises(ValueError, match="val_cross_entropy"):
+        replace(record, scores={"val_cross_entropy": 0.7})
+
+
+def test_more_values_than_one_request_may_hold_all_arrive(store, record):
+    params = {f"p{i}": i for i in range(230)}
+    curves = pd.DataFrame(np.arange(2100.0).reshape(300, 7), columns=[f"m{i}" for i in range(7)])
+    run_id = log_run(replace(record, params=params, curves=curves))
+    assert len(store.get_run(run_id).data.params) == 230
+    assert [metric.value for metric in store.get_metric_history(run_id, "m6")] == curves["m6"].tolist()
+
+
+def test_param_that_is_too_long_is_cut_visibly(store, record):
+    run = store.get_run(log_run(replace(record, params={"seeds": list(range(5000))})))
+    assert len(run.data.params["seeds"]) == 6000
+    assert run.data.params["seeds"].endswith("…")
+
+
+def test_value_that_is_not_a_number_is_logged_as_such(store, record):
+    run = store.get_run(log_run(replace(record, scores={"test_cross_entropy": float("nan")})))
+    assert np.isnan(run.data.metrics["test_cross_entropy"])
+
+
+def test_datasets_say_digest_source_and_use(store, record):
+    train, test = store.get_run(log_run(record)).inputs.dataset_inputs
+    assert (train.dataset.name, train.dataset.digest) == ("digits train", "abc")
+    assert json.loads(train.dataset.source) == {"uri": "digits"}
+    assert json.loads(train.dataset.profile) == {"num_rows": 1000}
+    assert (test.dataset.source_type, json.loads(test.dataset.source)) == (
+        "http",
+        {"url": "https://example.org/test.csv"},
+    )
+    assert [i.tags[0].value for i in (train, test)] == ["train", "test"]
+
+
+def test_figures_and_files_are_kept_as_they_are(store, record, folder):
+    run = store.get_run(log_run(record))
+    location = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert location.is_relative_to(folder / "mlruns" / "artifacts")
+    assert (location / "figures" / "curves.png").read_bytes() == b"a picture"
+    assert (location / "results" / "scores.json").read_bytes() == (folder / "scores.json").read_bytes()
+
+
+def git(*arguments: str) -> str:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    return subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_tags_name_the_commit_the_user_and_what_the_caller_adds(store, record, folder):
+    git("init")
+    git("add", "scores.json")
+    git("commit", "-m", "first")
+    run = store.get_run(log_run(record))
+    assert run.data.tags["mlflow.source.git.commit"] == git("rev-parse", "HEAD")
+    assert run.data.tags["mlflow.source.git.dirty"] == "false"
+    assert run.data.tags["mlflow.source.type"] == "LOCAL"
+    assert run.data.tags["mlflow.user"]
+    assert run.data.tags["dvc.stage"] == "evaluate"
+    assert run.info.run_name == "adam relu 32"
+
+
+def test_changed_code_is_dirty_and_changed_results_are_not(folder):
+    (folder / "train.py").write_text("")
+    (folder / "dvc.lock").write_text("")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    (folder / "dvc.lock").write_text("changed")
+    assert tracking._git_tags.__wrapped__(folder)["mlflow.source.git.dirty"] == "false"
+    (folder / "train.py").write_text("changed")
+    assert tracking._git_tags.__wrapped__(folder)["mlflow.source.git.dirty"] == "true"
+
+
+def test_no_commit_is_no_tag(folder):
+    assert tracking._git_tags.__wrapped__(folder) == {}
+    git("init")
+    assert tracking._git_tags.__wrapped__(folder) == {}
+
+
+def test_finished_run_is_marked_finished(store, record):
+    assert store.get_run(log_run(record)).info.status == "FINISHED"
+
+
+def test_run_that_an_error_cuts_off_is_marked_failed(store, record, monkeypatch):
+    def fail(dataset: Dataset):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(tracking, "_dataset_input", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        log_run(record)
+    experiment = store.get_experiment_by_name("digits")
+    assert [run.info.status for run in store.search_runs([experiment.experiment_id])] == ["FAILED"]
+
+
+def test_missing_file_is_found_before_anything_is_logged(store, record):
+    with pytest.raises(FileNotFoundError, match=r"gone\.png"):
+        log_run(replace(record, figures=[Path("gone.png")]))
+    assert store.get_experiment_by_name("digits") is None
+
+
+def test_child_run_finds_its_parent(store, record):
+    parent = log_run(record)
+    child = log_run(RunRecord("digits", "trial 0", tags={"mlflow.parentRunId": parent}))
+    assert store.get_parent_run(child).info.run_id == parent
+
+
+def test_nothing_is_written_to_the_terminal_even_when_the_store_is_new(folder, record, capfd):
+    log_run(record)
+    assert (folder / "mlruns" / "mlflow.db").exists()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture(scope="module")
+def keras_model(tmp_path_factory: pytest.TempPathFactory):
+    """A model of 5 features and 3 classes, and its `.keras` file."""
+    import keras
+
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    model.save(path)
+    return model, path
+
+
+@pytest.fixture
+def logged_model(store, record, keras_model, monkeypatch) -> str:
+    """The address of a model in the log."""
+    # MLflow's own loading functions take the store from here alone.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    run_id = log_run(replace(record, model=keras_model[1], n_features=5, n_outputs=3))
+    return f"runs:/{run_id}/model"
+
+
+def test_logged_model_predicts_as_keras_does_for_arrays_and_tables(logged_model, keras_model):
+    import mlflow
+
+    rows = np.random.default_rng(0).random((4, 5), dtype=np.float32)
+    expected = keras_model[0].predict(rows, verbose=0)
+    loaded = mlflow.pyfunc.load_model(logged_model)
+    for table in (rows, rows.astype(float), pd.DataFrame(rows, columns=list("abcde"))):
+        np.testing.assert_array_equal(np.asarray(loaded.predict(table)), expected)
+    with pytest.raises(mlflow.MlflowException, match="missing inputs"):
+        loaded.predict(rows[:, :4])
+
+
+def test_logged_model_is_served_from_csv_and_json(logged_model, keras_model):
+    import mlflow
+    from mlflow.pyfunc.scoring_server import invocations
+
+    rows = np.random.default_rng(0).integers(0, 16, (4, 5)).astype(np.float32)
+    expected = keras_model[0].predict(rows, verbose=0)
+    loaded = mlflow.pyfunc.load_model(logged_model)
+    table = pd.DataFrame(rows, columns=list("abcde"))
+    bodies = {
+        "text/csv": [table.to_csv(index=False), table.astype(int).to_csv(index=False)],
+        "application/json": [
+            json.dumps({"inputs": rows.tolist()}),
+            json.dumps({"dataframe_split": table.to_dict(orient="split")}),
+        ],
+    }
+    for kind, body in [(kind, body) for kind, some in bodies.items() for body in some]:
+        answer = invocations(body, kind, loaded, loaded.metadata.get_input_schema())
+        predictions = pd.DataFrame(json.loads(answer.response)["predictions"])
+        np.testing.assert_array_equal(predictions.to_numpy(np.float32), expected)
+
+
+def test_logged_model_is_a_keras_file_with_pinned_requirements_and_the_scores(logged_model, keras_model, store):
+    import mlflow
+
+    assert mlflow.keras.load_model(logged_model).count_params() == keras_model[0].count_params()
+    [model] = store.search_logged_models([store.get_experiment_by_name("digits").experiment_id])
+    assert {metric.key: metric.value for metric in model.metrics}["test_accuracy"] == 0.75
+    files = {file.path for file in store.list_logged_model_artifacts(model.model_id)}
+    assert files == {"MLmodel", "data", "python_env.yaml", "requirements.txt"}
+    requirements = mlflow.pyfunc.get_model_dependencies(logged_model)
+    assert {line.partition("==")[0] for line in Path(requirements).read_text().splitlines()} == {
+        "mlflow",
+        "keras",
+        "tensorflow",
+        "numpy",
+    }
+
+
+def test_processes_that_come_first_together_share_one_store(folder):
+    script = "from pipeline.tracking import *; print(log_run(RunRecord('digits', 'one of many')))"
+    workers = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(2)]
+    run_ids = {worker.communicate(timeout=60)[0].decode().strip() for worker in workers}
+    assert [worker.returncode for worker in workers] == [0, 0]
+    with closing(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as database:
+        assert {row[0] for row in database.execute("SELECT run_uuid FROM runs WHERE status = 'FINISHED'")} == run_ids
+    assert [path.name for path in (folder / "mlruns").iterdir() if path.suffix != ".db"] == []
+
+
+def test_store_appears_on_a_drive_without_hard_links(folder, empty_store, monkeypatch):
+    def refuse(self: Path, target: Path):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    tracking._create_sqlite(folder / "mlflow.db")
+    assert [path.name for path in folder.iterdir()] == ["mlflow.db"]
+
+
+def test_deleted_experiment_says_how_to_restore_it(store, record):
+    log_run(record)
+    store.delete_experiment(store.get_experiment_by_name("digits").experiment_id)
+    with pytest.raises(TrackingLost, match="mlflow experiments restore --experiment-id 1"):
+        log_run(record)
+
+
+@contextmanager
+def mlflow_server(folder: Path, empty_store: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address of a server of its own, and the process to kill."""
+    shutil.copyfile(empty_store, folder / "server.db")
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    options = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/stored"]
+    server = subprocess.Popen(
+        [*command, *options], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        uri = f"http://127.0.0.1:{port}"
+        wait_for(f"{uri}/health", server)
+        yield uri, server
+    finally:
+        if server.poll() is None:
+            kill(server)
+
+
+def wait_for(url: str, server: subprocess.Popen) -> None:
+    for _ in range(300):
+        assert server.poll() is None, "the server did not start"
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(url)
+
+
+def kill(server: subprocess.Popen) -> None:
+    # The server's workers are in the group of its session.
+    os.killpg(server.pid, 9)
+    server.wait()
+
+
+def test_server_lost_on_the_way_costs_one_line_and_no_file(folder, record, empty_store, monkeypatch, capfd):
+    log_values = tracking._log_values
+
+    with mlflow_server(folder, empty_store) as (uri, server):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        check_reachable()
+        finished = log_run(record)
+
+        def lose_server(*arguments: object) -> None:
+            kill(server)
+            log_values(*arguments)
+
+        monkeypatch.setattr(tracking, "_log_values", lose_server)
+        started = time.monotonic()
+        assert log_run_or_say(record, "python -m pipeline.evaluate --log-only") is None
+        assert time.monotonic() - started < 5
+
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == (
+        f"warning: run 'adam relu 32' is not logged to {uri}: [Errno 111] Connection refused; the result files are "
+        "complete, log them with: python -m pipeline.evaluate --log-only\n"
+    )
+    assert (folder / "scores.json").exists()
+    with closing(sqlite3.connect(folder / "server.db")) as database:
+        statuses = dict(database.execute("SELECT run_uuid, status FROM runs"))
+    assert statuses.pop(finished) == "FINISHED"
+    assert list(statuses.values()) == ["FAILED"]
+
+
+def test_store_of_another_release_is_a_loss_that_says_how_to_upgrade(folder, record, empty_store):
+    (folder / "mlruns").mkdir()
+    shutil.copyfile(empty_store, folder / "mlruns" / "mlflow.db")
+    with closing(sqlite3.connect("mlruns/mlflow.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'of an older release'")
+        database.commit()
+    with pytest.raises(TrackingLost, match=r"run 'adam relu 32' is not logged to sqlite:.*mlflow db upgrade"):
+        log_run(record)
+
+
+def test_default_store_is_reachable_and_mlflow_is_not_imported_to_see_it(folder):
+    script = "import sys; from pipeline.tracking import *; check_reachable(); assert 'mlflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert list((folder / "mlruns").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("http://127.0.0.1:{port}", "where no server answers"),
+        ("http://user:secret@127.0.0.1:{port}/", r"http://user:\*\*\*@127\.0\.0\.1.* where no server answers"),
+        ("./mlruns", "a folder, which MLflow no longer writes to; use SQLite, such as sqlite:///mlruns/mlflow.db"),
+        ("file:///tmp/mlruns", "a folder, which MLflow no longer writes to"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///scores.json/mlflow.db", "folder cannot be written to"),
+        ("sqlite:///scores.json", "file is not a database"),
+        ("postgresql+nodriver://me:secret@127.0.0.1:{port}/mlflow", "cannot be used"),
+        ("localhost:5000", "whose scheme localhost MLflow does not know; use http"),
+    ],
+)
+def test_unusable_store_is_named_with_what_to_do(folder, record, monkeypatch, uri, problem):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(port=free_port()))
+    with pytest.raises(InputError, match=f"MLFLOW_TRACKING_URI is .*{problem}") as refusal:
+        check_reachable()
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("uri", ["databricks", "databricks://profile"])
+def test_hosted_store_is_taken_at_its_word(folder, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    check_reachable()
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"), [(200, None), (401, None), (404, "no working MLflow"), (503, "answers 503")]
+)
+def test_server_is_judged_by_its_answer(folder, monkeypatch, status, problem):
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *arguments: object):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(InputError, match=problem) if problem else nullcontext():
+            check_reachable()
