@@ -21,6 +21,7 @@ from pipeline.paths import (
     EVALUATION_FILE,
     FIGURES,
     HISTORY_FILE,
+    LOSS_FILE,
     MODEL_FILE,
     SEED_SCORES_FILE,
     SIZE_FILE,
@@ -83,6 +84,14 @@ def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
     return by_epoch.mean().assign(seeds_training=by_epoch.size())
 
 
+def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """The curves of cross-entropy or RMSE under names that every task has, for `dvc plots`."""
+    loss = next(iter(scores.METRICS[summary.task]))
+    return pd.DataFrame(
+        {"epoch": curves["epoch"], "train": curves.get(f"train_{loss}"), "validation": curves.get(f"val_{loss}")}
+    )
+
+
 def errors_of(outputs: np.ndarray, actual: np.ndarray, summary: Summary) -> pd.DataFrame:
     """Where the seeds err: counts of actual and predicted class over all of them; or each row's mean prediction."""
     if not summary.classes:
@@ -101,7 +110,8 @@ def draw(history: pd.DataFrame, trained: TrainedSeeds, errors: pd.DataFrame, spl
     if {f"train_{loss}", f"val_{loss}"} <= set(history):
         gaps[f"gap_{loss}"] = scores.gap(loss, history[f"train_{loss}"], history[f"val_{loss}"])
     best = trained.best_epoch
-    figures.save(figures.curves_figure(history, best, loss, LABELS[loss]), FIGURES["loss"])
+    # Logarithmic: the training loss goes on falling towards 0 where the validation loss turns.
+    figures.save(figures.curves_figure(history, best, loss, LABELS[loss], scale="log"), FIGURES["loss"])
     figures.save(figures.curves_figure(history, best, score, LABELS[score]), FIGURES["score"])
     figures.save(figures.gap_figure(gaps, best, loss, LABELS[loss]), FIGURES["gap"])
     if summary.classes:
@@ -121,11 +131,9 @@ def evaluate(settings: Settings, summary: Summary, trained: TrainedSeeds) -> dic
     shown = "test" if "test" in splits else list(splits)[-1]
     errors = errors_of(predicted[shown][trained.sound], actual[shown], summary)
     history = pd.read_csv(HISTORY_FILE)
-    for path, rows in (
-        (SEED_SCORES_FILE, table),
-        (ERRORS_FILE, errors),
-        (CURVES_FILE, mean_curves(history).reset_index()),
-    ):
+    curves = mean_curves(history).reset_index()
+    loss = loss_curves(curves, summary)
+    for path, rows in {SEED_SCORES_FILE: table, ERRORS_FILE: errors, CURVES_FILE: curves, LOSS_FILE: loss}.items():
         with written_whole(path) as beside:
             rows.to_csv(beside, index=False, float_format="%.7g")
     draw(history, trained, errors, shown, summary)

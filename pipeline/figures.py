@@ -22,14 +22,16 @@ SPLIT_LINES = {"train": ("training", BLUE, "-"), "val": ("validation", ORANGE, "
 MOST_CLASSES_WITH_NUMBERS = 12
 
 
-def curves_figure(history: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str) -> Figure:
+def curves_figure(
+    history: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str, scale: str = "linear"
+) -> Figure:
     """Training and validation over the epochs: mean and range of the seeds, and each seed's best epoch."""
     figure, axes = _axes()
     for split, (name, color, line) in SPLIT_LINES.items():
         if f"{split}_{metric}" in history:
             _band(axes, history, f"{split}_{metric}", name, color, line)
     _mark_best(axes, best_epoch)
-    axes.set(xlabel="epoch", ylabel=label)
+    axes.set(xlabel="epoch", ylabel=label, yscale=scale)
     axes.legend(frameon=False)
     return figure
 

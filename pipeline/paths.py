@@ -13,5 +13,6 @@ HISTORY_FILE = RESULTS / "history.csv"
 CURVES_FILE = RESULTS / "curves.csv"
 EVALUATION_FILE = RESULTS / "evaluation.json"
 SEED_SCORES_FILE = RESULTS / "seeds.csv"
+LOSS_FILE = RESULTS / "loss.csv"
 ERRORS_FILE = RESULTS / "errors.csv"
 FIGURES = {name: RESULTS / f"{name}.svg" for name in ("loss", "score", "gap", "errors")}

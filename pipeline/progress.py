@@ -38,7 +38,8 @@ class ProgressLine(AbstractContextManager):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        if self.console.is_terminal:
+            self.bar.stop()
 
     def __call__(self, event: Epoch) -> None:
         if self.console.is_terminal:
