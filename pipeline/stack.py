@@ -177,6 +177,8 @@ class Stack:
 
     def _score(self, x, y, blocks, members):
         weights, sums = self._scoring_weights(), tf.zeros((2, members.shape[1], self.replicas))
+        if blocks.shape[0] == 0:  # a loop that never runs still compiles its body, and a row of none cannot be
+            return sums
         for block in tf.range(blocks.shape[0]):
             rows = blocks[block]
             outputs, _ = forward(self.model, self.problem, weights, tf.gather(x, rows))

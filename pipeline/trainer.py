@@ -326,7 +326,7 @@ def blocks(splits: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]
     size = max(1, min(size, total))
     cut, _ = _in_batches(every, size)
     padded = np.pad(members, ((0, 0), (0, cut.shape[0] * size - total)))
-    return cut, padded.reshape(len(splits), -1, size).transpose(1, 0, 2)
+    return cut, padded.reshape(len(splits), len(cut), size).transpose(1, 0, 2)
 
 
 def _in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -336,7 +336,7 @@ def _in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     # Filled up with a row of its own: what another seed alone trains on must not reach this one, not even times 0.
     padded = np.pad(rows.astype(np.int32), ((0, 0), (0, steps * size - n)), mode="edge" if n else "empty")
     weights = (np.arange(steps * size) < n).astype(np.float32)
-    return padded.reshape(-1, steps, size).transpose(1, 0, 2), weights.reshape(steps, size)
+    return padded.reshape(len(rows), steps, size).transpose(1, 0, 2), weights.reshape(steps, size)
 
 
 def _scored_positions(rows: int, limit: int | None) -> np.ndarray:

@@ -329,3 +329,11 @@ def test_early_stopping_without_validation_rows_is_refused(digits):
     examples = Examples(DIGITS, digits.x, digits.y, digits.train_rows, digits.val_rows[:, :0])
     with pytest.raises(InputError, match=r"train\.early_stopping needs validation rows.*data\.val_fraction"):
         fit(examples, Model(), settings(early_stopping=EarlyStopping()), [0])
+
+
+def test_nothing_need_be_scored_after_an_epoch(digits):
+    examples = Examples(DIGITS, digits.x, digits.y, digits.train_rows, digits.val_rows[:, :0])
+    fitted = fit(examples, Model(hidden_units=[16]), settings(train_score_rows=0), [0])
+    scored = fit(examples, Model(hidden_units=[16]), settings(), [0])
+    assert list(fitted.history) == ["seed", "epoch", "learning_rate"]
+    assert all((value == scored.weights[name]).all() for name, value in fitted.weights.items())
