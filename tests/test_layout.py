@@ -62,6 +62,8 @@ MAY_IMPORT = {
     "pipeline.build": "errors files params paths backend splits model",
     "pipeline.train": "errors files params paths backend splits seeds tracking model trainer progress checkpoint",
     "pipeline.evaluate": "errors files params paths backend splits seeds scores figures tracking model",
+    # The experiments stand on the pipeline; none of its files knows them.
+    "experiments.benchmark": "errors files params paths backend datasets prepare splits model optimizers trainer",
 }
 
 # Libraries that one module alone may import.
