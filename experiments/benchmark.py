@@ -20,14 +20,15 @@ from rich.table import Table
 from pipeline.backend import keras
 from pipeline.datasets import load
 from pipeline.errors import run_stage
+from pipeline.examples import Examples, Split
 from pipeline.files import write_json
 from pipeline.model import build_keras
 from pipeline.optimizers import make_optimizer
 from pipeline.params import Data, Model, Train
 from pipeline.paths import RESULTS
 from pipeline.prepare import prepare
-from pipeline.splits import Split, SplitName
-from pipeline.trainer import Examples, fit
+from pipeline.splits import SplitName
+from pipeline.trainer import fit
 
 BENCHMARK_FILE = RESULTS / "benchmark.json"
 REPLICAS = (1, 10)

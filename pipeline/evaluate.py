@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix
 
 from pipeline import figures, scores, tracking
 from pipeline.errors import InputError, run_stage
+from pipeline.examples import Split
 from pipeline.files import write_json, written_whole
 from pipeline.model import predict
 from pipeline.params import Settings, flat, read_settings
@@ -27,7 +28,7 @@ from pipeline.paths import (
     SIZE_FILE,
 )
 from pipeline.seeds import TrainedSeeds, read_seeds
-from pipeline.splits import SPLITS, Split, Summary, read_split, read_summary
+from pipeline.splits import SPLITS, Summary, read_split, read_summary
 
 LOG_AGAIN = "python -m pipeline.evaluate --log-only"
 EXPERIMENT = "pipeline"

@@ -12,8 +12,8 @@ import numpy as np
 
 from pipeline import noise
 from pipeline.backend import keras, tf
+from pipeline.examples import Problem
 from pipeline.params import Model
-from pipeline.splits import Problem
 
 # Keras' defaults of BatchNormalization.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.99, 1e-3

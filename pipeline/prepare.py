@@ -9,11 +9,12 @@ import pandas as pd
 
 from pipeline.datasets import Dataset, load
 from pipeline.errors import InputError, run_stage
+from pipeline.examples import Split
 from pipeline.files import write_arrays, write_json
 from pipeline.params import Data, read_settings
 from pipeline.partition import partition
 from pipeline.preprocessing import ImagePreprocessing, TablePreprocessing
-from pipeline.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Split, SplitName, Summary, split_file
+from pipeline.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, SplitName, Summary, split_file
 from pipeline.summarize import describe_splits
 from pipeline.targets import Target, read_target
 

@@ -1,14 +1,13 @@
 """What the stage prepare wrote: the three splits and what they hold."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import InputError
+from pipeline.examples import Problem, Split
 from pipeline.files import read_arrays
 
 SplitName = Literal["train", "validation", "test"]
@@ -17,34 +16,6 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 PREPARED = Path("data/prepared")
 SUMMARY_FILE = PREPARED / "summary.json"
 PREPROCESSING_FILE = PREPARED / "preprocessing.json"
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Examples as the network sees them.
-
-    x: float32 [n, features]. y: classification, int32 class index [n]; regression, float32 [n], standardized by the
-    training part's mean and standard deviation.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What goes into a model and what comes out. `n_outputs` is the number of classes, or 1 for regression."""
-
-    task: Literal["classification", "regression"]
-    n_features: int
-    n_outputs: int
-
-    @property
-    def is_classification(self) -> bool:
-        return self.task == "classification"
 
 
 class Summary(BaseModel):

@@ -8,10 +8,10 @@ import numpy as np
 
 from pipeline import noise
 from pipeline.backend import keras, tf
+from pipeline.examples import Problem
 from pipeline.model import Training, forward, initial_weights, is_trained
 from pipeline.optimizers import is_kernel, stacked_optimizer
 from pipeline.params import Model, Train
-from pipeline.splits import Problem
 
 
 def strengths(model: Model, train: Train) -> dict[str, float]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.splits import SPLITS, Split, SplitName
+from pipeline.examples import Split
+from pipeline.splits import SPLITS, SplitName
 from pipeline.targets import Target
 
 Splits = dict[SplitName, Split]

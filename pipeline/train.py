@@ -16,6 +16,7 @@ from pipeline import tracking
 from pipeline.backend import keras
 from pipeline.checkpoint import Checkpoint, Interrupted
 from pipeline.errors import InputError, run_stage
+from pipeline.examples import Examples
 from pipeline.files import written_whole
 from pipeline.model import set_weights
 from pipeline.params import Settings, flat, read_settings
@@ -23,7 +24,7 @@ from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MOD
 from pipeline.progress import ProgressLine
 from pipeline.seeds import TrainedSeeds, write_seeds
 from pipeline.splits import Summary, read_split, read_summary
-from pipeline.trainer import Examples, Fitted, fit
+from pipeline.trainer import Fitted, fit
 
 
 def check_fits(settings: Settings, summary: Summary) -> None:

@@ -13,11 +13,11 @@ import pandas as pd
 
 from pipeline.backend import tf
 from pipeline.errors import InputError
+from pipeline.examples import Examples, Problem
 from pipeline.model import initial_weights
 from pipeline.optimizers import default_learning_rate
 from pipeline.params import Model, Train
 from pipeline.schedules import Patience, learning_rates
-from pipeline.splits import Problem, Split
 from pipeline.stack import Stack, strengths
 
 State = dict[str, np.ndarray]
@@ -27,36 +27,6 @@ WEIGHTS_PER_STACK = 2_000_000
 # Numbers in the inputs and hidden outputs of one batch of all seeds: what bounds the memory of a step.
 NUMBERS_PER_BATCH = 50_000_000
 SCORED_NUMBERS_PER_BLOCK = 4_000_000
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Prepared rows, and which of them each seed trains and validates on.
-
-    Attributes:
-        x, y: float32 `[n, n_features]`; int32 `[n]` class indices, or float32 `[n]` standardized numbers.
-        train_rows, val_rows: indices into them, `[1, k]` where all seeds share a split, else `[R, k]`; `val_rows` may
-            be empty, `k = 0`.
-        target_scale: standard deviation of the target, in its own unit; an RMSE is reported in that unit.
-    """
-
-    problem: Problem
-    x: np.ndarray
-    y: np.ndarray
-    train_rows: np.ndarray
-    val_rows: np.ndarray
-    target_scale: float = 1.0
-
-    @property
-    def has_validation(self) -> bool:
-        return self.val_rows.shape[1] > 0
-
-    @classmethod
-    def of_splits(cls, problem: Problem, train: Split, validation: Split, target_scale: float = 1.0) -> "Examples":
-        """From a training and a validation part that all seeds share."""
-        rows = np.arange(len(train.y) + len(validation.y))[None]
-        x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
-        return cls(problem, x, y, rows[:, : len(train.y)], rows[:, len(train.y) :], target_scale)
 
 
 @dataclass(frozen=True)

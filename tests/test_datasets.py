@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import shutil
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -311,6 +312,8 @@ def no_network(monkeypatch):
     """Any address is looked up at a proxy that refuses at once."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    # urllib keeps the proxies that it saw first; the next test must see its own.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     monkeypatch.setenv("KERAS_HOME", str(Path.cwd() / "keras"))
 
 

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "pipeline.params": "errors",
     "pipeline.paths": "",
     "pipeline.backend": "",
+    "pipeline.examples": "",
     "pipeline.scores": "errors files params",
     "pipeline.tracking": "errors files params",
     # The examples, from their source to the three splits.
@@ -42,16 +43,16 @@ MAY_IMPORT = {
     "pipeline.targets": "errors params tables",
     "pipeline.preprocessing": "tables",
     "pipeline.partition": "errors params",
-    "pipeline.splits": "errors files",
-    "pipeline.summarize": "splits targets",
-    "pipeline.prepare": "errors files params datasets partition preprocessing splits summarize targets",
+    "pipeline.splits": "errors files examples",
+    "pipeline.summarize": "examples splits targets",
+    "pipeline.prepare": "errors files examples params datasets partition preprocessing splits summarize targets",
     # The model and its training, which know neither MLflow nor Optuna nor files.
     "pipeline.noise": "backend",
-    "pipeline.model": "params backend noise",
+    "pipeline.model": "params examples backend noise",
     "pipeline.optimizers": "errors params backend",
     "pipeline.schedules": "params",
-    "pipeline.stack": "params backend noise model optimizers",
-    "pipeline.trainer": "errors params backend scores model optimizers schedules stack",
+    "pipeline.stack": "params examples backend noise model optimizers",
+    "pipeline.trainer": "errors params backend examples model optimizers schedules stack",
     # What happens beside the training comes in through callbacks.
     "pipeline.progress": "trainer",
     "pipeline.checkpoint": "files trainer",
@@ -60,10 +61,12 @@ MAY_IMPORT = {
     "pipeline.figures": "files scores",
     # The stages that bring these together.
     "pipeline.build": "errors files params paths backend splits model",
-    "pipeline.train": "errors files params paths backend splits seeds tracking model trainer progress checkpoint",
-    "pipeline.evaluate": "errors files params paths backend splits seeds scores figures tracking model",
+    "pipeline.train": "errors files params paths backend examples splits seeds tracking model trainer "
+    "progress checkpoint",
+    "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures tracking model",
     # The experiments stand on the pipeline; none of its files knows them.
-    "experiments.benchmark": "errors files params paths backend datasets prepare splits model optimizers trainer",
+    "experiments.benchmark": "errors files params paths backend examples datasets prepare splits model "
+    "optimizers trainer",
 }
 
 # Libraries that one module alone may import.

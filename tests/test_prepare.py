@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import datasets, prepare, source, splits
 from pipeline.errors import InputError
+from pipeline.examples import Split
 from pipeline.params import Data
 from pipeline.summarize import digest
 
@@ -199,9 +200,9 @@ def test_the_same_input_gives_the_same_bytes(project):
 def test_the_digest_tells_shape_and_type_apart():
     x, y = np.zeros((2, 3), np.float32), np.zeros(2, np.int32)
     digests = {
-        digest(splits.Split(x, y)),
-        digest(splits.Split(x.reshape(3, 2), y)),
-        digest(splits.Split(x.view(np.int32), y)),
+        digest(Split(x, y)),
+        digest(Split(x.reshape(3, 2), y)),
+        digest(Split(x.view(np.int32), y)),
     }
     assert len(digests) == 3
 

