@@ -60,6 +60,7 @@ class Stack:
         }
         self.keys = tf.Variable(noise.keys([0] * replicas, places=2 + len(model.hidden_units)))
         self.fresh = self.state()
+        self.tenant: object | None = None  # whose numbers the variables hold
         self.epoch = tf.function(self._epoch, jit_compile=True)
 
     def start(self, model: Model, train: Train, seeds: list[int]) -> None:
