@@ -8,7 +8,9 @@ import hashlib
 import json
 import sys
 import time
+import zipfile
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 
@@ -82,9 +84,22 @@ def write(fitted: Fitted) -> None:
     write_seeds(trained)
     with written_whole(MODEL_FILE) as beside:
         plain.save(beside)
+        _take_dates_out(beside)
     with written_whole(HISTORY_FILE) as beside:
         fitted.history.to_csv(beside, index=False, float_format="%.7g")
     CHECKPOINT_FILE.unlink(missing_ok=True)
+
+
+def _take_dates_out(path: Path) -> None:
+    # The same training gives the same bytes, so a repeated one changes no lock and makes nothing after it run again.
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(contents["metadata.json"])
+    del metadata["date_saved"]
+    contents["metadata.json"] = json.dumps(metadata).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def report(fitted: Fitted, seconds: float) -> None:
