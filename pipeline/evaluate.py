@@ -29,6 +29,7 @@ from pipeline.paths import (
 )
 from pipeline.seeds import TrainedSeeds, read_seeds
 from pipeline.splits import SPLITS, Summary, read_split, read_summary
+from pipeline.store import check_reachable
 
 LOG_AGAIN = "python -m pipeline.evaluate --log-only"
 EXPERIMENT = "pipeline"
@@ -158,7 +159,7 @@ def run_record(settings: Settings, summary: Summary) -> tracking.RunRecord:
     return tracking.RunRecord(
         experiment=EXPERIMENT,
         name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {evaluation['seeds']} seeds",
-        params=flat(settings),
+        params={name: value for name, value in flat(settings).items() if not name.startswith("search.")},
         tags={"dvc.stage": "evaluate", "task": summary.task},
         curves=pd.read_csv(CURVES_FILE, index_col="epoch"),
         scores={name: value for name, value in final.items() if value is not None},
@@ -216,7 +217,7 @@ def main() -> None:
         return log(settings, summary)
     if sys.argv[1:]:
         raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
-    tracking.check_reachable()
+    check_reachable()
     evaluation = evaluate(settings, summary, read_seeds())
     print(describe(evaluation))
     print(f"mean over {evaluation['seeds']} seeds ± half of its 95 % interval")

@@ -5,42 +5,33 @@ Importing mlflow takes most of a second, so it is imported when a run is logged 
 
 import functools
 import gc
-import getpass
 import importlib.metadata
 import itertools
 import json
 import logging
 import os
 import platform
-import re
 import shutil
 import sqlite3
-import ssl
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import numpy as np
 
-from pipeline.errors import InputError
+from pipeline.provenance import git_tags, source_tags
+from pipeline.store import first_cause, sqlite_path, tracking_uri, without_password
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
-
-DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 
 # What mlflow reads from the environment; a value that the user has set stays.
 ENVIRONMENT = {
@@ -52,16 +43,11 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
-PATIENCE_SECONDS = 5  # for a server or a database to answer before training
-
 # Limits of `log_batch` and of its values: https://mlflow.org/docs/latest/rest-api.html#request-limits
 PARAMS_PER_BATCH = 100
 METRICS_PER_BATCH = 900  # of 1,000 entities in all, the params included
 PARAM_LENGTH = 6000
 DIGEST_LENGTH = 36
-
-# What stages write under version control; changes there say nothing of the code that ran.
-WRITTEN_BY_STAGES = ("dvc.lock", "experiments/results")
 
 
 class TrackingLost(Exception):
@@ -109,28 +95,6 @@ class RunRecord:
             raise ValueError(f"a score needs a name that no curve has; both are named {', '.join(both)}")
 
 
-def tracking_uri() -> str:
-    """Where runs go: `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`; the path of an SQLite file made absolute."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-    path = _sqlite_path(uri)
-    return f"sqlite:///{path.as_posix()}" if path else uri
-
-
-def check_reachable() -> None:
-    """Check, before the work and without importing mlflow, that `tracking_uri()` names a store that answers.
-
-    Raises:
-        InputError: nothing answers there, it cannot be written to, or it is no store that MLflow knows.
-    """
-    uri = tracking_uri()
-    # "databricks" and the like stand without a colon; so does a folder.
-    scheme = uri.partition(":")[0].partition("+")[0]
-    check = CHECKS.get(scheme, _check_other)
-    if problem := check(uri):
-        default = "" if os.environ.get("MLFLOW_TRACKING_URI") else " by default"
-        raise InputError(f"MLFLOW_TRACKING_URI is {_shown(uri)}{default}, {problem}")
-
-
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     # Half of the time of importing mlflow goes to walking all that Keras and TensorFlow hold, over and over.
@@ -159,7 +123,9 @@ def log_run(record: RunRecord) -> str:
     except Exception as error:
         if not _is_loss(error):
             raise
-        raise TrackingLost(f"run {record.name!r} is not logged to {_shown(uri)}: {_first_cause(error)}") from error
+        raise TrackingLost(
+            f"run {record.name!r} is not logged to {without_password(uri)}: {first_cause(error)}"
+        ) from error
 
 
 def log_run_or_say(record: RunRecord, log_again: str) -> str | None:
@@ -177,7 +143,7 @@ def log_run_or_say(record: RunRecord, log_again: str) -> str | None:
 
 def _log(client: "MlflowClient", record: RunRecord) -> str:
     experiment_id = _experiment_id(client, record.experiment)
-    tags = {**_source_tags(), **_git_tags(Path.cwd()), **record.tags}
+    tags = {**source_tags(), **git_tags(Path.cwd()), **record.tags}
     run_id = client.create_run(experiment_id, tags=tags, run_name=record.name).info.run_id
     # A run counts as failed until all of it is there: one that is cut off midway, be it by an error, a kill or a lost
     # server, never looks complete or still running.
@@ -208,40 +174,15 @@ def _experiment_id(client: "MlflowClient", name: str) -> str:
         experiment = client.get_experiment_by_name(name)
     if experiment.lifecycle_stage == "deleted":
         restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
-        raise TrackingLost(f"experiment {name!r} is deleted in {_shown(client.tracking_uri)}; {restore} brings it back")
+        raise TrackingLost(
+            f"experiment {name!r} is deleted in {without_password(client.tracking_uri)}; {restore} brings it back"
+        )
     return experiment.experiment_id
 
 
 def _artifact_location(uri: str) -> str | None:
-    path = _sqlite_path(uri)
+    path = sqlite_path(uri)
     return (path.parent / "artifacts").as_uri() if path else None
-
-
-def _source_tags() -> dict[str, str]:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = "unknown"
-    script = Path(sys.argv[0])
-    name = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
-    return {"mlflow.user": user, "mlflow.source.name": name.as_posix(), "mlflow.source.type": "LOCAL"}
-
-
-@functools.cache
-def _git_tags(folder: Path) -> dict[str, str]:
-    outside = [f":(exclude){path}" for path in WRITTEN_BY_STAGES]
-    command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", "."]
-    try:
-        status = subprocess.run(
-            [*command, *outside], cwd=folder, capture_output=True, text=True, timeout=10, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    commit = re.search(r"^# branch\.oid ([0-9a-f]+)$", status, re.MULTILINE)
-    if commit is None:  # no commit yet
-        return {}
-    dirty = any(not line.startswith("#") for line in status.splitlines())
-    return {"mlflow.source.git.commit": commit[1], "mlflow.source.git.dirty": str(dirty).lower()}
 
 
 def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id: str | None) -> None:
@@ -335,80 +276,6 @@ def _write_model(folder: Path, record: RunRecord, logged: Any) -> None:
     model.save(str(folder / "MLmodel"))
 
 
-def _check_server(uri: str) -> str | None:
-    parts = urlsplit(uri)
-    # Not /health, which also answers while the server's database is down and which compatible servers lack.
-    path = f"{parts.path.rstrip('/')}/api/2.0/mlflow/experiments/search"
-    url = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path, query="max_results=1").geturl()
-    remedy = "start the server, or unset MLFLOW_TRACKING_URI to log to a local file"
-    try:
-        urlopen(url, timeout=PATIENCE_SECONDS).close()
-    except HTTPError as error:
-        # Any other refusal comes from a server that wants to know who asks; MLflow sends the credentials.
-        if error.code == 404 or error.code >= 500:
-            return f"which answers {error.code} {error.reason} to {path}, so it is no working MLflow server; {remedy}"
-    except (OSError, HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        # There is a server; MLflow has settings of its own for certificates.
-        if not isinstance(reason, ssl.SSLError):
-            return f"where no server answers ({reason}); {remedy}"
-    return None
-
-
-def _check_sqlite(uri: str) -> str | None:
-    path = _sqlite_path(uri)
-    if path is None:
-        return f"which names no file, so runs would be lost; give one, such as {DEFAULT_URI}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        return f"whose folder cannot be written to ({error.strerror}); make it writable or name another file"
-    if not path.exists():
-        return None
-    try:
-        # Waits for its turn when another run is writing.
-        with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as database:
-            database.execute("BEGIN IMMEDIATE")
-    except sqlite3.Error as error:
-        return f"which cannot be written to ({error}); repair it, move it away or name another file"
-    return None
-
-
-def _check_database(uri: str) -> str | None:
-    import sqlalchemy
-
-    # The drivers of these two take the same argument; ODBC has its own limit.
-    limit = {} if uri.startswith("mssql") else {"connect_timeout": PATIENCE_SECONDS}
-    try:
-        sqlalchemy.create_engine(uri, connect_args=limit).connect().close()
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        return f"which cannot be used ({_first_cause(error)}); start the database, install its driver or name another"
-    return None
-
-
-def _check_other(uri: str) -> str | None:
-    scheme = uri.partition(":")[0]
-    plugins = importlib.metadata.entry_points(group="mlflow.tracking_store").names
-    if scheme in {"databricks", "databricks-uc", "uc", *plugins}:
-        return None
-    if scheme in {"file", uri}:
-        return f"a folder, which MLflow no longer writes to; use SQLite, such as {DEFAULT_URI}"
-    return (
-        f"whose scheme {scheme} MLflow does not know; use http, https, sqlite, postgresql, mysql, mssql or databricks"
-    )
-
-
-CHECKS: dict[str, Callable[[str], str | None]] = {
-    "http": _check_server,
-    "https": _check_server,
-    "sqlite": _check_sqlite,
-    "postgresql": _check_database,
-    "mysql": _check_database,
-    "mssql": _check_database,
-}
-
-
 @functools.cache
 def _mlflow() -> ModuleType:
     for name, value in ENVIRONMENT.items():
@@ -422,7 +289,7 @@ def _mlflow() -> ModuleType:
 @functools.cache
 def _client(uri: str) -> "MlflowClient":
     mlflow = _mlflow()
-    if (path := _sqlite_path(uri)) and not path.exists():
+    if (path := sqlite_path(uri)) and not path.exists():
         _create_sqlite(path)
     return mlflow.MlflowClient(uri)
 
@@ -458,15 +325,6 @@ def _claim(path: Path, beside: Path) -> None:
         beside.replace(path)  # a drive without hard links
 
 
-def _sqlite_path(uri: str) -> Path | None:
-    match = re.match(r"sqlite(?:\+\w+)?:///([^?:][^?]*)", uri)
-    return Path(match[1]).absolute() if match else None
-
-
-def _shown(uri: str) -> str:
-    return re.sub(r"(://[^/@]*):[^/@]*@", r"\1:***@", uri)
-
-
 def _is_loss(error: Exception) -> bool:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -475,12 +333,3 @@ def _is_loss(error: Exception) -> bool:
         # That one is about what we sent, so it is our bug.
         return error.error_code != "INVALID_PARAMETER_VALUE"
     return isinstance(error, OSError | SQLAlchemyError)
-
-
-def _first_cause(error: BaseException) -> str:
-    # MLflow, requests and urllib3 each wrap the one below; the innermost says what happened. A look into a cache that
-    # came to nothing may lie further in still.
-    cause = error.__cause__ or error.__context__
-    while cause and not isinstance(cause, LookupError | AttributeError):
-        error, cause = cause, cause.__cause__ or cause.__context__
-    return " ".join(str(error).split())[:300]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import tracking
 from pipeline.backend import keras
 from pipeline.checkpoint import Checkpoint, Interrupted
 from pipeline.errors import InputError, run_stage
@@ -26,6 +25,7 @@ from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MOD
 from pipeline.progress import ProgressLine
 from pipeline.seeds import TrainedSeeds, write_seeds
 from pipeline.splits import Summary, read_split, read_summary
+from pipeline.store import check_reachable
 from pipeline.trainer import Fitted, fit
 
 
@@ -116,7 +116,7 @@ def main() -> None:
     """Run the stage."""
     settings, summary = read_settings(), read_summary()
     check_fits(settings, summary)
-    tracking.check_reachable()
+    check_reachable()
     began = time.monotonic()
     try:
         fitted = train(settings, summary)

@@ -34,7 +34,10 @@ MAY_IMPORT = {
     "pipeline.backend": "",
     "pipeline.examples": "",
     "pipeline.scores": "errors files params",
-    "pipeline.tracking": "errors files params",
+    # Where a run goes, what made it, and its record.
+    "pipeline.store": "errors",
+    "pipeline.provenance": "",
+    "pipeline.tracking": "errors store provenance",
     # The examples, from their source to the three splits.
     "pipeline.source": "errors files params",
     "pipeline.downloads": "errors files backend",
@@ -61,9 +64,10 @@ MAY_IMPORT = {
     "pipeline.figures": "files scores",
     # The stages that bring these together.
     "pipeline.build": "errors files params paths backend splits model",
-    "pipeline.train": "errors files params paths backend examples splits seeds tracking model trainer "
+    "pipeline.train": "errors files params paths backend examples splits seeds store model trainer "
     "progress checkpoint",
-    "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures tracking model",
+    "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures store tracking "
+    "model",
     # The experiments stand on the pipeline; none of its files knows them.
     "experiments.benchmark": "errors files params paths backend examples datasets prepare splits model "
     "optimizers trainer",

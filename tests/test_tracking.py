@@ -1,16 +1,15 @@
-import http.server
+"""What arrives in MLflow, and what a lost store costs."""
+
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +18,8 @@ import pandas as pd
 import pytest
 
 from pipeline import tracking
-from pipeline.errors import InputError
-from pipeline.tracking import Dataset, RunRecord, TrackingLost, check_reachable, log_run, log_run_or_say, tracking_uri
+from pipeline.store import check_reachable, tracking_uri
+from pipeline.tracking import Dataset, RunRecord, TrackingLost, log_run, log_run_or_say
 
 # MLflow says so of its own classes when `mlflow.pyfunc` is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
@@ -33,14 +32,6 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tracking._mlflow()
     tracking._create_sqlite(path)
     return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, with nothing said about where to track."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
 
 
 @pytest.fixture
@@ -71,12 +62,6 @@ def record(folder: Path) -> RunRecord:
         figures=[Path("curves.png")],
         files=[Path("scores.json")],
     )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def test_params_are_logged_under_their_flat_names(store, record):
@@ -138,12 +123,7 @@ def test_figures_and_files_are_kept_as_they_are(store, record, folder):
     assert (location / "results" / "scores.json").read_bytes() == (folder / "scores.json").read_bytes()
 
 
-def git(*arguments: str) -> str:
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    return subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def test_tags_name_the_commit_the_user_and_what_the_caller_adds(store, record, folder):
+def test_tags_name_the_commit_the_user_and_what_the_caller_adds(store, record, folder, git):
     git("init")
     git("add", "scores.json")
     git("commit", "-m", "first")
@@ -154,24 +134,6 @@ def test_tags_name_the_commit_the_user_and_what_the_caller_adds(store, record, f
     assert run.data.tags["mlflow.user"]
     assert run.data.tags["dvc.stage"] == "evaluate"
     assert run.info.run_name == "adam relu 32"
-
-
-def test_changed_code_is_dirty_and_changed_results_are_not(folder):
-    (folder / "train.py").write_text("")
-    (folder / "dvc.lock").write_text("")
-    git("init")
-    git("add", ".")
-    git("commit", "-m", "first")
-    (folder / "dvc.lock").write_text("changed")
-    assert tracking._git_tags.__wrapped__(folder)["mlflow.source.git.dirty"] == "false"
-    (folder / "train.py").write_text("changed")
-    assert tracking._git_tags.__wrapped__(folder)["mlflow.source.git.dirty"] == "true"
-
-
-def test_no_commit_is_no_tag(folder):
-    assert tracking._git_tags.__wrapped__(folder) == {}
-    git("init")
-    assert tracking._git_tags.__wrapped__(folder) == {}
 
 
 def test_finished_run_is_marked_finished(store, record):
@@ -305,10 +267,9 @@ def test_deleted_experiment_says_how_to_restore_it(store, record):
 
 
 @contextmanager
-def mlflow_server(folder: Path, empty_store: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+def mlflow_server(folder: Path, empty_store: Path, port: int) -> Iterator[tuple[str, subprocess.Popen]]:
     """The address of a server of its own, and the process to kill."""
     shutil.copyfile(empty_store, folder / "server.db")
-    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     options = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/stored"]
     server = subprocess.Popen(
@@ -340,10 +301,10 @@ def kill(server: subprocess.Popen) -> None:
     server.wait()
 
 
-def test_server_lost_on_the_way_costs_one_line_and_no_file(folder, record, empty_store, monkeypatch, capfd):
+def test_server_lost_on_the_way_costs_one_line_and_no_file(folder, record, empty_store, free_port, monkeypatch, capfd):
     log_values = tracking._log_values
 
-    with mlflow_server(folder, empty_store) as (uri, server):
+    with mlflow_server(folder, empty_store, free_port) as (uri, server):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         check_reachable()
         finished = log_run(record)
@@ -378,56 +339,3 @@ def test_store_of_another_release_is_a_loss_that_says_how_to_upgrade(folder, rec
         database.commit()
     with pytest.raises(TrackingLost, match=r"run 'adam relu 32' is not logged to sqlite:.*mlflow db upgrade"):
         log_run(record)
-
-
-def test_default_store_is_reachable_and_mlflow_is_not_imported_to_see_it(folder):
-    script = "import sys; from pipeline.tracking import *; check_reachable(); assert 'mlflow' not in sys.modules"
-    subprocess.run([sys.executable, "-c", script], check=True)
-    assert list((folder / "mlruns").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("uri", "problem"),
-    [
-        ("http://127.0.0.1:{port}", "where no server answers"),
-        ("http://user:secret@127.0.0.1:{port}/", r"http://user:\*\*\*@127\.0\.0\.1.* where no server answers"),
-        ("./mlruns", "a folder, which MLflow no longer writes to; use SQLite, such as sqlite:///mlruns/mlflow.db"),
-        ("file:///tmp/mlruns", "a folder, which MLflow no longer writes to"),
-        ("sqlite://", "names no file"),
-        ("sqlite:///:memory:", "names no file"),
-        ("sqlite:///scores.json/mlflow.db", "folder cannot be written to"),
-        ("sqlite:///scores.json", "file is not a database"),
-        ("postgresql+nodriver://me:secret@127.0.0.1:{port}/mlflow", "cannot be used"),
-        ("localhost:5000", "whose scheme localhost MLflow does not know; use http"),
-    ],
-)
-def test_unusable_store_is_named_with_what_to_do(folder, record, monkeypatch, uri, problem):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(port=free_port()))
-    with pytest.raises(InputError, match=f"MLFLOW_TRACKING_URI is .*{problem}") as refusal:
-        check_reachable()
-    assert "secret" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("uri", ["databricks", "databricks://profile"])
-def test_hosted_store_is_taken_at_its_word(folder, monkeypatch, uri):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    check_reachable()
-
-
-@pytest.mark.parametrize(
-    ("status", "problem"), [(200, None), (401, None), (404, "no working MLflow"), (503, "answers 503")]
-)
-def test_server_is_judged_by_its_answer(folder, monkeypatch, status, problem):
-    class Answer(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *arguments: object):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
-        with pytest.raises(InputError, match=problem) if problem else nullcontext():
-            check_reachable()

@@ -1,0 +1,137 @@
+"""Where runs go, and whether it can be reached: all that a stage needs before its work, without MLflow."""
+
+import importlib.metadata
+import os
+import re
+import sqlite3
+import ssl
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from pipeline.errors import InputError
+
+DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
+PATIENCE_SECONDS = 5  # for a server or a database to answer before training
+
+
+def tracking_uri() -> str:
+    """Where runs go: `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`; the path of an SQLite file made absolute."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    path = sqlite_path(uri)
+    return f"sqlite:///{path.as_posix()}" if path else uri
+
+
+def check_reachable() -> None:
+    """Check, before the work, that `tracking_uri()` names a store that answers.
+
+    Raises:
+        InputError: nothing answers there, it cannot be written to, or it is no store that MLflow knows.
+    """
+    uri = tracking_uri()
+    # "databricks" and the like stand without a colon; so does a folder.
+    scheme = uri.partition(":")[0].partition("+")[0]
+    check = CHECKS.get(scheme, _check_other)
+    if problem := check(uri):
+        default = "" if os.environ.get("MLFLOW_TRACKING_URI") else " by default"
+        raise InputError(f"MLFLOW_TRACKING_URI is {without_password(uri)}{default}, {problem}")
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of an SQLite store; None where the URI names none."""
+    match = re.match(r"sqlite(?:\+\w+)?:///([^?:][^?]*)", uri)
+    return Path(match[1]).absolute() if match else None
+
+
+def without_password(uri: str) -> str:
+    """The URI as it may be shown."""
+    return re.sub(r"(://[^/@]*):[^/@]*@", r"\1:***@", uri)
+
+
+def first_cause(error: BaseException) -> str:
+    """What an error that others wrap says, in one line."""
+    # MLflow, requests and urllib3 each wrap the one below; the innermost says what happened. A look into a cache that
+    # came to nothing may lie further in still.
+    cause = error.__cause__ or error.__context__
+    while cause and not isinstance(cause, LookupError | AttributeError):
+        error, cause = cause, cause.__cause__ or cause.__context__
+    return " ".join(str(error).split())[:300]
+
+
+def _check_server(uri: str) -> str | None:
+    parts = urlsplit(uri)
+    # Not /health, which also answers while the server's database is down and which compatible servers lack.
+    path = f"{parts.path.rstrip('/')}/api/2.0/mlflow/experiments/search"
+    url = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path, query="max_results=1").geturl()
+    remedy = "start the server, or unset MLFLOW_TRACKING_URI to log to a local file"
+    try:
+        urlopen(url, timeout=PATIENCE_SECONDS).close()
+    except HTTPError as error:
+        # Any other refusal comes from a server that wants to know who asks; MLflow sends the credentials.
+        if error.code == 404 or error.code >= 500:
+            return f"which answers {error.code} {error.reason} to {path}, so it is no working MLflow server; {remedy}"
+    except (OSError, HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        # There is a server; MLflow has settings of its own for certificates.
+        if not isinstance(reason, ssl.SSLError):
+            return f"where no server answers ({reason}); {remedy}"
+    return None
+
+
+def _check_sqlite(uri: str) -> str | None:
+    path = sqlite_path(uri)
+    if path is None:
+        return f"which names no file, so runs would be lost; give one, such as {DEFAULT_URI}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        return f"whose folder cannot be written to ({error.strerror}); make it writable or name another file"
+    if not path.exists():
+        return None
+    try:
+        # Waits for its turn when another run is writing.
+        with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        return f"which cannot be written to ({error}); repair it, move it away or name another file"
+    return None
+
+
+def _check_database(uri: str) -> str | None:
+    import sqlalchemy
+
+    # The drivers of these two take the same argument; ODBC has its own limit.
+    limit = {} if uri.startswith("mssql") else {"connect_timeout": PATIENCE_SECONDS}
+    try:
+        sqlalchemy.create_engine(uri, connect_args=limit).connect().close()
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        return f"which cannot be used ({first_cause(error)}); start the database, install its driver or name another"
+    return None
+
+
+def _check_other(uri: str) -> str | None:
+    scheme = uri.partition(":")[0]
+    plugins = importlib.metadata.entry_points(group="mlflow.tracking_store").names
+    if scheme in {"databricks", "databricks-uc", "uc", *plugins}:
+        return None
+    if scheme in {"file", uri}:
+        return f"a folder, which MLflow no longer writes to; use SQLite, such as {DEFAULT_URI}"
+    return (
+        f"whose scheme {scheme} MLflow does not know; use http, https, sqlite, postgresql, mysql, mssql or databricks"
+    )
+
+
+CHECKS: dict[str, Callable[[str], str | None]] = {
+    "http": _check_server,
+    "https": _check_server,
+    "sqlite": _check_sqlite,
+    "postgresql": _check_database,
+    "mysql": _check_database,
+    "mssql": _check_database,
+}
