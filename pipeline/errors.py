@@ -12,7 +12,7 @@ class InputError(Exception):
 def nearest_first(value: object, choices: Iterable[str], most: int | None = None) -> str:
     """The choices as one string, those that look most like `value` in front; `most` of them, if there are more."""
     choices = list(choices)
-    near = difflib.get_close_matches(str(value), choices, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(value, choices, n=3, cutoff=0.5) if isinstance(value, str) else []
     ordered = near + [choice for choice in choices if choice not in near]
     left_out = len(ordered[most:]) if most else 0
     return ", ".join(ordered[:most]) + (f" and {left_out} more" if left_out else "")

@@ -1,11 +1,13 @@
 """The schema of `params.yaml`: types, ranges and choices; an unknown setting is refused."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import InputError, nearest_first
 
@@ -166,7 +168,13 @@ def read_settings(path: Path = PARAMS_FILE) -> Settings:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run this in the project's root folder") from None
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except MarkedYAMLError as error:
+        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path} is not valid YAML{where}: {error.problem}") from None
+    # The others that it raises: for bytes that are no text, for control characters, for a date that does not exist.
+    except (YAMLError, ValueError) as error:
         raise InputError(f"{path} is not valid YAML: {error}") from None
     return parse_settings({} if content is None else content, str(path))
 
@@ -180,9 +188,7 @@ def parse_settings(content: object, where: str = str(PARAMS_FILE)) -> Settings:
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
-        problems = error.errors()
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise InputError(f"{where}: {_one_line(problems[0])}{more}") from None
+        raise InputError(f"{where}: {_one_line(content, error.errors())}") from None
 
 
 def flat(settings: BaseModel) -> dict[str, Any]:
@@ -198,46 +204,55 @@ def _flat(prefix: str, values: dict[str, Any]):
             yield f"{prefix}{name}", value
 
 
-def _one_line(problem: dict[str, Any]) -> str:
-    # A union reports each of its branches in the path; those parts are type names, not settings.
-    location = [str(part) for part in problem["loc"] if str(part).isidentifier() or isinstance(part, int)]
-    location = [part for part in location if part not in ("int", "list", "float")]
-    name, found = ".".join(location), problem["input"]
+def _one_line(content: object, problems: list[dict[str, Any]]) -> str:
+    by_setting: dict[tuple, list[dict[str, Any]]] = {}
+    for problem in problems:
+        by_setting.setdefault(_setting(content, problem["loc"]), []).append(problem)
+    # Each branch of a union reports what it would take. What counts is the one that came furthest into the value.
+    furthest = [
+        name for name in by_setting if not any(len(name) < len(o) and o[: len(name)] == name for o in by_setting)
+    ]
+    more = f" (and {len(furthest) - 1} more)" if len(furthest) > 1 else ""
+    return _told(furthest[0], by_setting[furthest[0]]) + more
+
+
+def _setting(content: object, location: tuple) -> tuple:
+    """The parts of the location that stand in the file; the others are the names of types, or of a default."""
+    parts = []
+    for part in location:
+        with suppress(KeyError, IndexError, TypeError):
+            content = content[part]
+            parts.append(part)
+    return tuple(parts)
+
+
+def _told(setting: tuple, problems: list[dict[str, Any]]) -> str:
+    name, problem = ".".join(map(str, setting)) or "the file", problems[0]
+    found = f"; got {problem['input']!r}"
     match problem["type"]:
         case "extra_forbidden":
-            known = _known_settings(location[:-1])
-            return f"unknown setting {name}; known here: {nearest_first(location[-1], known)}"
+            return f"unknown setting {name}; known here: {nearest_first(setting[-1], _known_settings(setting[:-1]))}"
         case "literal_error":
-            choices = get_args(_literal_of(location)) if _literal_of(location) else ()
-            return f"{name} must be one of {nearest_first(found, choices)}; got {found!r}"
+            choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+            return f"{name} must be one of {nearest_first(problem['input'], choices)}{found}"
         case "value_error":
             message = str(problem["ctx"]["error"])
-            return message if "train." in message else f"{name} {message}; got {found!r}"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return f"{name or 'the file'} must be a section of settings, got {found!r}"
-    return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}; got {found!r}"
+            names_itself = message.startswith(tuple(f"{section}." for section in Settings.model_fields))
+            return message if names_itself else f"{name} {message}{found}"
+        case "model_type":
+            return f"{name} must be a section of settings{found}"
+    rules = [each["msg"].removeprefix("Input should be ") for each in problems]
+    return f"{name} must be {' or '.join(rules)}{found}" if rules[0] != problem["msg"] else f"{name}: {rules[0]}{found}"
 
 
-def _section(location: list[str]) -> type[BaseModel]:
+def _known_settings(location: tuple) -> list[str]:
     section: type[BaseModel] = Settings
     for part in location:
-        annotation = section.model_fields[part].annotation
-        section = next((a for a in (annotation, *get_args(annotation)) if _is_section(a)), section)
-    return section
+        if part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            section = next((a for a in (annotation, *get_args(annotation)) if _is_section(a)), section)
+    return list(section.model_fields)
 
 
 def _is_section(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
-
-
-def _known_settings(location: list[str]) -> list[str]:
-    return list(_section(location).model_fields)
-
-
-def _literal_of(location: list[str]) -> object:
-    annotation = _section(location[:-1]).model_fields[location[-1]].annotation
-    return next((a for a in (annotation, *get_args(annotation)) if _is_literal(a)), None)
-
-
-def _is_literal(annotation: object) -> bool:
-    return getattr(annotation, "__origin__", None) is Literal
