@@ -27,9 +27,9 @@ Activation = Literal[
     "swish", "tanh", "tanh_shrink",
 ]  # fmt: skip
 
-# Keras' initializers for a matrix, held to Keras' own list by the same test.
+# Keras' initializers for a matrix that need no argument, held to Keras' own list by the same test.
 Initializer = Literal[
-    "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
     "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "truncated_normal",
     "variance_scaling", "zeros",
 ]  # fmt: skip
