@@ -6,7 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR}
+CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 
 
 @contextmanager
@@ -38,7 +38,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             raise
         raise InputError(f"{path} cannot be written: {error.strerror}; its folder must be writable") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # most often it is no longer there; a hidden rest does no harm
+            beside.unlink()
 
 
 def write_json(path: str | Path, content: object) -> None:
