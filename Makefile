@@ -40,13 +40,20 @@ ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (mak
 	    $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT) \
 	    --workers 2 --uvicorn-opts '--log-level warning'
 
+# The journal is the default storage; another one: make dashboard STORAGE=postgresql+psycopg://user@host/database
+STORAGE ?= experiments/search.journal
+dashboard: $(INSTALLED)  ## look at the searches in the browser, http://127.0.0.1:8080
+	@test -e "$(STORAGE)" || case "$(STORAGE)" in *://*) ;; *) \
+	    echo "error: there is no $(STORAGE) yet; make repro runs a search" >&2; exit 2;; esac
+	@$(BIN)/optuna-dashboard "$(STORAGE)" --host 127.0.0.1 --port 8080
+
 lock:  ## renew requirements.lock with the newest versions that pyproject.toml allows
 	@$(FIND_PYTHON); \
 	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$$python -m venv "$$tools" && \
 	"$$tools/bin/python" -m pip install -qq uv && \
 	"$$tools/bin/uv" pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o "$$tools/lock" && \
+	    --no-header --no-emit-index-url --no-emit-find-links --extra dev --extra cluster pyproject.toml -o "$$tools/lock" && \
 	if cmp -s "$$tools/lock" requirements.lock; then echo 'requirements.lock is up to date'; \
 	else cat "$$tools/lock" > requirements.lock; echo 'requirements.lock is new; make setup installs it'; fi
 
@@ -101,4 +108,4 @@ print(getattr(sys, "_base_executable", sys.executable))
 endef
 export CHECK_PYTHON
 
-.PHONY: help setup repro test reference lint bench ui lock other-python
+.PHONY: help setup repro test reference lint bench ui dashboard lock other-python

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -42,6 +42,20 @@ Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _check_seeds(value: int | list[int]) -> int | list[int]:
+    if isinstance(value, list) and (not value or len(set(value)) < len(value)):
+        raise ValueError("must be a number of seeds, or a list of different seeds with at least one in it")
+    return value
+
+
+Seeds = Annotated[Count | list[Seed], AfterValidator(_check_seeds)]
+
+
+def seed_list(seeds: int | list[int]) -> list[int]:
+    """The seeds themselves: 3 stands for 0, 1, 2."""
+    return list(range(seeds)) if isinstance(seeds, int) else seeds
 
 
 class Section(BaseModel):
@@ -112,7 +126,7 @@ class Train(Section):
     label_smoothing: Rate = 0.0
     batch_size: Count = 128
     epochs: Count = 10
-    seeds: Count | list[Seed] = 5
+    seeds: Seeds = 5
     early_stopping: EarlyStopping | None = None
     train_score_rows: Annotated[int, Field(ge=0)] | None = 10_000
 
@@ -120,13 +134,6 @@ class Train(Section):
     @classmethod
     def _schedule_by_name(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_differ(cls, value: int | list[int]) -> int | list[int]:
-        if isinstance(value, list) and (not value or len(set(value)) < len(value)):
-            raise ValueError("must be a number of seeds, or a list of different seeds with at least one in it")
-        return value
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "Train":
@@ -144,10 +151,65 @@ class Train(Section):
             )
         return self
 
-    @property
-    def seed_list(self) -> list[int]:
-        """The seeds themselves: `seeds: 3` stands for 0, 1, 2."""
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+class Dimension(Section):
+    """What the search may set one setting to: a range, a list of choices, or for hidden units their width and depth.
+
+    With `switch` the setting may also stay off; with `when` it is searched only where other settings have one of the
+    listed values. `experiments.search_space` holds the values to the schema of the setting.
+    """
+
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool = False
+    choices: list[Any] | None = None
+    width: list[Count] | None = None
+    depth: list[Count] | None = None
+    switch: bool = False
+    when: dict[str, list[Any]] = {}
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "Dimension":
+        kinds = [self.low is not None and self.high is not None, bool(self.choices), bool(self.width and self.depth)]
+        given = {name for name in ("low", "high", "choices", "width", "depth") if getattr(self, name) is not None}
+        if sum(kinds) != 1 or given not in ({"low", "high"}, {"choices"}, {"width", "depth"}):
+            raise ValueError("must have low and high, or choices, or width and depth")
+        return self
+
+
+Objective = Literal["cross_entropy", "gap", "weights"]
+
+
+class Search(Section):
+    """The search over settings; the stage search."""
+
+    trials: Count = 40
+    seeds: Seeds = 3
+    epochs: Count | None = None
+    sampler: Literal["tpe", "random", "qmc", "cmaes", "grid", "nsga2"] = "tpe"
+    sampler_seed: Seed = 0
+    pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
+    objectives: Annotated[list[Objective], Field(min_length=1, max_length=2)] = ["cross_entropy"]
+    balance: Literal["optimizer", "none"] = "optimizer"
+    workers: Count = 2
+    storage: str | None = None
+    dask: str | None = None
+    time_limit: Positive | None = None
+    max_failures: Count = 5
+    space: dict[str, Dimension] = {}
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> "Search":
+        if self.objectives[0] != "cross_entropy" or len(set(self.objectives)) < len(self.objectives):
+            allowed = "[cross_entropy], [cross_entropy, gap] or [cross_entropy, weights]"
+            raise ValueError(f"search.objectives must be {allowed}, got {self.objectives}")
+        if len(self.objectives) > 1 and self.pruner != "none":
+            raise ValueError(f"search.pruner must be none with two objectives, got {self.pruner}: Optuna prunes by one")
+        if len(self.objectives) > 1 and self.sampler == "cmaes":
+            raise ValueError("search.sampler cmaes has one objective; with two take tpe, nsga2, random, qmc or grid")
+        if self.dask and not (self.storage or "").startswith("postgresql"):
+            raise ValueError("search.dask needs search.storage postgresql://..., which every machine can reach")
+        return self
 
 
 class Settings(Section):
@@ -156,6 +218,7 @@ class Settings(Section):
     data: Data = Data()
     model: Model = Model()
     train: Train = Train()
+    search: Search = Search()
 
 
 def read_settings(path: Path = PARAMS_FILE) -> Settings:

@@ -16,7 +16,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,6 +139,128 @@ def log_run_or_say(record: RunRecord, log_again: str) -> str | None:
     except TrackingLost as lost:
         print(f"warning: {lost}; the result files are complete, log them with: {log_again}", file=sys.stderr)
         return None
+
+
+@dataclass(frozen=True)
+class ChildRecord:
+    """One of many runs under a parent, all of it in a few requests.
+
+    Attributes:
+        key: tells it from its siblings for good, such as a trial's number.
+        status: FINISHED, KILLED (ended early on purpose) or FAILED.
+        curves: by metric, its value after each epoch, the first one that of epoch 1; None is left out.
+        began, ended: milliseconds since 1970.
+    """
+
+    key: str
+    name: str
+    status: Literal["FINISHED", "KILLED", "FAILED"]
+    params: Mapping[str, object]
+    scores: Mapping[str, float]
+    curves: Mapping[str, Sequence[float | None]]
+    tags: Mapping[str, str]
+    began: int
+    ended: int
+
+
+class ParentRun:
+    """A run with children that are logged as they end, each once, however often the parent is resumed.
+
+    When the store is lost, one line says so and nothing more is logged; opening the parent again logs what is missing.
+    """
+
+    KEY = "child.key"
+
+    def __init__(self, experiment: str, name: str, run_id: str | None = None):
+        self.experiment, self.name, self.run_id = experiment, name, run_id
+        self.logged: set[str] = set()
+        self.lost = False
+
+    def open(self) -> None:
+        """Make the run, or find it with the children that it has; a run id that the store does not know is no error."""
+        self._or_lost(self._open)
+
+    def add(self, children: Iterable[ChildRecord]) -> None:
+        """Log those of the children that are not logged yet."""
+        for child in children:
+            if child.key not in self.logged:
+                self._or_lost(lambda child=child: self._add(child))
+
+    def finish(self, scores: Mapping[str, float], params: Mapping[str, object], files: Sequence[Path]) -> None:
+        """Log the results and end the run."""
+        self._or_lost(lambda: self._finish(scores, params, files))
+
+    def _or_lost(self, action: Callable[[], None]) -> None:
+        if self.lost:
+            return
+        try:
+            action()
+        except Exception as error:
+            if not _is_loss(error):
+                raise
+            self.lost = True
+            where = without_password(tracking_uri())
+            print(f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; ", file=sys.stderr)
+
+    @_no_garbage_collection()
+    def _open(self) -> None:
+        self.client = _client(tracking_uri())
+        self.experiment_id = _experiment_id(self.client, self.experiment)
+        found = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
+        if self.run_id is not None and self._exists():
+            self.client.update_run(self.run_id, status="RUNNING")
+            for page in self._pages(found):
+                self.logged |= {run.data.tags[self.KEY] for run in page if self.KEY in run.data.tags}
+            return
+        tags = {**source_tags(), **git_tags(Path.cwd())}
+        self.run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=self.name).info.run_id
+
+    def _exists(self) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_run(self.run_id).info.lifecycle_stage == "active"
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+
+    def _pages(self, found: str) -> Iterator[list]:
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment_id], found, max_results=1000, page_token=token)
+            # One that was cut off before it had ended is made anew.
+            yield [run for run in page if run.info.status != "RUNNING"]
+            token = page.token
+            if not token:
+                return
+
+    def _add(self, child: ChildRecord) -> None:
+        from mlflow.entities import Metric, Param
+
+        tags = {"mlflow.parentRunId": self.run_id, self.KEY: child.key, **source_tags(), **child.tags}
+        run = self.client.create_run(self.experiment_id, child.began, tags, child.name).info.run_id
+        metrics = [Metric(name, float(value), child.ended, 0) for name, value in child.scores.items()]
+        for name, curve in child.curves.items():
+            points = enumerate(curve[: METRICS_PER_BATCH // 2], start=1)
+            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in points if value is not None]
+        params = [Param(name, _param_text(value)) for name, value in child.params.items()]
+        self.client.log_batch(run, metrics=metrics, params=params[:PARAMS_PER_BATCH])
+        self.client.set_terminated(run, child.status, child.ended)
+        self.logged.add(child.key)
+
+    def _finish(self, scores: Mapping[str, float], params: Mapping[str, object], files: Sequence[Path]) -> None:
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            self.run_id,
+            metrics=[Metric(name, float(value), now, 0) for name, value in scores.items()],
+            params=[Param(name, _param_text(value)) for name, value in params.items()],
+        )
+        for path in files:
+            self.client.log_artifact(self.run_id, str(path), "results")
+        self.client.set_terminated(self.run_id, "FINISHED")
 
 
 def _log(client: "MlflowClient", record: RunRecord) -> str:

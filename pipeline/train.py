@@ -20,7 +20,7 @@ from pipeline.errors import InputError, run_stage
 from pipeline.examples import Examples
 from pipeline.files import written_whole
 from pipeline.model import set_weights
-from pipeline.params import Settings, flat, read_settings
+from pipeline.params import Settings, flat, read_settings, seed_list
 from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MODEL_FILE
 from pipeline.progress import ProgressLine
 from pipeline.seeds import TrainedSeeds, write_seeds
@@ -67,7 +67,7 @@ def train(settings: Settings, summary: Summary) -> Fitted:
     examples = Examples.of_splits(
         summary.problem, read_split("train"), read_split("validation"), summary.target_scale or 1.0
     )
-    seeds = settings.train.seed_list
+    seeds = seed_list(settings.train.seeds)
     with ExitStack() as stack:
         checkpoint = stack.enter_context(Checkpoint(CHECKPOINT_FILE, identity(settings, summary)))
         resume = checkpoint.load()

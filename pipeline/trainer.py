@@ -37,6 +37,7 @@ class Epoch:
 
     Attributes:
         scores: the history's columns for this epoch, each `[R]`, NaN for seeds that had stopped before.
+        best: the lowest validation cross-entropy (RMSE) of each seed so far, `[R]`, infinite where there is none.
         active: which seeds go on, bool `[R]`.
         state: called, gives what `fit(resume=...)` needs to go on after this epoch.
     """
@@ -44,6 +45,7 @@ class Epoch:
     number: int
     of: int
     scores: dict[str, np.ndarray]
+    best: np.ndarray
     active: np.ndarray
     state: Callable[[], State]
 
@@ -93,7 +95,7 @@ def fit(
         while run.epoch < train.epochs and run.active.any():
             run.train_epoch()
             for callback in callbacks:
-                callback(Epoch(run.epoch, train.epochs, run.table[-1], run.active, run.state))
+                callback(run.event())
         return run.fitted()
     finally:
         for group in run.groups:
@@ -255,6 +257,10 @@ class _Run:
         """The weights as they are now, by name, seed first."""
         parts = [group.stack.weights() for group in self.groups]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def event(self) -> Epoch:
+        """What a callback is told of the last epoch."""
+        return Epoch(self.epoch, self.train.epochs, self.table[-1], self.best_score.copy(), self.active, self.state)
 
     def fitted(self) -> Fitted:
         """The result, as it stands."""

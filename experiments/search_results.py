@@ -1,0 +1,242 @@
+"""What a search found: `search.json`, `trials.csv` and its pictures, from the study alone."""
+
+import warnings
+from datetime import datetime
+from typing import Any
+
+import matplotlib
+import optuna
+import pandas as pd
+from matplotlib.figure import Figure
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.search_storage import FINISHED, is_lost, slots
+from pipeline import scores
+from pipeline.figures import save
+from pipeline.files import write_json, written_whole
+from pipeline.params import Settings
+from pipeline.paths import RESULTS
+from pipeline.tracking import ChildRecord
+
+SEARCH_FILE = RESULTS / "search.json"
+TRIALS_FILE = RESULTS / "trials.csv"
+MOST_PARALLEL = 6
+PICTURES = ("history", "parallel", "importance", "optimizers", "front")
+FIGURES = {name: RESULTS / f"search_{name}.svg" for name in PICTURES}
+
+STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
+
+
+def complete(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that have values, the best of the first objective in front."""
+    return sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda trial: trial.values[0])
+
+
+def optimizer_of(trial: FrozenTrial) -> str:
+    """The optimizer that the trial trained with."""
+    return trial.user_attrs["settings"]["train"]["optimizer"]
+
+
+def progress_text(trials: list[FrozenTrial]) -> str:
+    """Best value so far, and how many trials were pruned or failed."""
+    best = complete(trials)
+    counts = {"pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+    told = [f"{n} {name}" for name, state in counts.items() if (n := sum(trial.state == state for trial in trials))]
+    return ", ".join(([f"best {best[0].values[0]:.4f}"] if best else []) + told)
+
+
+def trial_record(trial: FrozenTrial) -> ChildRecord:
+    """A finished trial as MLflow is told of it."""
+    facts = trial.user_attrs.get("facts", {})
+    numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
+    if trial.user_attrs.get("seconds") is not None:
+        numbers["seconds"] = trial.user_attrs["seconds"]
+    curves = {"epoch.val_loss": facts["curve"]} if "curve" in facts else {}
+    tags = {"optuna.state": trial.state.name, "optuna.trial": str(trial.number)}
+    if "error" in trial.user_attrs:
+        tags["error"] = trial.user_attrs["error"]
+    return ChildRecord(
+        key=str(trial.number),
+        name=f"trial {trial.user_attrs['slot']}{' (default)' if trial.user_attrs['slot'] == 0 else ''}",
+        status=STATUS[trial.state],
+        params=trial.params,
+        scores={f"value_{place}": value for place, value in enumerate(trial.values or [])} | numbers,
+        curves=curves,
+        tags=tags,
+        began=_milliseconds(trial.datetime_start),
+        ended=_milliseconds(trial.datetime_complete),
+    )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
+    """A row per trial: state, values, facts, parameters."""
+    rows = []
+    for trial in trials:
+        facts = {k: v for k, v in trial.user_attrs.get("facts", {}).items() if not isinstance(v, list)}
+        rows.append(
+            {"trial": trial.user_attrs["slot"], "state": trial.state.name}
+            | {f"value_{place}": value for place, value in enumerate(trial.values or [])}
+            | {"seconds": trial.user_attrs.get("seconds"), "error": trial.user_attrs.get("error")}
+            | facts
+            | trial.params
+        )
+    return pd.DataFrame(rows).sort_values("trial", ignore_index=True)
+
+
+def describe(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial with its value's mean and interval over the seeds, and the settings to paste into `params.yaml`."""
+    facts = trial.user_attrs["facts"]
+    return {
+        "trial": trial.user_attrs["slot"],
+        "values": trial.values,
+        "value": scores.interval(facts["per_seed"]),
+        "facts": {name: value for name, value in facts.items() if not isinstance(value, list)},
+        "params": trial.params,
+        "settings": trial.user_attrs["settings"],
+    }
+
+
+def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, float]:
+    """Optuna's importance of each parameter for the first objective; none for too few trials to tell."""
+    if len(complete(trials)) < 4:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    target = (lambda trial: trial.values[0]) if len(study.directions) > 1 else None
+    try:
+        return optuna.importance.get_param_importances(study, evaluator=evaluator, target=target)
+    except (ValueError, RuntimeError):  # all values are equal, or no parameter was searched in every trial
+        return {}
+
+
+def summarize(study: optuna.Study, settings: Settings, seconds: float) -> dict[str, Any]:
+    """What is in `search.json`."""
+    every = study.get_trials(deepcopy=False)
+    trials = list(slots(every).values())
+    best = complete(trials)
+    per_optimizer: dict[str, FrozenTrial] = {}
+    for trial in best:
+        per_optimizer.setdefault(optimizer_of(trial), trial)
+    counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
+    summary = {
+        "study": study.study_name,
+        "objectives": list(settings.search.objectives),
+        "counts": counts | {"lost_with_a_worker": sum(is_lost(trial) for trial in every)},
+        "best": describe(best[0]) if best else None,
+        "default": next((describe(trial) for trial in best if trial.user_attrs["slot"] == 0), None),
+        "best_of_each_optimizer": {name: describe(trial) for name, trial in sorted(per_optimizer.items())},
+        "importance": importance(study, trials),
+        "seconds": round(seconds, 2),
+    }
+    if len(study.directions) > 1:
+        summary["pareto_front"] = [describe(trial) for trial in study.best_trials]
+    return summary
+
+
+def history_figure(trials: list[FrozenTrial]) -> Figure:
+    """Every trial's value in order, and the best so far."""
+    figure, axes = _axes()
+    ended = sorted(complete(trials), key=lambda trial: trial.user_attrs["slot"])
+    places, values = [t.user_attrs["slot"] for t in ended], pd.Series([t.values[0] for t in ended], dtype=float)
+    axes.plot(places, values, "o", color="#0072B2", markersize=4, label="trial, mean over its seeds")
+    axes.plot(places, values.cummin(), color="#D55E00", drawstyle="steps-post", label="best so far")
+    axes.set(xlabel="trial", ylabel="validation loss at the best epochs", yscale="log")
+    axes.legend(frameon=False)
+    return figure
+
+
+def optimizers_figure(trials: list[FrozenTrial]) -> Figure:
+    """The values of each optimizer's trials, its best marked; each had the same budget if the search is balanced."""
+    figure, axes = _axes()
+    by_name: dict[str, list[float]] = {}
+    for trial in complete(trials):
+        by_name.setdefault(optimizer_of(trial), []).append(trial.values[0])
+    names = sorted(by_name, key=lambda name: -by_name[name][0])
+    for place, values in enumerate(by_name[name] for name in names):
+        axes.plot(values, [place] * len(values), "o", color="#0072B2", markersize=4, alpha=0.6)
+        axes.plot(values[0], place, "D", color="#D55E00", label="best" if place == 0 else None)
+        axes.text(1.01, place, f"{len(values)} complete", va="center", transform=axes.get_yaxis_transform(), fontsize=8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="validation loss at the best epochs", xscale="log")
+    return figure
+
+
+def importance_figure(found: dict[str, float]) -> Figure:
+    """How much of the values' variance each parameter explains."""
+    figure, axes = _axes()
+    names = list(found)[::-1]
+    axes.barh(names, [found[name] for name in names], color="#0072B2")
+    axes.set(xlabel="importance (fANOVA)")
+    return figure
+
+
+def parallel_figure(study: optuna.Study, found: dict[str, float]) -> Figure:
+    """Optuna's parallel coordinates over the parameters that matter most."""
+    target = (lambda trial: trial.values[0]) if len(study.directions) > 1 else None
+    shown = list(found)[:MOST_PARALLEL] or None
+    with warnings.catch_warnings():
+        # An axis on which all trials have one value.
+        warnings.filterwarnings("ignore", message="Attempting to set identical low and high ylims")
+        axes = optuna.visualization.matplotlib.plot_parallel_coordinate(
+            study, params=shown, target=target, target_name="validation loss"
+        )
+    axes.figure.set_size_inches(10, 5)
+    axes.figure.set_layout_engine("constrained")
+    return axes.figure
+
+
+def front_figure(study: optuna.Study, settings: Settings) -> Figure:
+    """The trials' two objectives, and those that no other is better in both."""
+    figure, axes = _axes()
+    if len(study.directions) == 1:
+        axes.text(0.5, 0.5, "one objective: no Pareto front", ha="center", transform=axes.transAxes)
+        return figure
+    every = [trial.values for trial in complete(study.get_trials(deepcopy=False))]
+    front = sorted(trial.values for trial in study.best_trials)
+    axes.plot(*zip(*every, strict=True), "o", color="#0072B2", markersize=4, alpha=0.5, label="trials")
+    axes.plot(*zip(*front, strict=True), "D-", color="#D55E00", label="Pareto front")
+    axes.set(xlabel=f"validation {settings.search.objectives[0]}", ylabel=settings.search.objectives[1])
+    axes.legend(frameon=False)
+    return figure
+
+
+def _axes() -> tuple[Figure, Any]:
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    return figure, figure.subplots()
+
+
+def write(study: optuna.Study, settings: Settings, seconds: float) -> dict[str, Any]:
+    """Write the stage's files; returns what is in `search.json`."""
+    matplotlib.use("Agg")
+    trials = list(slots(study.get_trials(deepcopy=False)).values())
+    summary = summarize(study, settings, seconds)
+    with written_whole(TRIALS_FILE) as beside:
+        trial_rows([t for t in trials if t.state in FINISHED]).to_csv(beside, index=False, float_format="%.7g")
+    save(history_figure(trials), FIGURES["history"])
+    save(optimizers_figure(trials), FIGURES["optimizers"])
+    save(importance_figure(summary["importance"]), FIGURES["importance"])
+    save(parallel_figure(study, summary["importance"]), FIGURES["parallel"])
+    save(front_figure(study, settings), FIGURES["front"])
+    write_json(SEARCH_FILE, summary)
+    return summary
+
+
+def report(summary: dict[str, Any]) -> str:
+    """What came out, in a few lines."""
+    counts = ", ".join(f"{count} {state}" for state, count in summary["counts"].items() if count)
+    lines = [f"{counts} in {summary['seconds']:.0f} s"]
+    if summary["best"]:
+        for name in ("default", "best"):
+            if trial := summary[name]:
+                value = trial["value"]
+                lines.append(
+                    f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f} "
+                    f"[{value['low']:.4f}, {value['high']:.4f}], {trial['settings']['train']['optimizer']}"
+                    if value["low"] is not None
+                    else f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f}"
+                )
+        lines.append("the best of many is too good to be true: score it on fresh seeds before you believe it")
+    return "\n".join(lines)

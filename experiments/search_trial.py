@@ -1,0 +1,88 @@
+"""One trial of a search: settings in, several seeds trained side by side, the objectives and what else is kept out."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import scores
+from pipeline.examples import Examples, Problem
+from pipeline.params import Settings
+from pipeline.trainer import Epoch, Fitted, fit
+
+REPORTS = 10  # times at most that a trial asks the pruner
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial gave.
+
+    Attributes:
+        values: one for each objective.
+        facts: plain data, kept with the trial: each seed's value, means and standard deviations over the seeds of
+            what was scored at each seed's best epoch, and the mean curve of the validation loss.
+    """
+
+    values: list[float]
+    facts: dict[str, Any]
+
+
+def run_trial(
+    examples: Examples, settings: Settings, seeds: list[int], report: Callable[[int, float], None]
+) -> Outcome:
+    """Train one configuration on several seeds and judge it by each seed's best epoch.
+
+    Args:
+        report: called now and then with the epoch and the mean over the seeds of the lowest validation loss so far; it
+            may raise to end the trial.
+    """
+    chance = chance_level(examples)
+    every = max(1, settings.train.epochs // REPORTS)
+
+    def callback(event: Epoch) -> None:
+        if event.number % every == 0 and event.number < event.of:
+            report(event.number, float(np.minimum(event.best, chance).mean()))
+
+    fitted = fit(examples, settings.model, settings.train, seeds, [callback])
+    return judge(fitted, examples.problem, settings.search.objectives, chance)
+
+
+def chance_level(examples: Examples) -> float:
+    """The validation loss of knowing nothing, which stands for a seed that never had a finite one."""
+    if examples.problem.is_classification:
+        return math.log(examples.problem.n_outputs)
+    return float(examples.y[examples.val_rows].std() * examples.target_scale)
+
+
+def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: float) -> Outcome:
+    """The objectives and the facts of a finished training."""
+    loss, score = scores.METRICS[problem.task]
+    best = at_best_epoch(fitted)
+    best[f"val_{loss}"] = best[f"val_{loss}"].fillna(chance)
+    best["gap"] = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"])
+    means = {name: _finite(best[name].mean()) for name in (f"val_{loss}", f"val_{score}", "gap")}
+    facts = {
+        "per_seed": best[f"val_{loss}"].tolist(),
+        "best_epoch": _finite(best["epoch"].mean()),
+        "epochs": int(fitted.history["epoch"].max()),
+        "diverged": int(fitted.diverged.sum()),
+        "curve": [_finite(value) for value in fitted.history.groupby("epoch")[f"val_{loss}"].mean()],
+        **means,
+        **{f"{name}_sd": scores.spread(best[name]) for name in means},
+    }
+    weights = sum(value[0].size for value in fitted.weights.values())
+    every = {"cross_entropy": means[f"val_{loss}"], "gap": means["gap"] or 0.0, "weights": float(weights)}
+    return Outcome([every[name] for name in objectives], facts | {"weights": weights})
+
+
+def at_best_epoch(fitted: Fitted) -> pd.DataFrame:
+    """A row per seed: its history at its best epoch; NaN where it has none."""
+    best = pd.DataFrame({"seed": fitted.seeds, "epoch": fitted.best_epoch})
+    return best.merge(fitted.history, how="left", on=["seed", "epoch"])
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
