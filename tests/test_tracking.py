@@ -25,15 +25,6 @@ from pipeline.tracking import Dataset, RunRecord, TrackingLost, log_run, log_run
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite store with its tables and no runs; making one takes a second, copying it does not."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    tracking._mlflow()
-    tracking._create_sqlite(path)
-    return path
-
-
 @pytest.fixture
 def store(folder: Path, empty_store: Path):
     """A client of the working folder's own store."""
