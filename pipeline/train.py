@@ -19,7 +19,7 @@ from pipeline.checkpoint import Checkpoint, Interrupted
 from pipeline.errors import InputError, run_stage
 from pipeline.examples import Examples
 from pipeline.files import written_whole
-from pipeline.model import set_weights
+from pipeline.model import build_keras, set_weights
 from pipeline.params import Settings, flat, read_settings, seed_list
 from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MODEL_FILE
 from pipeline.progress import ProgressLine
@@ -49,17 +49,31 @@ def identity(settings: Settings, summary: Summary) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def plain_model(trained: TrainedSeeds, architecture: str) -> keras.Model:
-    """The architecture with the weights of the first seed that did not diverge.
+def untrained_model(settings: Settings, summary: Summary) -> keras.Model:
+    """The model of `models/architecture.json`.
+
+    Raises:
+        InputError: it is missing, or of other settings or data: a stage that is run by hand may be out of turn.
+    """
+    built = build_keras(settings.model, summary.problem, summary.target_mean or 0.0, summary.target_scale or 1.0)
+    try:
+        plain = keras.models.model_from_json(ARCHITECTURE_FILE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{ARCHITECTURE_FILE} is missing; run `dvc repro`") from None
+    if plain.to_json() != built.to_json():
+        raise InputError(f"{ARCHITECTURE_FILE} is of other settings or data; run `dvc repro`")
+    return plain
+
+
+def give_weights(plain: keras.Model, trained: TrainedSeeds) -> None:
+    """Give the plain model the weights of the first seed that did not diverge.
 
     Raises:
         InputError: all of them diverged.
     """
     if not trained.sound.any():
         raise InputError("train.learning_rate is too high: no seed's loss stayed finite; try a tenth of it")
-    plain = keras.models.model_from_json(architecture)
     set_weights(plain, {name: value[trained.sound.argmax()] for name, value in trained.weights.items()})
-    return plain
 
 
 def train(settings: Settings, summary: Summary) -> Fitted:
@@ -77,10 +91,10 @@ def train(settings: Settings, summary: Summary) -> Fitted:
         return fit(examples, settings.model, settings.train, seeds, [progress, checkpoint], resume)
 
 
-def write(fitted: Fitted) -> None:
+def write(fitted: Fitted, plain: keras.Model) -> None:
     """Write the stage's files."""
     trained = TrainedSeeds(np.array(fitted.seeds), fitted.best_epoch, fitted.diverged, fitted.weights)
-    plain = plain_model(trained, ARCHITECTURE_FILE.read_text(encoding="utf-8"))
+    give_weights(plain, trained)
     write_seeds(trained)
     with written_whole(MODEL_FILE) as beside:
         plain.save(beside)
@@ -106,7 +120,8 @@ def report(fitted: Fitted, seconds: float) -> None:
     """Say in a few lines what came out."""
     last = fitted.history.groupby("seed").tail(1)
     seeds = f"{len(fitted.seeds)} seed{'s' if len(fitted.seeds) > 1 else ''}"
-    print(f"{seeds}, {last['epoch'].min()} to {last['epoch'].max()} epochs in {seconds:.1f} s")
+    fewest, most = last["epoch"].min(), last["epoch"].max()
+    print(f"{seeds}, {f'{fewest} to ' if fewest < most else ''}{most} epochs in {seconds:.1f} s")
     if fitted.diverged.any():
         names = ", ".join(str(seed) for seed, diverged in zip(fitted.seeds, fitted.diverged, strict=True) if diverged)
         print(f"warning: the loss of seed {names} stopped being finite, and its training with it", file=sys.stderr)
@@ -116,6 +131,7 @@ def main() -> None:
     """Run the stage."""
     settings, summary = read_settings(), read_summary()
     check_fits(settings, summary)
+    plain = untrained_model(settings, summary)
     check_reachable()
     began = time.monotonic()
     try:
@@ -123,7 +139,7 @@ def main() -> None:
     except Interrupted as interrupted:
         print(f"{interrupted}; `dvc repro` goes on from there", file=sys.stderr)
         sys.exit(130)
-    write(fitted)
+    write(fitted, plain)
     report(fitted, time.monotonic() - began)
 
 
