@@ -37,9 +37,9 @@ def threefry(key: tf.Tensor, high: tf.Tensor, low: tf.Tensor) -> tuple[tf.Tensor
 
 def uniform(key: tf.Tensor, step: tf.Tensor, rows: int, units: int) -> tf.Tensor:
     """Numbers in (0, 1), float32 `[R, rows, units]`, for `key` uint32 `[2, R, 1, 1]` at a step (int32 scalar)."""
-    half = -(-units // 2)
-    low = tf.cast(tf.reshape(tf.range(rows * half), (1, rows, half)), tf.uint32)
-    bits = tf.concat(threefry(key, tf.cast(step, tf.uint32), low), axis=-1)[..., :units]
+    low = tf.cast(tf.reshape(tf.range(rows * units), (1, rows, units)), tf.uint32)
+    # The second word is thrown away: to join the two would keep the compiler from fusing this with what uses it.
+    bits, _ = threefry(key, tf.cast(step, tf.uint32), low)
     # The upper 23 bits, and half a step so that 0 and 1 never come out.
     return (tf.cast(tf.bitwise.right_shift(bits, np.uint32(9)), tf.float32) + 0.5) * 2.0**-23
 

@@ -61,7 +61,7 @@ class Stack:
         self.keys = tf.Variable(noise.keys([0] * replicas, places=2 + len(model.hidden_units)))
         self.fresh = self.state()
         self.tenant: object | None = None  # whose numbers the variables hold
-        self.epoch = tf.function(self._epoch, jit_compile=True)
+        self.epoch = tf.function(self._epoch, jit_compile=True, autograph=False)
 
     def start(self, model: Model, train: Train, seeds: list[int]) -> None:
         """Begin anew with these seeds; `model` and `train` may differ from the graph's in strengths alone."""
@@ -107,11 +107,12 @@ class Stack:
         return trained | {name: variable.read_value() for name, variable in self.moving.items()}
 
     def _epoch(self, x, y, batches, example_weights, learning_rates, first_step, blocks, members):
-        losses = tf.zeros(self.replicas)
-        for step in tf.range(batches.shape[0]):
+        def train(step, losses):
             rows = batches[step]
             training = Training(first_step + step, self.keys, self.rates, example_weights[step][:, None])
-            losses += self._step(tf.gather(x, rows), tf.gather(y, rows), training, learning_rates[step])
+            return losses + self._step(tf.gather(x, rows), tf.gather(y, rows), training, learning_rates[step])
+
+        losses = _loop(batches.shape[0], train, tf.zeros(self.replicas))
         mean_losses = tf.where(self._finite(), losses / tf.cast(batches.shape[0], tf.float32), np.nan)
         return mean_losses, self._score(x, y, blocks, members)
 
@@ -180,12 +181,14 @@ class Stack:
         weights, sums = self._scoring_weights(), tf.zeros((2, members.shape[1], self.replicas))
         if blocks.shape[0] == 0:  # a loop that never runs still compiles its body, and a row of none cannot be
             return sums
-        for block in tf.range(blocks.shape[0]):
+
+        def score(block, sums):
             rows = blocks[block]
             outputs, _ = forward(self.model, self.problem, weights, tf.gather(x, rows))
             scores = self._scores(outputs, tf.gather(y, rows))
-            sums += tf.einsum("krb,sb->ksr", scores, members[block])
-        return sums
+            return sums + tf.einsum("krb,sb->ksr", scores, members[block])
+
+        return _loop(blocks.shape[0], score, sums)
 
     def _scores(self, outputs, y):
         """Loss and hit of each example, `[2, R, batch]`."""
@@ -195,3 +198,9 @@ class Stack:
         y = tf.broadcast_to(y, outputs.shape[:-1])
         hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == y
         return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs), tf.cast(hits, tf.float32)])
+
+
+def _loop(times, body, start):
+    """`body(number, result)` for each number in turn, as one loop of the graph; AutoGraph's own takes long to trace."""
+    numbered = (tf.constant(0), start)
+    return tf.while_loop(lambda n, _: n < times, lambda n, result: (n + 1, body(n, result)), numbered)[1]
