@@ -1,24 +1,15 @@
-"""Where a search is kept: an Optuna study, with its trials as a queue of fixed length.
+"""Where a search is kept, an Optuna study in a journal file or a database, and who chooses and prunes its trials."""
 
-All trials that are asked for are put in the queue at the start, so the budget is met exactly, whoever works at it and
-whoever is killed: a worker takes a waiting trial, and a trial whose worker died goes back into the queue.
-"""
-
-import copy
-import os
-import socket
+import fcntl
+import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.engine import make_url
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend, JournalStorage
+from optuna.trial import TrialState
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pipeline.errors import InputError
@@ -27,24 +18,73 @@ from pipeline.params import Search
 JOURNAL_FILE = Path("experiments/search.journal")
 VERSION = 1  # of what a study's attributes mean
 
-HEARTBEAT_SECONDS = 10
-GRACE_SECONDS = 30
-NAMELESS_SECONDS = 5
+HEARTBEAT_SECONDS = 5
+GRACE_SECONDS = 20
+PATIENCE_SECONDS = 5  # for a database to answer
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-# Heartbeats and retries are marked experimental; they are what Optuna's documentation tells to use for this.
+# Some samplers are marked experimental; they are what Optuna's documentation tells to use for this.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+# A trial that goes back into the queue reports again what it has reported already.
+warnings.filterwarnings("ignore", message="The reported value is ignored because this `step`")
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+# What a storage that went away raises.
+LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
 
 
-class PutBack(RetryHeartbeatStaleTrialCallback):
-    """Puts a copy of a trial that was lost with its worker back into the queue, under no worker's name."""
+class _JournalLock(BaseJournalFileLock):
+    """A lock that the system takes back when its process dies; Optuna's own would hold up the others for 30 s."""
 
-    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        lost = copy.deepcopy(trial)
-        lost.user_attrs.pop("worker", None)
-        super().__call__(study, lost)
+    def __init__(self, path: str):
+        self.path = path
+
+    def acquire(self) -> bool:
+        self.file = Path(self.path).open("ab")
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        self.file.close()
+
+
+class _Journal(JournalFileBackend):
+    """A journal that survives a kill in the midst of a line: the next to write takes the torn line away."""
+
+    def __init__(self, path: Path):
+        self.path, self.lock = path, _JournalLock(f"{path}.lock")
+        super().__init__(str(path), lock_obj=self.lock)
+
+    def append_logs(self, logs: list[dict]) -> None:
+        self.mend()
+        super().append_logs(logs)
+
+    def mend(self) -> None:
+        """Cut off a last line without an end."""
+        if self._is_whole():
+            return
+        self.lock.acquire()
+        try:
+            if not self._is_whole():  # nobody is writing it now
+                with self.path.open("rb+") as file:
+                    file.truncate(file.read().rfind(b"\n") + 1)
+        finally:
+            self.lock.release()
+
+    def _is_whole(self) -> bool:
+        with self.path.open("rb") as file:
+            return file.seek(0, 2) == 0 or (file.seek(-1, 2), file.read(1))[1] == b"\n"
+
+
+def journal_path(url: str | None) -> Path | None:
+    """The file of a journal; None where the URL names a database."""
+    return Path(url or JOURNAL_FILE) if url is None or url.endswith(".journal") else None
+
+
+def without_password(url: str | None) -> str:
+    """The storage as it may be shown."""
+    shown = re.sub(r"(//[^:/@]*):.*@", r"\1:***@", url or str(JOURNAL_FILE))
+    return re.sub(r"(password=)[^&]*", r"\1***", shown)
 
 
 def open_storage(url: str | None) -> BaseStorage:
@@ -53,62 +93,71 @@ def open_storage(url: str | None) -> BaseStorage:
     Raises:
         InputError: it cannot be reached, is no URL, or was made by another version of Optuna.
     """
-    if url is None or url.endswith(".journal"):
-        path = Path(url or JOURNAL_FILE)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A lock by O_EXCL, since not every file system has the symbolic links of the default one.
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+    path = journal_path(url)
+    return _open_journal(path) if path else _open_database(url)
+
+
+def _open_journal(path: Path) -> BaseStorage:
     try:
-        parsed = make_url(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        journal = _Journal(path)
+        journal.mend()
+        return JournalStorage(journal)
+    except OSError as error:
+        raise InputError(f"search.storage {path} cannot be opened: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"search.storage {path} is no journal of Optuna; move it away or name another file") from None
+
+
+def _open_database(url: str) -> BaseStorage:
+    try:
+        parsed = _with_driver(make_url(url))
+        limit = {"connect_timeout": PATIENCE_SECONDS} if parsed.get_backend_name() == "postgresql" else {}
         return RDBStorage(
             parsed.render_as_string(hide_password=False),
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=GRACE_SECONDS,
-            heartbeat_stale_trial_callback=PutBack(),
-            engine_kwargs={"pool_pre_ping": True},
+            engine_kwargs={"pool_pre_ping": True, "connect_args": limit},
         )
     except ArgumentError:
         raise InputError(
-            f"search.storage must be null, a path that ends in .journal or a URL such as "
-            f"postgresql://user@host/database; got {url!r}"
+            "search.storage must be null, a path that ends in .journal or a URL such as "
+            f"postgresql://user@host/database; got {without_password(url)!r}"
         ) from None
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise InputError(f"search.storage {make_url(url)!r} cannot be used: {reason}") from None
+        raise InputError(f"search.storage {without_password(url)} cannot be used: {first_line(error)}") from None
 
 
-def make_sampler(search: Search, worker: int = 0) -> optuna.samplers.BaseSampler:
-    """The sampler by name; each worker draws from a seed of its own.
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
-    Raises:
-        InputError: a grid of something that has no choices.
+
+def first_line(error: BaseException) -> str:
+    """What a storage's error says, without the statement that it was about."""
+    cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+    return str(getattr(cause, "orig", None) or cause or error).strip().partition("\n")[0]
+
+
+def make_sampler(search: Search, number: int = 0) -> optuna.samplers.BaseSampler:
+    """The sampler of one trial.
+
+    Each trial's has a seed of its own, so that it matters neither which worker draws nor whether the search was
+    interrupted before.
     """
-    seed = search.sampler_seed + worker
+    seed = search.sampler_seed * 1_000_003 + number
     samplers = optuna.samplers
-    if search.sampler == "grid":
-        return samplers.GridSampler(_grid(search), seed=seed)
     return {
         "tpe": lambda: samplers.TPESampler(seed=seed),
         "random": lambda: samplers.RandomSampler(seed=seed),
-        "qmc": lambda: samplers.QMCSampler(seed=search.sampler_seed),
-        "cmaes": lambda: samplers.CmaEsSampler(seed=seed),
+        # One sequence for all trials.
+        "qmc": lambda: samplers.QMCSampler(
+            seed=search.sampler_seed, independent_sampler=samplers.RandomSampler(seed=seed)
+        ),
+        "cmaes": lambda: samplers.CmaEsSampler(seed=seed % 2**31),
         "nsga2": lambda: samplers.NSGAIISampler(seed=seed),
+        # The queue has the grid's points, so nothing is left to draw.
+        "grid": lambda: samplers.RandomSampler(seed=seed),
     }[search.sampler]()
-
-
-def _grid(search: Search) -> dict[str, list[Any]]:
-    grid: dict[str, list[Any]] = {}
-    for name, dimension in search.space.items():
-        if dimension.switch or dimension.when or not (dimension.choices or dimension.width):
-            raise InputError(f"search.sampler grid needs plain choices for every setting; search.space.{name} has none")
-        grid |= (
-            {name: dimension.choices}
-            if dimension.choices
-            else {f"{name}.width": dimension.width, f"{name}.depth": dimension.depth}
-        )
-    return grid
 
 
 def make_pruner(search: Search, epochs: int) -> optuna.pruners.BasePruner:
@@ -122,7 +171,7 @@ def make_pruner(search: Search, epochs: int) -> optuna.pruners.BasePruner:
     }[search.pruner]()
 
 
-def open_study(storage: BaseStorage, name: str, search: Search, epochs: int, worker: int = 0) -> optuna.Study:
+def open_study(storage: BaseStorage, name: str, search: Search, epochs: int) -> optuna.Study:
     """Make the study or go on with it.
 
     Raises:
@@ -131,7 +180,7 @@ def open_study(storage: BaseStorage, name: str, search: Search, epochs: int, wor
     study = optuna.create_study(
         storage=storage,
         study_name=name,
-        sampler=make_sampler(search, worker),
+        sampler=make_sampler(search),
         pruner=make_pruner(search, epochs),
         directions=["minimize"] * len(search.objectives),
         load_if_exists=True,
@@ -145,78 +194,3 @@ def open_study(storage: BaseStorage, name: str, search: Search, epochs: int, wor
             "change search.storage to start anew"
         )
     return study
-
-
-def slots(trials: list[FrozenTrial]) -> dict[int, FrozenTrial]:
-    """The latest trial of each place in the queue; an earlier one was lost with its worker."""
-    return {trial.user_attrs["slot"]: trial for trial in sorted(trials, key=lambda trial: trial.number)}
-
-
-def fill_queue(study: optuna.Study, wanted: int, optimizers: list[str]) -> None:
-    """Put waiting trials into the queue until there are as many as wanted.
-
-    Args:
-        optimizers: if any, the trials take them in turn, the first of the list being that of trial 0.
-    """
-    there = len(slots(study.get_trials(deepcopy=False)))
-    for slot in range(there, wanted):
-        fixed = {"train.optimizer": optimizers[slot % len(optimizers)]} if optimizers else {}
-        study.enqueue_trial(fixed, user_attrs={"slot": slot})
-
-
-def take(study: optuna.Study, storage: BaseStorage) -> Trial | None:
-    """Take a waiting trial out of the queue; None when none waits. No two workers get the same one."""
-    optuna.storages.fail_stale_trials(study)
-    for waiting in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        try:
-            if storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING):
-                storage.set_trial_user_attr(waiting._trial_id, "worker", worker_name())
-                return Trial(study, waiting._trial_id)
-        except optuna.exceptions.UpdateFinishedTrialError:
-            continue
-    return None
-
-
-@contextmanager
-def alive(trial: Trial, storage: BaseStorage) -> Iterator[None]:
-    """Tell the storage now and then that the trial's worker lives, where the storage keeps such a thing."""
-    # `Study.optimize` does this by itself, but takes trials beyond the queue.
-    with optuna.storages._heartbeat.get_heartbeat_thread(trial._trial_id, storage):
-        yield
-
-
-def put_back_dead(study: optuna.Study, storage: BaseStorage) -> int:
-    """Put back the running trials whose worker was a process of this machine and is no more; how many they were."""
-    dead = [trial for trial in study.get_trials(states=(TrialState.RUNNING,)) if _is_dead(trial)]
-    for trial in dead:
-        if storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL):
-            PutBack()(study, trial)
-    return len(dead)
-
-
-def is_lost(trial: FrozenTrial) -> bool:
-    """Whether the trial failed with its worker, not by itself; another one has its place in the queue."""
-    return trial.state == TrialState.FAIL and "error" not in trial.user_attrs
-
-
-def worker_name() -> str:
-    """This process, for other processes of this machine to look whether it still lives."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _is_dead(trial: FrozenTrial) -> bool:
-    worker = trial.user_attrs.get("worker")
-    if worker is None:  # just taken; or taken by one that was killed before it gave its name
-        return (datetime.now() - trial.datetime_start).total_seconds() > NAMELESS_SECONDS
-    host, _, pid = worker.rpartition(":")
-    return host == socket.gethostname() and not _is_running(int(pid))
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

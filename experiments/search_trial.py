@@ -1,7 +1,7 @@
 """One trial of a search: settings in, several seeds trained side by side, the objectives and what else is kept out."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +31,18 @@ class Outcome:
 
 
 def run_trial(
-    examples: Examples, settings: Settings, seeds: list[int], report: Callable[[int, float], None]
+    examples: Examples,
+    settings: Settings,
+    seeds: list[int],
+    report: Callable[[int, float], None],
+    callbacks: Iterable[Callable[[Epoch], None]] = (),
 ) -> Outcome:
     """Train one configuration on several seeds and judge it by each seed's best epoch.
 
     Args:
         report: called now and then with the epoch and the mean over the seeds of the lowest validation loss so far; it
             may raise to end the trial.
+        callbacks: called after each epoch, as by `trainer.fit`.
     """
     chance = chance_level(examples)
     every = max(1, settings.train.epochs // REPORTS)
@@ -46,7 +51,7 @@ def run_trial(
         if event.number % every == 0 and event.number < event.of:
             report(event.number, float(np.minimum(event.best, chance).mean()))
 
-    fitted = fit(examples, settings.model, settings.train, seeds, [callback])
+    fitted = fit(examples, settings.model, settings.train, seeds, [*callbacks, callback])
     return judge(fitted, examples.problem, settings.search.objectives, chance)
 
 
@@ -62,7 +67,10 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: float
     loss, score = scores.METRICS[problem.task]
     best = at_best_epoch(fitted)
     best[f"val_{loss}"] = best[f"val_{loss}"].fillna(chance)
-    best["gap"] = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"])
+    if f"train_{loss}" in best:  # a seed that stands for knowing nothing has no gap
+        best["gap"] = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"]).fillna(0.0)
+    else:
+        best["gap"] = math.nan
     means = {name: _finite(best[name].mean()) for name in (f"val_{loss}", f"val_{score}", "gap")}
     facts = {
         "per_seed": best[f"val_{loss}"].tolist(),
@@ -74,7 +82,7 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: float
         **{f"{name}_sd": scores.spread(best[name]) for name in means},
     }
     weights = sum(value[0].size for value in fitted.weights.values())
-    every = {"cross_entropy": means[f"val_{loss}"], "gap": means["gap"] or 0.0, "weights": float(weights)}
+    every = {"cross_entropy": means[f"val_{loss}"], "gap": means["gap"], "weights": float(weights)}
     return Outcome([every[name] for name in objectives], facts | {"weights": weights})
 
 

@@ -1,14 +1,18 @@
-"""A worker of a search: takes trials from the queue until none waits."""
+"""A worker of a search: takes trials from the queue until none waits or the search is over."""
 
 import json
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
+from experiments import search_queue as queue
 from experiments import search_space as space
 from experiments import search_storage as storage
 from experiments.search_trial import run_trial
@@ -17,32 +21,53 @@ from pipeline.examples import Examples
 from pipeline.optimizers import default_learning_rate
 from pipeline.params import Settings, parse_settings, seed_list
 from pipeline.splits import Summary, read_split, read_summary
+from pipeline.trainer import Epoch
 
 
-def work(url: str | None, name: str, number: int = 0) -> None:
-    """Work at the study of this name until its queue is empty or the search is asked to stop.
+def work(url: str | None, name: str, parent: int | None = None) -> None:
+    """Work at the study of this name until its queue is empty or the search is over.
 
     Args:
         url: its storage, as `search.storage`.
-        number: of this worker among others; each draws from a seed of its own.
+        parent: the process that started this one; when it is gone, this one ends after its trial.
 
     Raises:
         InputError: no such study, or the data here is not what it searches on.
     """
+    asked_to_stop = _stop_when_asked()
+    kept, attributes = open_search(url, name)
+    settings = parse_settings(json.loads(attributes["settings"]), f"the study {name}")
+    study = storage.open_study(kept, name, settings.search, settings.train.epochs)
+    examples = read_examples(attributes["data"])
+    with queue.sign_of_life(url) as worker:
+        while not asked_to_stop() and parent in (None, os.getppid()):
+            attributes = study.user_attrs
+            if not attributes["open"] or time.time() > attributes["deadline"]:
+                return
+            trial = queue.take(study, kept, settings.search, worker)
+            if trial is None:
+                return
+            run(study, kept, trial, settings, examples, attributes["deadline"])
+
+
+def open_search(url: str | None, name: str) -> tuple[BaseStorage, dict]:
+    """The storage, and what the search has left in it for its workers.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    unknown = InputError(f"{storage.without_password(url)} has no study {name}; start the search first")
+    path = storage.journal_path(url)
+    if path and not path.exists():
+        raise unknown
     kept = storage.open_storage(url)
     try:
         attributes = optuna.load_study(storage=kept, study_name=name).user_attrs
     except KeyError:
-        raise InputError(f"the storage has no study {name}; start the search first") from None
-    settings = parse_settings(json.loads(attributes["settings"]), f"the study {name}")
-    study = storage.open_study(kept, name, settings.search, settings.train.epochs, number)
-    examples = read_examples(attributes["data"])
-    stop = _stop_when_asked()
-    while not stop() and time.time() < attributes.get("deadline", float("inf")):
-        trial = storage.take(study, kept)
-        if trial is None:
-            return
-        run(study, kept, trial, settings, examples)
+        raise unknown from None
+    if "open" not in attributes:  # it is being made, or is none of ours
+        raise unknown
+    return kept, attributes
 
 
 def read_examples(digests: dict[str, str]) -> Examples:
@@ -60,29 +85,59 @@ def read_examples(digests: dict[str, str]) -> Examples:
     )
 
 
-def run(study: optuna.Study, kept: BaseStorage, trial: Trial, settings: Settings, examples: Examples) -> None:
+def run(
+    study: optuna.Study,
+    kept: BaseStorage,
+    trial: Trial,
+    settings: Settings,
+    examples: Examples,
+    deadline: float = float("inf"),
+) -> None:
     """Run one trial and tell the study how it ended; an error in it is the trial's, not the worker's."""
+    try:
+        with queue.alive(trial, kept):
+            _run(study, kept, trial, settings, examples, deadline)
+    except queue.OutOfTime:
+        queue.put_back(kept, trial._trial_id)
+    except (UpdateFinishedTrialError, queue.TakenAway):
+        print(f"trial {trial.number} was given to another worker meanwhile", file=sys.stderr)
+
+
+def _run(
+    study: optuna.Study, kept: BaseStorage, trial: Trial, settings: Settings, examples: Examples, deadline: float
+) -> None:
     began = time.monotonic()
-    with storage.alive(trial, kept):
-        try:
-            chosen = choose(study, kept, trial, settings)
-            outcome = run_trial(examples, chosen, seed_list(settings.search.seeds), _reporter(trial, settings))
-        except optuna.TrialPruned:
-            trial.set_user_attr("seconds", time.monotonic() - began)
-            study.tell(trial.number, state=TrialState.PRUNED)
-        except Exception as error:
-            trial.set_user_attr("error", f"{type(error).__name__}: {error}"[:2000])
-            study.tell(trial.number, state=TrialState.FAIL)
-        else:
-            trial.set_user_attr("facts", outcome.facts)
-            trial.set_user_attr("seconds", time.monotonic() - began)
-            study.tell(trial.number, outcome.values)
+
+    def check_time(_: Epoch) -> None:
+        if time.time() > deadline:
+            raise queue.OutOfTime
+
+    def tell(state: TrialState, values: list[float] | None = None, **attributes: object) -> None:
+        for name, value in (attributes | {"seconds": time.monotonic() - began}).items():
+            trial.set_user_attr(name, value)
+        if kept.get_trial(trial._trial_id).state != TrialState.RUNNING:
+            raise queue.TakenAway
+        study.tell(trial, values, state)
+
+    seeds = seed_list(settings.search.seeds)
+    try:
+        chosen = choose(study, kept, trial, settings)
+        outcome = run_trial(examples, chosen, seeds, _reporter(trial, settings), [check_time])
+    except optuna.TrialPruned:
+        tell(TrialState.PRUNED)
+    except (UpdateFinishedTrialError, queue.OutOfTime, *storage.LOST):
+        raise
+    except Exception as error:
+        message = " ".join(str(error).split())
+        tell(TrialState.FAIL, error=f"{type(error).__name__}: {message}"[:2000])
+    else:
+        tell(TrialState.COMPLETE, outcome.values, facts=outcome.facts)
 
 
 def choose(study: optuna.Study, kept: BaseStorage, trial: Trial, settings: Settings) -> Settings:
-    """The trial's settings; those of the first are the configured ones, as far as the space has them recorded."""
+    """The trial's settings; those of the first are the configured ones, recorded as far as the space has them."""
     dimensions = settings.search.space
-    if trial.user_attrs["slot"] > 0:
+    if trial.number > 0:
         chosen = space.suggest(trial, dimensions, settings)
         trial.set_user_attr("settings", _shown(chosen))
         return chosen
@@ -102,15 +157,17 @@ def _reporter(trial: Trial, settings: Settings) -> Callable[[int, float], None]:
         if len(settings.search.objectives) > 1:  # Optuna prunes by one objective only
             return
         trial.report(value, epoch)
-        if trial.should_prune():
+        # The first is what all others are compared to.
+        if trial.number > 0 and trial.should_prune():
+            trial.set_user_attr("facts", {"epochs": epoch, "value_so_far": value})
             raise optuna.TrialPruned
 
     return report
 
 
 def _stop_when_asked() -> Callable[[], bool]:
-    """Ctrl-C reaches all processes of a terminal; the search answers it, and asks its workers to stop by SIGTERM."""
+    """SIGTERM, with which the search ends its workers, or Ctrl-C in a worker's own terminal: after the trial."""
     asked = []
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: asked.append(True))
     return lambda: bool(asked)

@@ -74,10 +74,15 @@ def summarize(table: pd.DataFrame) -> dict[str, object]:
         if columns:
             summary[group] = {name.removeprefix(f"{group}_"): scores.interval(table[name]) for name in columns}
     return summary | {
-        "best_epoch": scores.interval(table["best_epoch"].where(table["best_epoch"] > 0)),
+        "best_epoch": scores.interval(best_epochs(table)),
         "seeds": len(table),
         "diverged": int(table["diverged"].sum()),
     }
+
+
+def best_epochs(table: pd.DataFrame) -> pd.Series:
+    """Each seed's best epoch, NaN where it has none: it diverged in the first."""
+    return table["best_epoch"].where(table["best_epoch"] > 0)
 
 
 def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
@@ -151,7 +156,7 @@ def run_record(settings: Settings, summary: Summary) -> tracking.RunRecord:
     for group in (*SPLITS, "gap"):
         for metric, interval in evaluation.get(group, {}).items():
             final |= _with_spread(f"{group}.{metric}", interval["mean"], table[f"{group}_{metric}"])
-    final |= _with_spread("best_epoch", evaluation["best_epoch"]["mean"], table["best_epoch"])
+    final |= _with_spread("best_epoch", evaluation["best_epoch"]["mean"], best_epochs(table))
     for name, values in at_best_epoch(history, table).items():
         final |= _with_spread(f"best_epoch.{name}", values.mean(), values)
     classes = len(summary.classes) if summary.classes else 1
@@ -204,8 +209,15 @@ def _shown(interval: scores.Interval) -> str:
 
 
 def log(settings: Settings, summary: Summary) -> None:
-    """Log the result files as one MLflow run, and say how to see it."""
-    run_id = tracking.log_run_or_say(run_record(settings, summary), LOG_AGAIN)
+    """Log the result files as one MLflow run, and say how to see it.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    try:
+        run_id = tracking.log_run_or_say(run_record(settings, summary), LOG_AGAIN)
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename} is missing; run `dvc repro`") from None
     if run_id:
         print(f"MLflow run {run_id}; `make ui` shows it")
 
@@ -213,11 +225,11 @@ def log(settings: Settings, summary: Summary) -> None:
 def main() -> None:
     """Run the stage."""
     settings, summary = read_settings(), read_summary()
-    if sys.argv[1:] == ["--log-only"]:
-        return log(settings, summary)
-    if sys.argv[1:]:
+    if sys.argv[1:] not in ([], ["--log-only"]):
         raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
     check_reachable()
+    if sys.argv[1:]:
+        return log(settings, summary)
     evaluation = evaluate(settings, summary, read_seeds())
     print(describe(evaluation))
     print(f"mean over {evaluation['seeds']} seeds ± half of its 95 % interval")

@@ -26,10 +26,12 @@ def curves_figure(
     history: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str, scale: str = "linear"
 ) -> Figure:
     """Training and validation over the epochs: mean and range of the seeds, and each seed's best epoch."""
+    shown = [split for split in SPLIT_LINES if f"{split}_{metric}" in history]
+    if not shown:
+        return _note("no split was scored after each epoch: no curves")
     figure, axes = _axes()
-    for split, (name, color, line) in SPLIT_LINES.items():
-        if f"{split}_{metric}" in history:
-            _band(axes, history, f"{split}_{metric}", name, color, line)
+    for split in shown:
+        _band(axes, history, f"{split}_{metric}", *SPLIT_LINES[split])
     _mark_best(axes, best_epoch)
     axes.set(xlabel="epoch", ylabel=label, yscale=scale)
     axes.legend(frameon=False)
@@ -38,10 +40,9 @@ def curves_figure(
 
 def gap_figure(gaps: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str) -> Figure:
     """How much worse the validation rows are than the training rows, over the epochs; above 0 is worse."""
-    figure, axes = _axes()
     if f"gap_{metric}" not in gaps:
-        axes.text(0.5, 0.5, "no validation rows or no training scores: no gap", ha="center", transform=axes.transAxes)
-        return figure
+        return _note("no validation rows or no training scores: no gap")
+    figure, axes = _axes()
     _band(axes, gaps, f"gap_{metric}", "gap", ORANGE, "-")
     axes.axhline(0, color=GREY, linewidth=1)
     _mark_best(axes, best_epoch)
@@ -89,6 +90,13 @@ def save(figure: Figure, path: Path) -> None:
 def _axes() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, 4), layout="constrained")
     return figure, figure.subplots()
+
+
+def _note(text: str) -> Figure:
+    figure, axes = _axes()
+    axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes)
+    axes.set_axis_off()
+    return figure
 
 
 def _band(axes: Axes, history: pd.DataFrame, column: str, name: str, color: str, line: str) -> None:

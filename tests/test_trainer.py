@@ -86,16 +86,16 @@ def test_one_seed_equals_model_fit_fed_the_same_batches(digits, optimizer):
     assert largest_difference(fitted, fit_keras(digits, model, train, seed=7)) < 1e-4
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize(
-    "model",
+    ("optimizer", "model"),
     [
-        {"l2": 1e-2},
-        {"l1": 1e-3},
-        {"max_norm": 0.7},
-        {"batch_norm": True},
-        {"hidden_units": []},
-        {"activation": "tanh", "initializer": "he_normal"},
+        ("adam", {"l2": 1e-2}),
+        ("sgd", {"l1": 1e-3}),
+        ("adam", {"max_norm": 0.7}),
+        ("sgd", {"batch_norm": True}),
+        ("adam", {"batch_norm": True}),
+        ("sgd", {"hidden_units": []}),
+        ("adam", {"activation": "tanh", "initializer": "he_normal"}),
     ],
     ids=str,
 )
@@ -157,9 +157,8 @@ def test_optimizers_that_mix_a_tensor_treat_each_seed_alone(digits, optimizer):
 @pytest.mark.parametrize("optimizer", get_args(Optimizer))
 def test_every_optimizer_trains(digits, optimizer):
     rates = {"adadelta": 1.0, "ftrl": 0.3, "adagrad": 0.05, "gd": 0.5}
-    history = fit(
-        digits, Model(hidden_units=[16]), settings(optimizer=optimizer, learning_rate=rates.get(optimizer)), [0]
-    ).history
+    train = settings(optimizer=optimizer, learning_rate=rates.get(optimizer))
+    history = fit(digits, Model(hidden_units=[]), train, [0]).history
     assert history["train_cross_entropy"].iloc[-1] < history["train_cross_entropy"].iloc[0] - 0.01
 
 
