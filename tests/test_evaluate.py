@@ -1,0 +1,275 @@
+"""The stage evaluate: the same numbers in its files and in MLflow, and nothing lost with a tracking server."""
+
+import http.server
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import scores
+from pipeline.model import predict
+from pipeline.params import read_settings
+from pipeline.paths import (
+    CURVES_FILE,
+    ERRORS_FILE,
+    EVALUATION_FILE,
+    FIGURES,
+    HISTORY_FILE,
+    LOSS_FILE,
+    SEED_SCORES_FILE,
+    SEEDS_FILE,
+)
+from pipeline.seeds import TrainedSeeds, read_seeds, write_seeds
+from pipeline.splits import SPLITS, read_split, read_summary
+from pipeline.store import tracking_uri
+
+RESULTS = (EVALUATION_FILE, SEED_SCORES_FILE, CURVES_FILE, LOSS_FILE, ERRORS_FILE, *FIGURES.values())
+METRICS = {"classification": ["cross_entropy", "accuracy"], "regression": ["rmse", "r2"]}
+
+
+def evaluation() -> dict:
+    return json.loads(EVALUATION_FILE.read_text(encoding="utf-8"))
+
+
+def runs() -> list:
+    """The MLflow runs in the store of the working folder, the newest first."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri())
+    experiment = client.get_experiment_by_name("pipeline")
+    return list(client.search_runs([experiment.experiment_id])) if experiment else []
+
+
+def test_evaluation_has_each_metric_of_each_split_and_the_gap_with_its_interval(any_project):
+    metrics, found = METRICS[read_summary().task], evaluation()
+    assert list(found) == [*SPLITS, "gap", "best_epoch", "seeds", "diverged"]
+    for group in (*SPLITS, "gap"):
+        assert list(found[group]) == metrics
+        for interval in found[group].values():
+            assert interval["low"] <= interval["mean"] <= interval["high"]
+    assert (found["seeds"], found["diverged"]) == (3, 0)
+
+
+def test_every_number_is_the_mean_of_the_seeds(any_project):
+    table, found = pd.read_csv(SEED_SCORES_FILE), evaluation()
+    assert table["seed"].tolist() == [0, 1, 2]
+    for group in (*SPLITS, "gap"):
+        for metric, interval in found[group].items():
+            assert interval == pytest.approx(scores.interval(table[f"{group}_{metric}"]), rel=1e-4, abs=1e-6)
+    for metric in found["gap"]:
+        gap = scores.gap(metric, table[f"train_{metric}"], table[f"validation_{metric}"])
+        np.testing.assert_allclose(table[f"gap_{metric}"], gap, atol=1e-5)
+
+
+def test_scores_are_of_the_prepared_splits_with_the_weights_of_the_stage_train(digits_project):
+    test, table = read_split("test"), pd.read_csv(SEED_SCORES_FILE)
+    logits = predict(read_settings().model, read_summary().problem, read_seeds().weights, test.x)
+    np.testing.assert_allclose(table["test_cross_entropy"], scores.cross_entropy(logits, test.y), rtol=1e-6)
+    np.testing.assert_allclose(table["test_accuracy"], scores.accuracy(logits, test.y), rtol=1e-6)
+
+
+def test_mlflow_has_the_same_numbers(any_project):
+    [run], found = runs(), evaluation()
+    logged = run.data.metrics
+    for group in (*SPLITS, "gap"):
+        for metric, interval in found[group].items():
+            assert logged[f"{group}.{metric}"] == interval["mean"]
+    assert logged["best_epoch"] == found["best_epoch"]["mean"]
+    table = pd.read_csv(SEED_SCORES_FILE)
+    loss = METRICS[read_summary().task][0]
+    assert logged[f"test.{loss}_sd"] == pytest.approx(table[f"test_{loss}"].std())
+
+
+def test_mlflow_has_settings_curves_data_and_model(digits_project):
+    from mlflow import MlflowClient
+
+    [run], client = runs(), MlflowClient(tracking_uri())
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "digits 8 adam, 3 seeds"
+    assert run.data.params["train.learning_rate"] == "0.01"
+    curve = client.get_metric_history(run.info.run_id, "val_cross_entropy")
+    expected = pd.read_csv(CURVES_FILE)["val_cross_entropy"]
+    assert [point.value for point in sorted(curve, key=lambda point: point.step)] == expected.tolist()
+    digests = {each.dataset.name: each.dataset.digest for each in run.inputs.dataset_inputs}
+    assert digests == {f"digits {name}": digest[:36] for name, digest in read_summary().digest.items()}
+    assert run.outputs.model_outputs
+    names = {
+        Path(file.path).name
+        for folder in ("figures", "results")
+        for file in client.list_artifacts(run.info.run_id, folder)
+    }
+    assert {"loss.svg", "score.svg", "gap.svg", "errors.svg", "evaluation.json", "seeds.csv", "history.csv"} <= names
+
+
+def test_curves_are_means_over_the_seeds_that_still_train(digits_project):
+    history, curves = pd.read_csv(HISTORY_FILE), pd.read_csv(CURVES_FILE)
+    assert curves["seeds_training"].tolist() == history.groupby("epoch").size().tolist()
+    np.testing.assert_allclose(curves["val_accuracy"], history.groupby("epoch")["val_accuracy"].mean(), atol=1e-6)
+    loss = pd.read_csv(LOSS_FILE)
+    np.testing.assert_allclose(loss["validation"], curves["val_cross_entropy"], atol=1e-6)
+    np.testing.assert_allclose(loss["train"], curves["train_cross_entropy"], atol=1e-6)
+
+
+def test_errors_count_each_test_row_once_for_each_seed(digits_project):
+    errors, test = pd.read_csv(ERRORS_FILE), read_split("test")
+    assert len(errors) == 10 * 10
+    assert errors.groupby("actual")["count"].sum().tolist() == (3 * np.bincount(test.y)).tolist()
+    right = errors.query("actual == predicted")["count"].sum() / errors["count"].sum()
+    assert right == pytest.approx(evaluation()["test"]["accuracy"]["mean"])
+
+
+def test_errors_of_a_regression_are_in_the_targets_unit(diabetes_project):
+    errors = pd.read_csv(ERRORS_FILE)
+    assert len(errors) == read_summary().rows["test"]
+    assert 25 <= errors["actual"].min() < errors["actual"].max() <= 346
+    assert np.corrcoef(errors["actual"], errors["predicted"])[0, 1] > 0.4
+
+
+def test_the_same_evaluation_writes_the_same_bytes_and_one_more_run(any_project, stage, capsys):
+    before = [path.read_bytes() for path in RESULTS]
+    stage("evaluate")
+    assert [path.read_bytes() for path in RESULTS] == before
+    newest, *_ = runs()
+    printed = capsys.readouterr()
+    assert printed.out.endswith(f"MLflow run {newest.info.run_id}; `make ui` shows it\n")
+    assert "mean over 3 seeds ± half of its 95 % interval" in printed.out
+    assert printed.err == ""
+    assert len(runs()) == 2
+
+
+def test_seed_that_diverged_is_left_out_and_counted(digits_project, stage):
+    trained, before = read_seeds(), pd.read_csv(SEED_SCORES_FILE)
+    weights = {name: value.copy() for name, value in trained.weights.items()}
+    for value in weights.values():
+        value[1] = np.nan
+    write_seeds(TrainedSeeds(trained.seeds, np.array([3, 0, 4]), np.array([False, True, False]), weights))
+    stage("evaluate")
+    found, table = evaluation(), pd.read_csv(SEED_SCORES_FILE)
+    assert (found["seeds"], found["diverged"]) == (3, 1)
+    assert table["test_accuracy"].isna().tolist() == [False, True, False]
+    assert found["test"]["accuracy"]["mean"] == pytest.approx(before["test_accuracy"][[0, 2]].mean(), abs=1e-6)
+    assert found["best_epoch"]["mean"] == 3.5
+    newest, *_ = runs()
+    assert newest.data.metrics["best_epoch"] == 3.5
+    assert newest.data.metrics["best_epoch_sd"] == pytest.approx(np.std([3, 4], ddof=1))
+
+
+SMALL = {"model": {"hidden_units": [4]}, "train": {"epochs": 2, "seeds": 1}}
+
+
+@pytest.fixture
+def run_all(project, stage, empty_store, monkeypatch):
+    """Run every stage on these settings in an empty project."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def run(**sections: dict[str, object]) -> None:
+        root = project(**sections)
+        (root / "mlruns").mkdir()
+        (root / "mlruns" / "mlflow.db").write_bytes(empty_store.read_bytes())
+        for name in ("source", "prepare", "build", "train", "evaluate"):
+            stage(name)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("data", "train", "groups"),
+    [
+        ({"source": "iris", "val_fraction": 0.0}, {}, ["train", "test"]),
+        ({"source": "diabetes", "test_fraction": 0.0}, {}, ["train", "validation", "gap"]),
+        ({"source": "iris", "val_fraction": 0.0, "test_fraction": 0.0}, {"train_score_rows": 0}, ["train"]),
+    ],
+    ids=["no validation", "no test", "neither"],
+)
+def test_splits_without_rows_are_left_out(run_all, capsys, data, train, groups):
+    run_all(data=data, model=SMALL["model"], train=SMALL["train"] | train)
+    assert capsys.readouterr().err == ""
+    found = evaluation()
+    assert [name for name in found if name not in ("best_epoch", "seeds", "diverged")] == groups
+    # One seed has no interval.
+    for group in groups:
+        assert all(interval["low"] is None for interval in found[group].values())
+    assert all(path.stat().st_size > 0 for path in RESULTS)
+    [run] = runs()
+    assert {f"{group}.{metric}" for group in groups for metric in found[group]} <= set(run.data.metrics)
+
+
+def test_unreachable_store_is_told_before_the_test_set_is_read(digits_project, stage, free_port, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
+    Path("data/prepared/test.npz").unlink()
+    with pytest.raises(SystemExit) as ended:
+        stage("evaluate")
+    assert ended.value.code == 2
+    assert "where no server answers" in capsys.readouterr().err
+
+
+def test_server_lost_on_the_way_costs_one_line_and_the_run_can_be_logged_later(
+    digits_project, stage, monkeypatch, capsys
+):
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments: object):
+            pass
+
+    before = [path.read_bytes() for path in RESULTS]
+    for path in RESULTS:
+        path.unlink()
+    # A server that answers the first question and is gone after it.
+    server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+    once = threading.Thread(target=lambda: (server.handle_request(), server.server_close()))
+    once.start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+    started = time.monotonic()
+    stage("evaluate")
+    once.join()
+    assert time.monotonic() - started < 10
+    error = capsys.readouterr().err
+    assert error.startswith("warning: run 'digits 8 adam, 3 seeds' is not logged to http://127.0.0.1:")
+    assert error.endswith("the result files are complete, log them with: python -m pipeline.evaluate --log-only\n")
+    assert error.count("\n") == 1
+    assert [path.read_bytes() for path in RESULTS] == before
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    stage("evaluate", "--log-only")
+    newest, *earlier = runs()
+    assert len(earlier) == 1
+    assert newest.data.metrics == earlier[0].data.metrics
+    assert [path.read_bytes() for path in RESULTS] == before
+
+
+def test_logging_before_there_is_anything_to_log_says_what_to_run(digits_project, stage, capsys):
+    EVALUATION_FILE.unlink()
+    with pytest.raises(SystemExit) as ended:
+        stage("evaluate", "--log-only")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {EVALUATION_FILE} is missing; run `dvc repro`\n"
+
+
+def test_logging_to_a_store_that_is_not_there_ends_with_an_error(digits_project, stage, free_port, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
+    with pytest.raises(SystemExit) as ended:
+        stage("evaluate", "--log-only")
+    assert ended.value.code == 2
+    assert "where no server answers" in capsys.readouterr().err
+
+
+def test_unknown_argument_is_told(digits_project, stage, capsys):
+    with pytest.raises(SystemExit) as ended:
+        stage("evaluate", "--log")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: unknown argument '--log'; the only one is --log-only\n"
+
+
+def test_missing_seeds_say_what_to_run(digits_project, stage, capsys):
+    SEEDS_FILE.unlink()
+    with pytest.raises(SystemExit) as ended:
+        stage("evaluate")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: models/seeds.npz is missing; run `dvc repro`\n"
