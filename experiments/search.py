@@ -7,23 +7,24 @@ import argparse
 import hashlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from experiments import search_queue as queue
 from experiments import search_results as results
 from experiments import search_space as space
 from experiments import search_storage as storage
+from experiments.search_workers import STORAGE_VARIABLE, Workers, stop_when_asked
 from pipeline import store, tracking
 from pipeline.errors import InputError, run_stage
 from pipeline.params import Settings, flat, read_settings
@@ -31,6 +32,7 @@ from pipeline.splits import Summary, read_summary
 
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_BETWEEN_LINES = 15.0
+NEVER = 1e18  # a time that does not come, and that JSON can write
 
 
 def trial_settings(settings: Settings) -> Settings:
@@ -42,66 +44,32 @@ def trial_settings(settings: Settings) -> Settings:
 
 def study_name(settings: Settings, digests: dict[str, str]) -> str:
     """A name that tells the data, what is searched and how a trial is judged; another of these is another study."""
-    search = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
-    asked = [digests, search, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
+    asked_of_search = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
+    # A grid fixes every trial when it is put into the queue.
+    asked_of_search["grid"] = settings.search.sampler == "grid"
+    asked = [digests, asked_of_search, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return f"{Path(settings.data.source).stem}-{digest[:12]}"
 
 
+def plan(settings: Settings) -> list[dict[str, Any]]:
+    """The parameters that are fixed for each trial that is asked for; none for the first, which is the default."""
+    search = settings.search
+    if search.sampler == "grid":
+        return [{}, *space.grid(search.space)][: search.trials]
+    optimizers = turns(settings)
+    return [
+        {space.OPTIMIZER: optimizers[n % len(optimizers)]} if optimizers and n else {} for n in range(search.trials)
+    ]
+
+
 def turns(settings: Settings) -> list[str]:
-    """The optimizers in the order in which the trials take them, the configured one first; none if not balanced.
-
-    Raises:
-        InputError: balanced by the optimizer, and the space has no choice of it.
-    """
+    """The optimizers in the order in which the trials take them, that of trial 0 first; none if not balanced."""
     dimension = settings.search.space.get(space.OPTIMIZER)
-    if settings.search.balance == "none":
+    if settings.search.balance == "none" or dimension is None or not dimension.choices:
         return []
-    if dimension is None or not dimension.choices:
-        return []
-    first = settings.train.optimizer
-    return [first, *(name for name in dimension.choices if name != first)]
-
-
-class Workers(AbstractContextManager):
-    """The processes of this machine that work at the search; each has its share of the cores."""
-
-    def __init__(self, count: int, name: str, url: str | None, limit: int):
-        self.count, self.name, self.url, self.limit = count, name, url, limit
-        self.processes: list[subprocess.Popen] = []
-        self.started, self.crashes = 0, 0
-
-    def __exit__(self, *_: object) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in self.processes:
-            process.wait()
-
-    def start(self) -> None:
-        """Start one more."""
-        threads = str(max(1, (os.cpu_count() or 1) // self.count))
-        command = [sys.executable, "-m", "experiments.search", "--worker", "--study", self.name]
-        command += ["--number", str(self.started)] + (["--storage", self.url] if self.url else [])
-        environment = os.environ | {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
-        self.processes.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
-        self.started += 1
-
-    def look(self, waiting: int) -> None:
-        """Replace those that have died while there is work.
-
-        Raises:
-            InputError: they die one after another.
-        """
-        for process in [process for process in self.processes if process.poll() is not None]:
-            self.processes.remove(process)
-            self.crashes += process.returncode != 0
-            if process.returncode == 2:
-                raise InputError("a worker of the search could not start; the line above says why")
-        if self.crashes > self.limit:
-            raise InputError(f"{self.crashes} workers of the search died; search.max_failures allows {self.limit}")
-        while waiting and len(self.processes) < min(self.count, waiting):
-            self.start()
+    # One that is not among the choices has the first trial alone.
+    return sorted(dimension.choices, key=lambda name: name != settings.train.optimizer)
 
 
 class Watch(AbstractContextManager):
@@ -123,10 +91,10 @@ class Watch(AbstractContextManager):
         if self.console.is_terminal:
             self.bar.stop()
 
-    def show(self, trials: list[optuna.trial.FrozenTrial]) -> None:
+    def show(self, trials: list[FrozenTrial]) -> None:
         """Show how far these trials are."""
         text = results.progress_text(trials)
-        done = sum(trial.state in storage.FINISHED for trial in trials)
+        done = len(queue.finished(trials))
         if self.console.is_terminal:
             self.bar.update(self.task, completed=done, description=text)
         elif time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
@@ -134,122 +102,204 @@ class Watch(AbstractContextManager):
             print(f"{done} of {self.wanted} trials: {text}", flush=True)
 
 
-def check_failures(trials: list[optuna.trial.FrozenTrial], limit: int) -> None:
-    """End a search in which every trial fails.
+class Failures:
+    """Ends a search in which every trial fails; trials that ended before this start do not count."""
+
+    def __init__(self, limit: int, trials: list[FrozenTrial]):
+        self.limit, self.before = limit, {trial.number for trial in queue.finished(trials)}
+
+    def check(self, trials: list[FrozenTrial]) -> None:
+        """Look at the trials that ended last.
+
+        Raises:
+            InputError: they have all failed, as many as the limit.
+        """
+        ended = [trial for trial in queue.finished(trials) if trial.number not in self.before]
+        last = sorted(ended, key=lambda trial: trial.datetime_complete)[-self.limit :]
+        if len(last) == self.limit and all(trial.state == TrialState.FAIL for trial in last):
+            raise InputError(f"{self.limit} trials in a row failed, the last with {last[-1].user_attrs.get('error')}")
+
+
+def make_workers(settings: Settings, name: str) -> Workers:
+    """Processes of this machine, or tasks of the Dask cluster.
 
     Raises:
-        InputError: the last trials that ended have all failed, as many as the limit.
+        InputError: the cluster cannot be reached.
     """
-    ended = sorted((t for t in trials if t.state in storage.FINISHED), key=lambda trial: trial.datetime_complete)
-    last = ended[-limit:]
-    if len(last) == limit and all(trial.state == TrialState.FAIL for trial in last):
-        raise InputError(f"{limit} trials in a row failed, the last with {last[-1].user_attrs.get('error')}")
+    if settings.search.dask is None:
+        return Workers(settings.search, name)
+    from experiments.search_cluster import ClusterWorkers  # needs the extra `cluster`
+
+    return ClusterWorkers(settings.search, name)
 
 
-def conduct(study: optuna.Study, kept: BaseStorage, settings: Settings, log: tracking.ParentRun) -> None:
-    """Have the queue worked through.
+def conduct(
+    study: optuna.Study, kept: BaseStorage, settings: Settings, log: tracking.ParentRun, asked_to_stop: Callable
+) -> None:
+    """Have the queue worked through, until it is empty, time is up or someone asks to stop; running trials may end.
 
     Raises:
         InputError: trials or workers fail one after another.
-        KeyboardInterrupt: Ctrl-C; the workers have ended their trials.
     """
-    search, deadline = settings.search, study.user_attrs.get("deadline", float("inf"))
-    with (
-        Workers(search.workers, study.study_name, search.storage, search.max_failures) as workers,
-        Watch(search.trials) as watch,
-    ):
-        while True:
-            storage.put_back_dead(study, kept)
-            optuna.storages.fail_stale_trials(study)
-            trials = list(storage.slots(study.get_trials(deepcopy=False)).values())
-            watch.show(trials)
-            log.add(results.trial_record(trial) for trial in trials if trial.state in storage.FINISHED)
-            waiting = sum(trial.state == TrialState.WAITING for trial in trials)
-            running = sum(trial.state == TrialState.RUNNING for trial in trials)
-            check_failures(trials, search.max_failures)
-            if not running and (not waiting or time.time() > deadline):
-                return
-            workers.look(0 if time.time() > deadline else waiting)
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+    deadline, watchman = study.user_attrs["deadline"], queue.Watchman(study, kept, settings.search.storage)
+    failures = Failures(settings.search.max_failures, queue.asked_for(study))
+    try:
+        with make_workers(settings, study.study_name) as workers, Watch(study.user_attrs["trials"]) as watch:
+            over = False
+            while True:
+                watchman.look()
+                trials = queue.asked_for(study)
+                watch.show(trials)
+                log_trials(log, trials)
+                failures.check(trials)
+                waiting = sum(trial.state == TrialState.WAITING for trial in trials)
+                running = sum(trial.state == TrialState.RUNNING for trial in trials)
+                if not over and (asked_to_stop() or time.time() > deadline):
+                    over = True
+                    close(study)
+                    workers.stop()
+                if not running and (over or not waiting):
+                    break
+                if not over:
+                    workers.look(waiting, len(queue.finished(trials)))
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        close(study)
+    watchman.look()
+    log_trials(log, queue.asked_for(study))
 
 
-def open_search(settings: Settings, summary: Summary) -> tuple[optuna.Study, BaseStorage]:
-    """Make the study or go on with it, and put the trials that are asked for into its queue."""
-    kept = storage.open_storage(settings.search.storage)
+def close(study: optuna.Study) -> None:
+    """Tell the workers, wherever they are, that the search is over."""
+    study.set_user_attr("open", False)
+
+
+def log_trials(log: tracking.ParentRun, trials: list[FrozenTrial]) -> None:
+    """Tell MLflow of the trials that have ended since."""
+    new = [trial for trial in queue.finished(trials) if str(trial.number) not in log.logged]
+    log.add(results.trial_record(trial) for trial in new)
+
+
+def open_study(kept: BaseStorage, settings: Settings, summary: Summary) -> optuna.Study:
+    """Make the study or go on with it."""
     digests = {name: summary.digest[name] for name in ("train", "validation")}
     start = trial_settings(settings)
-    name = study_name(start, digests)
-    study = storage.open_study(kept, name, start.search, start.train.epochs)
-    study.set_user_attr("settings", json.dumps(start.model_dump()))
-    study.set_user_attr("data", digests)
+    return storage.open_study(kept, study_name(start, digests), start.search, start.train.epochs)
+
+
+def tell_workers(study: optuna.Study, settings: Settings, summary: Summary) -> None:
+    """Put the trials that are asked for into the queue, and beside it what the workers need to know."""
+    start = trial_settings(settings)
+    # A worker knows the storage, and a study is no place for a password.
+    kept_settings = start.model_copy(update={"search": start.search.model_copy(update={"storage": None, "dask": None})})
+    study.set_user_attr("settings", json.dumps(kept_settings.model_dump()))
+    study.set_user_attr("data", {name: summary.digest[name] for name in ("train", "validation")})
     limit = settings.search.time_limit
-    study.set_user_attr("deadline", time.time() + limit if limit else float("1e18"))
-    trials = storage.slots(study.get_trials(deepcopy=False))
-    finished = sum(trial.state in storage.FINISHED for trial in trials.values())
-    if finished:
-        print(f"resuming study {name}: {finished} finished, {max(0, settings.search.trials - finished)} to go")
-    else:
-        print(f"study {name}: {settings.search.trials} trials")
-    storage.fill_queue(study, settings.search.trials, turns(settings))
-    return study, kept
+    study.set_user_attr("deadline", time.time() + limit if limit else NEVER)
+    queue.fill(study, plan(start))
+    study.set_user_attr("open", True)
 
 
 def search(settings: Settings, summary: Summary) -> None:
     """Run or finish the search, then write its results."""
-    began = time.monotonic()
-    study, kept = open_search(settings, summary)
-    log = tracking.ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
-    log.open()
-    study.set_user_attr("mlflow_run", log.run_id)
-    try:
-        conduct(study, kept, settings, log)
-    except KeyboardInterrupt:
-        trials = storage.slots(study.get_trials(deepcopy=False)).values()
-        finished = sum(trial.state in storage.FINISHED for trial in trials)
-        print(f"\ninterrupted with {finished} of {settings.search.trials} trials finished; ", end="", file=sys.stderr)
-        print("`dvc repro` goes on from there", file=sys.stderr)
-        sys.exit(130)
-    summary = results.write(study, settings, time.monotonic() - began)
-    finish(log, summary, settings)
-    print(results.report(summary))
+    began, asked_to_stop = time.monotonic(), stop_when_asked()
+    kept = storage.open_storage(settings.search.storage)
+    study = open_study(kept, settings, summary)
+    with queue.conducting(kept, settings.search.storage, study.study_name):
+        tell_workers(study, settings, summary)
+        trials = queue.asked_for(study)
+        done = len(queue.finished(trials))
+        if done:
+            print(f"resuming study {study.study_name}: {done} finished, {len(trials) - done} to go", flush=True)
+        else:
+            print(f"study {study.study_name}: {len(trials)} trials", flush=True)
+        log = tracking.ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
+        log.open()
+        study.set_user_attr("mlflow_run", log.run_id)
+        try:
+            conduct(study, kept, settings, log, asked_to_stop)
+        except (InputError, *storage.LOST):
+            log.end("FAILED")
+            raise
+        except KeyboardInterrupt:  # a second one
+            log.end("KILLED")
+            interrupted(study)
+        if asked_to_stop():
+            log.end("KILLED")
+            interrupted(study)
+        found = results.write(study, queue.asked_for(study), settings, time.monotonic() - began)
+        finish(log, found, settings)
+    print(results.report(found))
 
 
-def finish(log: tracking.ParentRun, summary: dict[str, Any], settings: Settings) -> None:
+def interrupted(study: optuna.Study) -> None:
+    """Say how to go on, and exit as one does after Ctrl-C."""
+    trials = queue.asked_for(study)
+    done = f"{len(queue.finished(trials))} of {len(trials)} trials finished"
+    print(f"interrupted with {done}; `dvc repro` goes on from there", file=sys.stderr)
+    sys.exit(130)
+
+
+def finish(log: tracking.ParentRun, found: dict[str, Any], settings: Settings) -> None:
     """Tell MLflow what the search found."""
-    best = summary["best"]
-    found = {"best.value": best["values"][0]} if best else {}
-    counts = {f"trials.{state}": count for state, count in summary["counts"].items()}
+    best = found["best"]
+    numbers = {"best.value": best["values"][0]} if best else {}
+    numbers |= {f"trials.{state}": count for state, count in found["counts"].items()}
     asked = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
-    log.finish(found | counts, asked, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
+    asked["search.storage"] = storage.without_password(settings.search.storage)
+    log.finish(numbers, asked, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
 
 
 def arguments() -> argparse.Namespace:
     """The command line: nothing for the stage, `--worker` and what it works at for a worker."""
     parser = argparse.ArgumentParser(prog="python -m experiments.search", description=__doc__.splitlines()[0])
     parser.add_argument("--worker", action="store_true", help="work at a search that runs elsewhere")
-    parser.add_argument("--storage", help="with --worker: its search.storage; without: the journal here")
+    parser.add_argument(
+        "--storage",
+        default=os.environ.get(STORAGE_VARIABLE) or None,
+        help=f"with --worker: its search.storage (or in {STORAGE_VARIABLE}); without: the journal here",
+    )
     parser.add_argument("--study", help="with --worker: the name that the search printed")
-    parser.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker != bool(given.study):
         parser.error("--worker and --study go together")
     return given
 
 
-def main() -> None:
-    """Run the stage, or a worker."""
-    given = arguments()
-    if given.worker:
-        from experiments.search_worker import work  # with TensorFlow, which the search itself does not need
+def check(settings: Settings, summary: Summary) -> None:
+    """What can be known to be wrong before any work.
 
-        return work(given.storage, given.study, given.number)
-    settings, summary = read_settings(), read_summary()
+    Raises:
+        InputError: it is.
+    """
     space.check_space(settings)
     if not summary.rows["validation"]:
         raise InputError("the search needs validation rows, and there are none: set data.val_fraction above 0")
+    if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
+        raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
+    trial_settings(settings)
     store.check_reachable()
-    search(settings, summary)
-    return None
+
+
+def main() -> None:
+    """Run the stage, or a worker."""
+    given = arguments()
+    url = given.storage
+    try:
+        if given.worker:
+            from experiments.search_worker import work  # with TensorFlow, which the search itself does not need
+
+            return work(url, given.study, given.parent)
+        settings, summary = read_settings(), read_summary()
+        check(settings, summary)
+        url = settings.search.storage
+        return search(settings, summary)
+    except storage.LOST as error:
+        where = storage.without_password(url)
+        raise InputError(
+            f"search.storage {where} was lost: {storage.first_line(error)}; start again to go on"
+        ) from error
 
 
 if __name__ == "__main__":

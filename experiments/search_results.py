@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import optuna
 import pandas as pd
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.search_storage import FINISHED, is_lost, slots
+from experiments.search_storage import FINISHED
 from pipeline import scores
 from pipeline.figures import save
 from pipeline.files import write_json, written_whole
@@ -52,12 +53,15 @@ def trial_record(trial: FrozenTrial) -> ChildRecord:
     if trial.user_attrs.get("seconds") is not None:
         numbers["seconds"] = trial.user_attrs["seconds"]
     curves = {"epoch.val_loss": facts["curve"]} if "curve" in facts else {}
+    if trial.state == TrialState.PRUNED:  # what it told the pruner, at the epochs when it did
+        reported = trial.intermediate_values
+        curves["epoch.lowest_val_loss"] = [reported.get(epoch) for epoch in range(1, max(reported, default=0) + 1)]
     tags = {"optuna.state": trial.state.name, "optuna.trial": str(trial.number)}
     if "error" in trial.user_attrs:
         tags["error"] = trial.user_attrs["error"]
     return ChildRecord(
         key=str(trial.number),
-        name=f"trial {trial.user_attrs['slot']}{' (default)' if trial.user_attrs['slot'] == 0 else ''}",
+        name=f"trial {trial.number}" + (" (default)" if trial.number == 0 else ""),
         status=STATUS[trial.state],
         params=trial.params,
         scores={f"value_{place}": value for place, value in enumerate(trial.values or [])} | numbers,
@@ -78,20 +82,20 @@ def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
     for trial in trials:
         facts = {k: v for k, v in trial.user_attrs.get("facts", {}).items() if not isinstance(v, list)}
         rows.append(
-            {"trial": trial.user_attrs["slot"], "state": trial.state.name}
+            {"trial": trial.number, "state": trial.state.name}
             | {f"value_{place}": value for place, value in enumerate(trial.values or [])}
             | {"seconds": trial.user_attrs.get("seconds"), "error": trial.user_attrs.get("error")}
             | facts
             | trial.params
         )
-    return pd.DataFrame(rows).sort_values("trial", ignore_index=True)
+    return pd.DataFrame(rows, columns=None if rows else ["trial", "state", "value_0", "seconds", "error"])
 
 
 def describe(trial: FrozenTrial) -> dict[str, Any]:
     """A trial with its value's mean and interval over the seeds, and the settings to paste into `params.yaml`."""
     facts = trial.user_attrs["facts"]
     return {
-        "trial": trial.user_attrs["slot"],
+        "trial": trial.number,
         "values": trial.values,
         "value": scores.interval(facts["per_seed"]),
         "facts": {name: value for name, value in facts.items() if not isinstance(value, list)},
@@ -112,10 +116,8 @@ def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, floa
         return {}
 
 
-def summarize(study: optuna.Study, settings: Settings, seconds: float) -> dict[str, Any]:
+def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
     """What is in `search.json`."""
-    every = study.get_trials(deepcopy=False)
-    trials = list(slots(every).values())
     best = complete(trials)
     per_optimizer: dict[str, FrozenTrial] = {}
     for trial in best:
@@ -124,9 +126,9 @@ def summarize(study: optuna.Study, settings: Settings, seconds: float) -> dict[s
     summary = {
         "study": study.study_name,
         "objectives": list(settings.search.objectives),
-        "counts": counts | {"lost_with_a_worker": sum(is_lost(trial) for trial in every)},
+        "counts": counts,
         "best": describe(best[0]) if best else None,
-        "default": next((describe(trial) for trial in best if trial.user_attrs["slot"] == 0), None),
+        "default": next((describe(trial) for trial in best if trial.number == 0), None),
         "best_of_each_optimizer": {name: describe(trial) for name, trial in sorted(per_optimizer.items())},
         "importance": importance(study, trials),
         "seconds": round(seconds, 2),
@@ -139,8 +141,8 @@ def summarize(study: optuna.Study, settings: Settings, seconds: float) -> dict[s
 def history_figure(trials: list[FrozenTrial]) -> Figure:
     """Every trial's value in order, and the best so far."""
     figure, axes = _axes()
-    ended = sorted(complete(trials), key=lambda trial: trial.user_attrs["slot"])
-    places, values = [t.user_attrs["slot"] for t in ended], pd.Series([t.values[0] for t in ended], dtype=float)
+    ended = sorted(complete(trials), key=lambda trial: trial.number)
+    places, values = [t.number for t in ended], pd.Series([t.values[0] for t in ended], dtype=float)
     axes.plot(places, values, "o", color="#0072B2", markersize=4, label="trial, mean over its seeds")
     axes.plot(places, values.cummin(), color="#D55E00", drawstyle="steps-post", label="best so far")
     axes.set(xlabel="trial", ylabel="validation loss at the best epochs", yscale="log")
@@ -184,7 +186,8 @@ def parallel_figure(study: optuna.Study, found: dict[str, float]) -> Figure:
             study, params=shown, target=target, target_name="validation loss"
         )
     axes.figure.set_size_inches(10, 5)
-    axes.figure.set_layout_engine("constrained")
+    axes.figure.subplots_adjust(left=0.08, bottom=0.3, right=0.95)  # room for the names below
+    plt.close(axes.figure)  # from pyplot's list; the figure itself stays
     return axes.figure
 
 
@@ -208,11 +211,18 @@ def _axes() -> tuple[Figure, Any]:
     return figure, figure.subplots()
 
 
-def write(study: optuna.Study, settings: Settings, seconds: float) -> dict[str, Any]:
-    """Write the stage's files; returns what is in `search.json`."""
+def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
+    """A study in memory of these trials alone, as far as they have ended."""
+    copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    copy.add_trials(trial for trial in trials if trial.state in FINISHED)
+    return copy
+
+
+def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
+    """Write the stage's files about these trials of the study; returns what is in `search.json`."""
     matplotlib.use("Agg")
-    trials = list(slots(study.get_trials(deepcopy=False)).values())
-    summary = summarize(study, settings, seconds)
+    study = copy_of(study, trials)
+    summary = summarize(study, trials, settings, seconds)
     with written_whole(TRIALS_FILE) as beside:
         trial_rows([t for t in trials if t.state in FINISHED]).to_csv(beside, index=False, float_format="%.7g")
     save(history_figure(trials), FIGURES["history"])

@@ -4,6 +4,7 @@ A setting `model.l2` with a switch is two parameters of the trial, `model.l2.on`
 `model.hidden_units.width` and `model.hidden_units.depth`. It knows no Optuna: a trial is anything that can suggest.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -82,6 +83,26 @@ def check_space(settings: Settings) -> None:
                 raise InputError(f"{where}.when names {other}, which must be another setting of search.space")
             for value in values:
                 _check_value(settings, space, other, value, f"{where}.when")
+    if settings.search.sampler == "grid":
+        grid(space)
+
+
+def grid(space: Space) -> list[dict[str, Any]]:
+    """Every combination of the choices, as parameters of a trial; optimizers take turns.
+
+    Raises:
+        InputError: a setting of the space is no plain list of choices.
+    """
+    axes: dict[str, list[Any]] = {}
+    # What comes last changes fastest.
+    for name, dimension in sorted(space.items(), key=lambda item: item[0] == OPTIMIZER):
+        if dimension.switch or dimension.when or dimension.low is not None:
+            raise InputError(f"search.sampler grid needs plain choices for every setting; search.space.{name} has none")
+        if dimension.width:
+            axes |= {f"{name}.width": dimension.width, f"{name}.depth": dimension.depth}
+        else:
+            axes[name] = dimension.choices
+    return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
 def parameters(space: Space) -> list[str]:

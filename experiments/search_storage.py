@@ -1,13 +1,14 @@
 """Where a search is kept, an Optuna study in a journal file or a database, and who chooses and prunes its trials."""
 
 import fcntl
+import os
 import re
 import warnings
 from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -33,19 +34,19 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
 
 
-class _JournalLock(BaseJournalFileLock):
+class _JournalLock:
     """A lock that the system takes back when its process dies; Optuna's own would hold up the others for 30 s."""
 
     def __init__(self, path: str):
         self.path = path
 
     def acquire(self) -> bool:
-        self.file = Path(self.path).open("ab")
+        self.file = os.open(self.path, os.O_CREAT | os.O_WRONLY)
         fcntl.flock(self.file, fcntl.LOCK_EX)
         return True
 
     def release(self) -> None:
-        self.file.close()
+        os.close(self.file)
 
 
 class _Journal(JournalFileBackend):

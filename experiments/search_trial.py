@@ -68,7 +68,8 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: float
     best = at_best_epoch(fitted)
     best[f"val_{loss}"] = best[f"val_{loss}"].fillna(chance)
     if f"train_{loss}" in best:  # a seed that stands for knowing nothing has no gap
-        best["gap"] = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"]).fillna(0.0)
+        gap = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"])
+        best["gap"] = gap.where(np.isfinite(gap), 0.0)
     else:
         best["gap"] = math.nan
     means = {name: _finite(best[name].mean()) for name in (f"val_{loss}", f"val_{score}", "gap")}
@@ -76,6 +77,7 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: float
         "per_seed": best[f"val_{loss}"].tolist(),
         "best_epoch": _finite(best["epoch"].mean()),
         "epochs": int(fitted.history["epoch"].max()),
+        "seed_epochs": len(fitted.history),
         "diverged": int(fitted.diverged.sum()),
         "curve": [_finite(value) for value in fitted.history.groupby("epoch")[f"val_{loss}"].mean()],
         **means,

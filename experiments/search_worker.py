@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from experiments import search_queue as queue
 from experiments import search_space as space
 from experiments import search_storage as storage
 from experiments.search_trial import run_trial
+from experiments.search_workers import stop_when_asked
 from pipeline.errors import InputError
 from pipeline.examples import Examples
 from pipeline.optimizers import default_learning_rate
@@ -34,7 +34,7 @@ def work(url: str | None, name: str, parent: int | None = None) -> None:
     Raises:
         InputError: no such study, or the data here is not what it searches on.
     """
-    asked_to_stop = _stop_when_asked()
+    asked_to_stop = stop_when_asked()
     kept, attributes = open_search(url, name)
     settings = parse_settings(json.loads(attributes["settings"]), f"the study {name}")
     study = storage.open_study(kept, name, settings.search, settings.train.epochs)
@@ -113,10 +113,10 @@ def _run(
             raise queue.OutOfTime
 
     def tell(state: TrialState, values: list[float] | None = None, **attributes: object) -> None:
-        for name, value in (attributes | {"seconds": time.monotonic() - began}).items():
-            trial.set_user_attr(name, value)
         if kept.get_trial(trial._trial_id).state != TrialState.RUNNING:
             raise queue.TakenAway
+        for name, value in (attributes | {"seconds": time.monotonic() - began}).items():
+            trial.set_user_attr(name, value)
         study.tell(trial, values, state)
 
     seeds = seed_list(settings.search.seeds)
@@ -163,11 +163,3 @@ def _reporter(trial: Trial, settings: Settings) -> Callable[[int, float], None]:
             raise optuna.TrialPruned
 
     return report
-
-
-def _stop_when_asked() -> Callable[[], bool]:
-    """SIGTERM, with which the search ends its workers, or Ctrl-C in a worker's own terminal: after the trial."""
-    asked = []
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: asked.append(True))
-    return lambda: bool(asked)

@@ -190,6 +190,10 @@ class ParentRun:
         """Log the results and end the run."""
         self._or_lost(lambda: self._finish(scores, params, files))
 
+    def end(self, status: Literal["KILLED", "FAILED"]) -> None:
+        """End the run without results; it can be opened again."""
+        self._or_lost(lambda: self.client.set_terminated(self.run_id, status))
+
     def _or_lost(self, action: Callable[[], None]) -> None:
         if self.lost:
             return
@@ -200,7 +204,11 @@ class ParentRun:
                 raise
             self.lost = True
             where = without_password(tracking_uri())
-            print(f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; ", file=sys.stderr)
+            print(
+                f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; "
+                "what is missing is logged when it is started again",
+                file=sys.stderr,
+            )
 
     @_no_garbage_collection()
     def _open(self) -> None:
@@ -229,8 +237,12 @@ class ParentRun:
         token = None
         while True:
             page = self.client.search_runs([self.experiment_id], found, max_results=1000, page_token=token)
+            whole = [run for run in page if run.info.status != "RUNNING"]
             # One that was cut off before it had ended is made anew.
-            yield [run for run in page if run.info.status != "RUNNING"]
+            for run in page:
+                if run not in whole:
+                    self.client.delete_run(run.info.run_id)
+            yield whole
             token = page.token
             if not token:
                 return

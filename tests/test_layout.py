@@ -73,16 +73,20 @@ MAY_IMPORT = {
     "optimizers trainer",
     "experiments.search_space": "errors params",
     "experiments.search_storage": "errors params",
+    "experiments.search_queue": "errors params experiments.search_storage",
     "experiments.search_trial": "examples params scores trainer",
-    "experiments.search_worker": "errors examples optimizers params splits experiments.search_space "
-    "experiments.search_storage experiments.search_trial",
+    "experiments.search_workers": "errors params",
+    "experiments.search_cluster": "errors params experiments.search_workers",
+    "experiments.search_worker": "errors examples optimizers params splits trainer experiments.search_queue "
+    "experiments.search_space experiments.search_storage experiments.search_trial experiments.search_workers",
     "experiments.search_results": "files figures params paths scores tracking experiments.search_storage",
-    "experiments.search": "errors params splits store tracking experiments.search_results experiments.search_space "
-    "experiments.search_storage experiments.search_worker",
+    "experiments.search": "errors params splits store tracking experiments.search_cluster experiments.search_queue "
+    "experiments.search_results experiments.search_space experiments.search_storage experiments.search_worker "
+    "experiments.search_workers",
 }
 
 # Libraries that these modules alone may import.
-SEARCH = {f"experiments.search{part}" for part in ("", "_results", "_storage", "_worker")}
+SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_storage", "_worker")}
 ONLY_IN = {"mlflow": {"pipeline.tracking"}, "optuna": SEARCH}
 
 

@@ -1,0 +1,88 @@
+"""The workers of a search on an existing Dask cluster; each of its tasks is one worker process, for many trials."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from experiments.search_workers import Workers, command, environment
+from pipeline.errors import InputError
+from pipeline.params import Search
+
+PATIENCE_SECONDS = 5
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def run_worker(name: str, url: str, workers: int, folder: str) -> int:
+    """On the cluster: a process that works at the search until no trial waits; its exit status.
+
+    Args:
+        folder: the project's, as the search has it; where the cluster's machine has none there, its working folder.
+    """
+    from distributed import get_worker
+
+    # A process of its own, since Dask runs tasks in threads, and a TensorFlow graph serves one at a time.
+    here = folder if Path(folder).is_dir() else None
+    process = subprocess.Popen(command(name), env=environment(url, workers), stdin=subprocess.DEVNULL, cwd=here)
+    tasks, key = get_worker().state.tasks, get_worker().get_current_task()
+    while True:
+        try:
+            return process.wait(SECONDS_BETWEEN_LOOKS)
+        except subprocess.TimeoutExpired:
+            # The search is gone: Dask cannot stop a thread, but it does say so.
+            if key not in tasks or tasks[key].state == "cancelled":
+                process.terminate()
+
+
+class Task:
+    """A task of the cluster, with the face of a process."""
+
+    def __init__(self, future: Any):
+        self.future = future
+
+    def poll(self) -> int | None:
+        """Its exit status; 1 if the cluster lost it."""
+        if not self.future.done():
+            return None
+        return self.future.result() if self.future.status == "finished" else 1
+
+    def terminate(self) -> None:
+        """Nothing: it sees for itself that the search is over."""
+
+    def wait(self) -> int:
+        """Wait for its end."""
+        from distributed import wait
+
+        wait(self.future)
+        return self.poll()
+
+
+class ClusterWorkers(Workers):
+    """`search.workers` tasks on the Dask cluster at `search.dask`."""
+
+    def __init__(self, search: Search, name: str):
+        """Connect to the cluster.
+
+        Raises:
+            InputError: no scheduler answers there, or Dask is not installed.
+        """
+        super().__init__(search, name)
+        try:
+            from distributed import Client
+        except ImportError:
+            raise InputError("search.dask needs Dask: pip install distributed") from None
+        try:
+            self.client = Client(search.dask, timeout=PATIENCE_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"search.dask is {search.dask}, where no scheduler answers: {reason}") from None
+
+    def __exit__(self, *reason: object) -> None:
+        # What an error ends is not waited for: closing cancels the tasks, which let their trials end.
+        if reason[0] is None:
+            super().__exit__(*reason)
+        self.client.close()
+
+    def start(self) -> Task:
+        """Start one more, wherever the cluster has room."""
+        given = (self.name, self.search.storage, self.search.workers, str(Path.cwd()))
+        return Task(self.client.submit(run_worker, *given, pure=False, retries=0))
