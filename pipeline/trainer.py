@@ -224,7 +224,8 @@ class _Run:
                 scores |= {f"{split}_cross_entropy": loss[place], f"{split}_accuracy": hits[place]}
                 continue
             scores[f"{split}_rmse"] = np.sqrt(loss[place]) * self.examples.target_scale
-            scores[f"{split}_r2"] = 1 - np.divide(loss[place], self.spread[place])
+            varied = np.where(self.spread[place] > 0, self.spread[place], np.nan)
+            scores[f"{split}_r2"] = 1 - loss[place] / varied
         return scores
 
     def _monitored(self, scores: dict[str, np.ndarray]) -> np.ndarray | None:
