@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.search_storage import FINISHED
+from experiments.search_storage import FINISHED, experimental
 from pipeline import scores
 from pipeline.figures import save
 from pipeline.files import write_json, written_whole
@@ -179,7 +179,7 @@ def parallel_figure(study: optuna.Study, found: dict[str, float]) -> Figure:
     """Optuna's parallel coordinates over the parameters that matter most."""
     target = (lambda trial: trial.values[0]) if len(study.directions) > 1 else None
     shown = list(found)[:MOST_PARALLEL] or None
-    with warnings.catch_warnings():
+    with experimental():
         # An axis on which all trials have one value.
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high ylims")
         axes = optuna.visualization.matplotlib.plot_parallel_coordinate(

@@ -4,6 +4,8 @@ import fcntl
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -24,14 +26,18 @@ GRACE_SECONDS = 20
 PATIENCE_SECONDS = 5  # for a database to answer
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-# Some samplers are marked experimental; they are what Optuna's documentation tells to use for this.
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-# A trial that goes back into the queue reports again what it has reported already.
-warnings.filterwarnings("ignore", message="The reported value is ignored because this `step`")
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # What a storage that went away raises.
 LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+@contextmanager
+def experimental() -> Iterator[None]:
+    """Use what Optuna warns of as experimental although its documentation tells to: heartbeats, qmc, pictures."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 class _JournalLock:
@@ -114,12 +120,13 @@ def _open_database(url: str) -> BaseStorage:
     try:
         parsed = _with_driver(make_url(url))
         limit = {"connect_timeout": PATIENCE_SECONDS} if parsed.get_backend_name() == "postgresql" else {}
-        return RDBStorage(
-            parsed.render_as_string(hide_password=False),
-            heartbeat_interval=HEARTBEAT_SECONDS,
-            grace_period=GRACE_SECONDS,
-            engine_kwargs={"pool_pre_ping": True, "connect_args": limit},
-        )
+        with experimental():
+            return RDBStorage(
+                parsed.render_as_string(hide_password=False),
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                engine_kwargs={"pool_pre_ping": True, "connect_args": limit},
+            )
     except ArgumentError:
         raise InputError(
             "search.storage must be null, a path that ends in .journal or a URL such as "
@@ -147,7 +154,7 @@ def make_sampler(search: Search, number: int = 0) -> optuna.samplers.BaseSampler
     """
     seed = search.sampler_seed * 1_000_003 + number
     samplers = optuna.samplers
-    return {
+    makers = {
         "tpe": lambda: samplers.TPESampler(seed=seed),
         "random": lambda: samplers.RandomSampler(seed=seed),
         # One sequence for all trials.
@@ -158,7 +165,9 @@ def make_sampler(search: Search, number: int = 0) -> optuna.samplers.BaseSampler
         "nsga2": lambda: samplers.NSGAIISampler(seed=seed),
         # The queue has the grid's points, so nothing is left to draw.
         "grid": lambda: samplers.RandomSampler(seed=seed),
-    }[search.sampler]()
+    }
+    with experimental():
+        return makers[search.sampler]()
 
 
 def make_pruner(search: Search, epochs: int) -> optuna.pruners.BasePruner:

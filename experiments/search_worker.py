@@ -122,7 +122,13 @@ def _run(
     seeds = seed_list(settings.search.seeds)
     try:
         chosen = choose(study, kept, trial, settings)
-        outcome = run_trial(examples, chosen, seeds, _reporter(trial, settings), [check_time])
+        outcome = run_trial(
+            examples,
+            chosen,
+            seeds,
+            _reporter(trial, settings, kept.get_trial(trial._trial_id).intermediate_values),
+            [check_time],
+        )
     except optuna.TrialPruned:
         tell(TrialState.PRUNED)
     except (UpdateFinishedTrialError, queue.OutOfTime, *storage.LOST):
@@ -152,11 +158,12 @@ def _shown(settings: Settings) -> dict[str, object]:
     return settings.model_dump(include={"model", "train"})
 
 
-def _reporter(trial: Trial, settings: Settings) -> Callable[[int, float], None]:
+def _reporter(trial: Trial, settings: Settings, before: dict[int, float]) -> Callable[[int, float], None]:
     def report(epoch: int, value: float) -> None:
         if len(settings.search.objectives) > 1:  # Optuna prunes by one objective only
             return
-        trial.report(value, epoch)
+        if epoch not in before:  # a trial whose worker died reports the same again, which Optuna warns of
+            trial.report(value, epoch)
         # The first is what all others are compared to.
         if trial.number > 0 and trial.should_prune():
             trial.set_user_attr("facts", {"epochs": epoch, "value_so_far": value})

@@ -2,18 +2,25 @@
 
 import importlib
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pipeline import tracking
 from pipeline.errors import run_stage
+from pipeline.params import Settings, read_settings
 
 
 @pytest.fixture
@@ -136,3 +143,73 @@ def change() -> Callable[..., None]:
         Path("params.yaml").write_text(json.dumps(settings), encoding="utf-8")
 
     return rewrite
+
+
+def _postgres_binary(name: str) -> str | None:
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return shutil.which(name, path=os.pathsep.join([os.environ["PATH"], *map(str, folders)]))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of these tests' own, without a database's name."""
+    initdb, server = _postgres_binary("initdb"), _postgres_binary("postgres")
+    if not initdb or not server:
+        pytest.skip("PostgreSQL is not installed")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    # It refuses to run as root; and pytest's folders are root's alone.
+    user = {"user": "nobody"} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, "nobody")
+        data, options = f"{folder}/data", {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run([initdb, "-D", data, "-U", "tester", "--no-sync", "-E", "UTF8"], check=True, **options, **user)
+        arguments = ["-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        process = subprocess.Popen([server, "-D", data, *arguments], **options, **user)
+        url = f"postgresql://tester:a-secret@127.0.0.1:{port}"
+        try:
+            _wait_for(f"{url}/postgres")
+            yield url
+        finally:
+            process.send_signal(signal.SIGINT)  # its "fast shutdown"
+            process.wait()
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(100):
+        try:
+            psycopg.connect(url).close()
+            return
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+    pytest.fail("PostgreSQL does not start")
+
+
+@pytest.fixture
+def database(postgres: str) -> str:
+    """The URL of an empty database."""
+    name = f"search_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{postgres}/{name}"
+
+
+@pytest.fixture
+def search_settings(digits_project: Path, change: Callable[..., None]) -> Callable[..., Settings]:
+    """`search_settings(trials=3)` makes the working folder a project with a search of tiny trials."""
+
+    def write(data: str = "digits", **search: object) -> Settings:
+        space = {
+            "train.optimizer": {"choices": ["momentum", "adam"]},
+            "train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True},
+            "model.l2": {"low": 1e-4, "high": 1e-2, "log": True, "switch": True},
+        }
+        defaults = {"trials": 5, "seeds": 2, "pruner": "none", "workers": 1, "space": space}
+        change(model={"hidden_units": [8], "dropout": 0.0})
+        change(train={"epochs": 2, "batch_size": 256, "learning_rate": None, "early_stopping": None})
+        change(search=defaults | search)
+        return read_settings()
+
+    return write

@@ -1,0 +1,297 @@
+"""The search as a whole: its queue, its budget, who may die and what is left afterwards."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from experiments import search, search_queue, search_storage, search_worker
+from pipeline.params import Settings
+from pipeline.splits import read_summary
+from pipeline.tracking import tracking_uri
+
+SLOW = {"epochs": 150}  # a trial of about a second
+
+
+def start(*arguments: str, **options: object) -> subprocess.Popen:
+    """A search, or a worker, in a process of its own, its output read when it has ended."""
+    command = [sys.executable, "-m", "experiments.search", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def ended(process: subprocess.Popen) -> tuple[str, str, int]:
+    out, error = process.communicate(timeout=120)
+    return error, out, process.returncode
+
+
+def the_study(url: str | None = None) -> optuna.Study:
+    kept = search_storage.open_storage(url)
+    (name,) = optuna.get_all_study_names(kept)
+    return optuna.load_study(storage=kept, study_name=name)
+
+
+def wait_until(condition: Callable[[], object]) -> object:
+    for _ in range(600):
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    pytest.fail("waited in vain for a minute")
+
+
+def running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return [trial for trial in trials if trial.user_attrs.get("worker")]
+
+
+def work_through(settings: Settings) -> optuna.Study:
+    """The whole queue, in this process."""
+    summary = read_summary()
+    kept = search_storage.open_storage(settings.search.storage)
+    study = search.open_study(kept, settings, summary)
+    search.tell_workers(study, settings, summary)
+    chosen = search.trial_settings(settings)
+    examples = search_worker.read_examples(study.user_attrs["data"])
+    while trial := search_queue.take(study, kept, settings.search, "this"):
+        search_worker.run(study, kept, trial, chosen, examples)
+    return study
+
+
+def told(study: optuna.Study) -> list[tuple]:
+    return [(trial.number, trial.params, trial.values, trial.state) for trial in study.get_trials()]
+
+
+def check_complete(study: optuna.Study, wanted: int) -> None:
+    """Every trial once, ended, and the same in MLflow."""
+    from mlflow import MlflowClient
+
+    trials = study.get_trials()
+    assert [trial.number for trial in trials] == list(range(wanted))
+    assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    client = MlflowClient(tracking_uri())
+    parent = client.get_run(study.user_attrs["mlflow_run"])
+    assert parent.info.status == "FINISHED"
+    query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    children = client.search_runs([parent.info.experiment_id], query)
+    logged = sorted(
+        (int(run.data.tags["optuna.trial"]), run.info.status, run.data.metrics["value_0"]) for run in children
+    )
+    status = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}
+    assert logged == [(trial.number, status[trial.state], trial.values[0]) for trial in trials]
+    counts = json.loads(Path("experiments/results/search.json").read_text())["counts"]
+    assert counts["complete"] + counts["pruned"] == wanted
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes", "nsga2"])
+def test_every_sampler_works_through_its_queue(search_settings, sampler):
+    study = work_through(search_settings(sampler=sampler, trials=5))
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 5
+    assert len({json.dumps(trial.params) for trial in study.trials[1:]}) == 4
+
+
+@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
+def test_every_pruner_ends_bad_trials_and_leaves_the_default_alone(search_settings, pruner):
+    space = {"train.learning_rate": {"choices": [1e-6, 0.1]}, "train.optimizer": {"choices": ["adam"]}}
+    study = work_through(search_settings(pruner=pruner, trials=12, epochs=4, sampler="random", space=space))
+    states = Counter(trial.state for trial in study.trials)
+    assert states[TrialState.COMPLETE] + states[TrialState.PRUNED] == 12
+    assert states[TrialState.PRUNED] > 0
+    assert study.trials[0].state == TrialState.COMPLETE
+    for trial in study.get_trials(states=(TrialState.PRUNED,)):
+        assert trial.user_attrs["facts"] == {"epochs": trial.last_step, "value_so_far": trial.values[0]}
+
+
+def test_grid_is_every_combination_once_and_ends(search_settings):
+    space = {"train.learning_rate": {"choices": [0.01, 0.1]}, "train.optimizer": {"choices": ["momentum", "adam"]}}
+    study = work_through(search_settings(sampler="grid", trials=40, space=space))
+    points = [tuple(trial.params.values()) for trial in study.trials[1:]]
+    assert sorted(points) == sorted((rate, name) for rate in (0.01, 0.1) for name in ("momentum", "adam"))
+
+
+@pytest.mark.parametrize("second", ["gap", "weights"])
+def test_two_objectives_give_a_front(search_settings, second):
+    settings = search_settings(objectives=["cross_entropy", second], trials=4)
+    study = work_through(settings)
+    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
+    front = [tuple(trial["values"]) for trial in found["pareto_front"]]
+    assert sorted(front) == sorted(tuple(trial.values) for trial in study.best_trials)
+
+
+def test_first_trial_is_the_configuration_and_the_optimizers_take_turns(search_settings):
+    settings = search_settings(trials=8)
+    trials = work_through(settings).trials
+    assert trials[0].user_attrs["settings"] == settings.model_dump(include={"model", "train"})
+    assert trials[0].params == {
+        "train.optimizer": "adam",
+        "train.learning_rate": pytest.approx(0.001),
+        "model.l2.on": False,
+    }
+    used = [trial.params["train.optimizer"] for trial in trials]
+    assert used == ["adam", "momentum"] * 4
+
+
+def test_optimizer_outside_the_choices_has_the_first_trial_alone(search_settings):
+    settings = search_settings(trials=5)
+    settings = settings.model_copy(update={"train": settings.train.model_copy(update={"optimizer": "sgd"})})
+    fixed = [parameters.get("train.optimizer") for parameters in search.plan(settings)]
+    assert fixed == [None, "adam", "momentum", "adam", "momentum"] or fixed[1:] == ["adam", "momentum"] * 2
+
+
+def test_same_seed_gives_the_same_trials_however_often_interrupted(search_settings):
+    settings = search_settings(trials=14, storage="one.journal")
+    whole = told(work_through(settings))
+    for trials in (3, 12, 14):
+        parts = work_through(search_settings(trials=trials, storage="two.journal"))
+    assert told(parts) == whole
+    other = work_through(search_settings(trials=14, sampler_seed=1, storage="three.journal"))
+    assert told(other)[1:] != whole[1:]
+
+
+def test_fewer_trials_are_the_first_ones_and_more_are_added(search_settings):
+    study = work_through(search_settings(trials=4))
+    settings = search_settings(trials=2)
+    assert len(work_through(settings).trials) == 4
+    assert [trial.number for trial in search_queue.asked_for(study)] == [0, 1]
+    assert len(work_through(search_settings(trials=6)).trials) == 6
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seeds": 3},
+        {"objectives": ["cross_entropy", "gap"]},
+        {"epochs": 3},
+        {"balance": "none"},
+        {"space": {"train.learning_rate": {"low": 1e-3, "high": 0.1}}},
+    ],
+)
+def test_another_question_is_another_study(search_settings, other):
+    digests = {"train": "a", "validation": "b"}
+    names = {search.study_name(search.trial_settings(search_settings(**asked)), digests) for asked in ({}, other)}
+    assert len(names) == 2
+
+
+def test_more_trials_workers_or_another_sampler_are_the_same_study(search_settings):
+    settings = [search_settings(), search_settings(trials=9, workers=4, sampler="random", pruner="median")]
+    assert len({search.study_name(each, {"train": "a"}) for each in settings}) == 1
+    assert search.study_name(settings[0], {"train": "b"}) != search.study_name(settings[0], {"train": "a"})
+
+
+def test_failed_trial_keeps_its_message_and_the_search_goes_on(search_settings, monkeypatch):
+    train = search_worker.run_trial
+
+    def fail_once(examples, settings, *rest):
+        if settings.train.optimizer == "momentum":
+            raise ValueError("of no\nuse")
+        return train(examples, settings, *rest)
+
+    monkeypatch.setattr(search_worker, "run_trial", fail_once)
+    settings = search_settings(trials=4)
+    study = work_through(settings)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL"] * 2
+    assert study.trials[1].user_attrs["error"] == "ValueError: of no use"
+    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
+    assert found["counts"]["fail"] == 2
+    assert list(found["best_of_each_optimizer"]) == ["adam"]
+
+
+def test_results_make_sense_when_every_trial_fails(search_settings, monkeypatch):
+    monkeypatch.setattr(search_worker, "run_trial", lambda *_: 1 / 0)
+    settings = search_settings(trials=3)
+    study = work_through(settings)
+    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
+    assert (found["best"], found["default"], found["importance"]) == (None, None, {})
+    assert "3 fail" in search.results.report(found)
+
+
+def test_failures_in_a_row_end_the_search_but_not_the_next_one(search_settings, monkeypatch):
+    monkeypatch.setattr(search_worker, "run_trial", lambda *_: 1 / 0)
+    trials = work_through(search_settings(trials=3)).trials
+    with pytest.raises(search.InputError, match="3 trials in a row failed, the last with ZeroDivisionError: division"):
+        search.Failures(3, []).check(trials)
+    search.Failures(4, []).check(trials)
+    search.Failures(3, trials).check(trials)
+
+
+def test_regression_is_searched_by_its_validation_loss(search_settings, finished_diabetes):
+    settings = search_settings(trials=3)
+    shutil.copytree(finished_diabetes / "data", "data", dirs_exist_ok=True)
+    trial = work_through(settings).trials[0]
+    assert trial.values == [trial.user_attrs["facts"]["val_rmse"]]
+    assert math.isclose(sum(trial.user_attrs["facts"]["per_seed"]) / 2, trial.values[0])
+
+
+@pytest.mark.parametrize("where", ["journal", "postgresql"])
+def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, request, where):
+    url = request.getfixturevalue("database") if where == "postgresql" else None
+    search_settings(trials=6, workers=2, storage=url, **SLOW)
+    process = start()
+    study = wait_until(lambda: Path("experiments/search.journal").exists() or url) and wait_until(lambda: opened(url))
+    wait_until(lambda: running(study))
+    children = children_of(process.pid)
+    wait_until(lambda: len(running(study)) == 2)
+    os.kill(children[0], signal.SIGKILL)
+    error, out, status = ended(process)
+    assert (status, error) == (0, "")
+    assert sum(trial.user_attrs.get("lost", 0) for trial in study.trials) == 1
+    check_complete(study, 6)
+
+
+def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_settings):
+    settings = search_settings(trials=40, workers=2, **SLOW)
+    process = start()
+    study = wait_until(lambda: opened(None))
+    wait_until(lambda: len(search_queue.finished(study.trials)) >= 2)
+    workers = children_of(process.pid)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not any(is_alive(worker) for worker in workers))
+    done = len(search_queue.finished(study.trials))
+    assert done < 40
+    assert not running(study)  # each has ended its trial
+
+    process = start(start_new_session=True)
+    wait_until(lambda: len(search_queue.finished(study.trials)) > done)
+    os.killpg(process.pid, signal.SIGINT)  # Ctrl-C
+    error, out, status = ended(process)
+    assert status == 130
+    assert f"resuming study {study.study_name}: {done} finished, {40 - done} to go" in out
+    done = len(search_queue.finished(study.trials))
+    assert error == f"interrupted with {done} of 40 trials finished; `dvc repro` goes on from there\n"
+    assert not study.get_trials(states=(TrialState.RUNNING,))
+
+    search_settings(trials=done + 2, workers=1, **SLOW)
+    error, out, status = ended(start())
+    assert (status, error) == (0, "")
+    check_complete(study, done + 2)
+
+
+def opened(url: str | None) -> optuna.Study | None:
+    try:
+        study = the_study(url)
+    except (ValueError, search.InputError):
+        return None
+    return study if study.user_attrs.get("open") else None
+
+
+def children_of(process: int) -> list[int]:
+    """The search's workers, the first started in front."""
+    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def is_alive(process: int) -> bool:
+    try:
+        # One that nobody has waited for is still listed.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
