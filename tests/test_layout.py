@@ -71,6 +71,7 @@ MAY_IMPORT = {
     # The experiments stand on the pipeline; none of its files knows them.
     "experiments.benchmark": "errors files params paths backend examples datasets prepare splits model "
     "optimizers trainer",
+    "experiments.benchmark_search": "errors files params paths backend splits model optimizers",
     "experiments.search_space": "errors params",
     "experiments.search_storage": "errors params",
     "experiments.search_queue": "errors params experiments.search_storage",
@@ -87,7 +88,8 @@ MAY_IMPORT = {
 
 # Libraries that these modules alone may import.
 SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_storage", "_worker")}
-ONLY_IN = {"mlflow": {"pipeline.tracking"}, "optuna": SEARCH}
+PLAIN = "experiments.benchmark_search"  # which does without this project what the project does
+ONLY_IN = {"mlflow": {"pipeline.tracking", PLAIN}, "optuna": {*SEARCH, PLAIN}}
 
 
 def imported(path: Path) -> set[str]:
