@@ -1,6 +1,7 @@
 """The workers of a search on an existing Dask cluster; each of its tasks is one worker process, for many trials."""
 
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,9 @@ class Task:
 
     def wait(self) -> int:
         """Wait for its end."""
-        from distributed import wait
-
-        wait(self.future)
-        return self.poll()
+        while (status := self.poll()) is None:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        return status
 
 
 class ClusterWorkers(Workers):
@@ -83,6 +83,13 @@ class ClusterWorkers(Workers):
         self.client.close()
 
     def start(self) -> Task:
-        """Start one more, wherever the cluster has room."""
+        """Start one more, wherever the cluster has room.
+
+        Raises:
+            InputError: the cluster is gone.
+        """
         given = (self.name, self.search.storage, self.search.workers, str(Path.cwd()))
-        return Task(self.client.submit(run_worker, *given, pure=False, retries=0))
+        try:
+            return Task(self.client.submit(run_worker, *given, pure=False, retries=0))
+        except (OSError, RuntimeError) as error:
+            raise InputError(f"search.dask {self.search.dask} was lost: {error}; start again to go on") from None

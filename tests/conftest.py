@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 
+import optuna
 import psycopg
 import pytest
+from optuna.storages import BaseStorage, RDBStorage
 
+from experiments import search_storage
 from pipeline import tracking
 from pipeline.errors import run_stage
 from pipeline.params import Settings, read_settings
@@ -213,3 +216,37 @@ def search_settings(digits_project: Path, change: Callable[..., None]) -> Callab
         return read_settings()
 
     return write
+
+
+@pytest.fixture
+def the_study() -> Iterator[Callable[[str | None], optuna.Study | None]]:
+    """`the_study(url)` is the one study of a storage, once its search has begun; None before."""
+    opened: dict[str | None, BaseStorage] = {}
+
+    def look(url: str | None = None) -> optuna.Study | None:
+        if url is None and not search_storage.JOURNAL_FILE.exists():
+            return None
+        kept = opened.setdefault(url, opened.get(url) or search_storage.open_storage(url))
+        names = optuna.get_all_study_names(kept)
+        study = optuna.load_study(storage=kept, study_name=names[0]) if len(names) == 1 else None
+        return study if study and "open" in study.user_attrs else None
+
+    yield look
+    for kept in opened.values():
+        if isinstance(kept, RDBStorage):
+            kept.remove_session()
+            kept.engine.dispose()
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], object]], object]:
+    """`wait_until(condition)` returns what the condition does, once it is true."""
+
+    def wait(condition: Callable[[], object]) -> object:
+        for _ in range(600):
+            if found := condition():
+                return found
+            time.sleep(0.1)
+        return pytest.fail("waited in vain for a minute")
+
+    return wait

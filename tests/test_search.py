@@ -7,9 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -21,7 +19,8 @@ from pipeline.params import Settings
 from pipeline.splits import read_summary
 from pipeline.tracking import tracking_uri
 
-SLOW = {"epochs": 150}  # a trial of about a second
+# Trials of about a second that all share a graph.
+SLOW = {"epochs": 100, "space": {"train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True}}}
 
 
 def start(*arguments: str, **options: object) -> subprocess.Popen:
@@ -33,20 +32,6 @@ def start(*arguments: str, **options: object) -> subprocess.Popen:
 def ended(process: subprocess.Popen) -> tuple[str, str, int]:
     out, error = process.communicate(timeout=120)
     return error, out, process.returncode
-
-
-def the_study(url: str | None = None) -> optuna.Study:
-    kept = search_storage.open_storage(url)
-    (name,) = optuna.get_all_study_names(kept)
-    return optuna.load_study(storage=kept, study_name=name)
-
-
-def wait_until(condition: Callable[[], object]) -> object:
-    for _ in range(600):
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    pytest.fail("waited in vain for a minute")
 
 
 def running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -232,25 +217,25 @@ def test_regression_is_searched_by_its_validation_loss(search_settings, finished
 
 
 @pytest.mark.parametrize("where", ["journal", "postgresql"])
-def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, request, where):
+def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, the_study, wait_until, request, where):
     url = request.getfixturevalue("database") if where == "postgresql" else None
     search_settings(trials=6, workers=2, storage=url, **SLOW)
     process = start()
-    study = wait_until(lambda: Path("experiments/search.journal").exists() or url) and wait_until(lambda: opened(url))
+    study = wait_until(lambda: the_study(url))
     wait_until(lambda: running(study))
     children = children_of(process.pid)
     wait_until(lambda: len(running(study)) == 2)
     os.kill(children[0], signal.SIGKILL)
-    error, out, status = ended(process)
+    error, _, status = ended(process)
     assert (status, error) == (0, "")
     assert sum(trial.user_attrs.get("lost", 0) for trial in study.trials) == 1
     check_complete(study, 6)
 
 
-def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_settings):
-    settings = search_settings(trials=40, workers=2, **SLOW)
+def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_settings, the_study, wait_until):
+    search_settings(trials=40, workers=2, **SLOW)
     process = start()
-    study = wait_until(lambda: opened(None))
+    study = wait_until(the_study)
     wait_until(lambda: len(search_queue.finished(study.trials)) >= 2)
     workers = children_of(process.pid)
     process.kill()
@@ -271,17 +256,9 @@ def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_s
     assert not study.get_trials(states=(TrialState.RUNNING,))
 
     search_settings(trials=done + 2, workers=1, **SLOW)
-    error, out, status = ended(start())
+    error, _, status = ended(start())
     assert (status, error) == (0, "")
     check_complete(study, done + 2)
-
-
-def opened(url: str | None) -> optuna.Study | None:
-    try:
-        study = the_study(url)
-    except (ValueError, search.InputError):
-        return None
-    return study if study.user_attrs.get("open") else None
 
 
 def children_of(process: int) -> list[int]:

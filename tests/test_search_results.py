@@ -1,0 +1,96 @@
+"""What is written of a search, and what MLflow is told of its trials."""
+
+import json
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from experiments import search_results as results
+from pipeline.params import Settings, parse_settings
+
+SETTINGS = parse_settings({"search": {"space": {"train.optimizer": {"choices": ["sgd", "adam"]}}}})
+DISTRIBUTIONS = {"train.optimizer": CategoricalDistribution(["sgd", "adam"]), "model.l2": FloatDistribution(0, 1)}
+
+
+def a_trial(number: int, state: TrialState = TrialState.COMPLETE, *values: float, **attributes: object) -> FrozenTrial:
+    optimizer = ["adam", "sgd"][number % 2]
+    known = {"settings": {"train": {"optimizer": optimizer}}, "seconds": 1.5}
+    if state == TrialState.COMPLETE:
+        known["facts"] = {"per_seed": [values[0] - 0.1, values[0] + 0.1], "curve": [2.0, None, 1.0], "gap": 0.1}
+    params = {"train.optimizer": optimizer, "model.l2": number / 100}
+    return create_trial(
+        state=state, values=values or None, params=params, distributions=DISTRIBUTIONS, user_attrs=known | attributes
+    )
+
+
+def write(folder: Path, *trials: FrozenTrial, settings: Settings = SETTINGS) -> tuple[dict, pd.DataFrame]:
+    study = optuna.create_study(directions=["minimize"] * len(settings.search.objectives))
+    study.add_trials(trials)
+    results.write(study, study.trials, settings, 12.345)
+    return json.loads(results.SEARCH_FILE.read_text()), pd.read_csv(results.TRIALS_FILE)
+
+
+def test_best_has_its_interval_over_the_seeds_and_its_settings(folder):
+    found, _ = write(folder, a_trial(0, TrialState.COMPLETE, 0.5), a_trial(1, TrialState.COMPLETE, 0.4))
+    assert (found["best"]["trial"], found["default"]["trial"]) == (1, 0)
+    value = found["best"]["value"]
+    assert value["low"] < value["mean"] == pytest.approx(0.4) < value["high"]
+    assert found["best"]["settings"] == {"train": {"optimizer": "sgd"}}
+    assert {name: trial["trial"] for name, trial in found["best_of_each_optimizer"].items()} == {"adam": 0, "sgd": 1}
+    assert found["seconds"] == 12.35 or found["seconds"] == 12.34
+
+
+def test_states_are_counted_and_every_trial_that_ended_has_its_row(folder):
+    trials = [
+        a_trial(0, TrialState.COMPLETE, 0.5),
+        a_trial(1, TrialState.PRUNED, facts={"epochs": 3, "value_so_far": 0.9}),
+        a_trial(2, TrialState.FAIL, error="ValueError: no"),
+        a_trial(3, TrialState.WAITING),
+    ]
+    found, rows = write(folder, *trials)
+    assert found["counts"] == {"running": 0, "complete": 1, "pruned": 1, "fail": 1, "waiting": 1}
+    assert rows["state"].tolist() == ["COMPLETE", "PRUNED", "FAIL"]
+    assert rows["error"].tolist()[2] == "ValueError: no"
+    assert rows["value_so_far"].tolist()[1] == 0.9
+
+
+def test_importance_is_of_what_was_searched(folder):
+    found, _ = write(folder, *(a_trial(n, TrialState.COMPLETE, n / 10 + n % 2) for n in range(12)))
+    assert set(found["importance"]) == {"train.optimizer", "model.l2"}
+    assert sum(found["importance"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("trials", [[], [a_trial(0, TrialState.FAIL, error="no")], [a_trial(0, TrialState.WAITING)]])
+def test_search_without_a_result_has_its_files_too(folder, trials):
+    found, rows = write(folder, *trials)
+    assert found["best"] is None and found["best_of_each_optimizer"] == {}
+    assert len(rows) == sum(trial.state.is_finished() for trial in trials)
+    assert all(path.exists() for path in results.FIGURES.values())
+
+
+def test_front_is_what_nothing_beats_in_both(folder):
+    two = parse_settings({"search": {"objectives": ["cross_entropy", "gap"], "pruner": "none"}})
+    trials = [a_trial(n, TrialState.COMPLETE, *values) for n, values in enumerate([(0.5, 0.1), (0.4, 0.2), (0.6, 0.3)])]
+    found, _ = write(folder, *trials, settings=two)
+    assert [trial["trial"] for trial in found["pareto_front"]] == [0, 1]
+    assert found["best"]["trial"] == 1
+
+
+@pytest.mark.parametrize(
+    ("trial", "status"),
+    [
+        (a_trial(0, TrialState.COMPLETE, 0.5), "FINISHED"),
+        (a_trial(0, TrialState.PRUNED, facts={"epochs": 3}), "KILLED"),
+        (a_trial(0, TrialState.FAIL, error="ValueError: no"), "FAILED"),
+    ],
+)
+def test_mlflow_is_told_how_a_trial_ended(trial, status):
+    told = results.trial_record(trial)
+    assert (told.status, told.name, told.tags["optuna.state"]) == (status, "trial 0 (default)", trial.state.name)
+    assert told.scores["seconds"] == 1.5
+    assert told.params == trial.params
+    assert told.tags.get("error") == trial.user_attrs.get("error")
