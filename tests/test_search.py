@@ -15,9 +15,10 @@ import pytest
 from optuna.trial import TrialState
 
 from experiments import search, search_queue, search_storage, search_worker
+from pipeline.errors import run_stage
 from pipeline.params import Settings
-from pipeline.splits import read_summary
-from pipeline.tracking import tracking_uri
+from pipeline.splits import SUMMARY_FILE, read_summary
+from pipeline.tracking import ParentRun, tracking_uri
 
 # Trials of about a second that all share a graph.
 SLOW = {"epochs": 100, "space": {"train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True}}}
@@ -60,7 +61,7 @@ def check_complete(study: optuna.Study, wanted: int) -> None:
     """Every trial once, ended, and the same in MLflow."""
     from mlflow import MlflowClient
 
-    trials = study.get_trials()
+    trials = search_queue.asked_for(study)
     assert [trial.number for trial in trials] == list(range(wanted))
     assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     client = MlflowClient(tracking_uri())
@@ -216,6 +217,151 @@ def test_regression_is_searched_by_its_validation_loss(search_settings, finished
     assert math.isclose(sum(trial.user_attrs["facts"]["per_seed"]) / 2, trial.values[0])
 
 
+def test_trial_that_runs_out_of_time_waits_for_the_next_start(search_settings):
+    study = work_through(search_settings(trials=1))
+    settings = search_settings(trials=2)
+    kept = search_storage.open_storage(None)
+    search.tell_workers(study, settings, read_summary())
+    examples = search_worker.read_examples(study.user_attrs["data"])
+    trial = search_queue.take(study, kept, settings.search, "this")
+    search_worker.run(study, kept, trial, settings, examples, deadline=0)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "WAITING"]
+    assert "lost" not in study.trials[1].user_attrs
+    assert work_through(settings).trials[1].params == study.trials[1].params
+
+
+def test_worker_whose_trial_was_given_away_goes_on_without_it(search_settings, capsys):
+    settings = search_settings(trials=1)
+    study = work_through(search_settings(trials=1))
+    settings = search_settings(trials=2)
+    kept = search_storage.open_storage(None)
+    search.tell_workers(study, settings, read_summary())
+    examples = search_worker.read_examples(study.user_attrs["data"])
+    trial = search_queue.take(study, kept, settings.search, "this")
+    search_queue.put_back(kept, trial._trial_id)
+    again = search_queue.take(study, kept, settings.search, "that")
+    search_worker.run(study, kept, again, settings, examples)
+    search_worker.run(study, kept, trial, settings, examples)
+    assert capsys.readouterr().err == "trial 1 was given to another worker meanwhile\n"
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
+
+
+def test_losing_mlflow_costs_one_line_and_the_next_start_logs_what_is_missing(search_settings, capsys, monkeypatch):
+    study = work_through(search_settings(trials=3))
+    log = ParentRun("search", "a study")
+    log.open()
+    search.log_trials(log, study.trials[:1])
+    with monkeypatch.context() as lost:
+        lost.setattr(type(log.client), "create_run", lambda *_: Path("not there").stat())
+        for _ in range(3):
+            search.log_trials(log, study.trials)
+            log.end("FAILED")
+    assert capsys.readouterr().err.count("\n") == 1
+    again = ParentRun("search", "a study", log.run_id)
+    again.open()
+    assert again.logged == {"0"}
+    search.log_trials(again, study.trials)
+    assert again.logged == {"0", "1", "2"}
+
+
+def main(*arguments: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["search", *arguments])
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            run_stage(search.main)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+def files() -> list[Path]:
+    return sorted(path for path in Path().rglob("*") if path.parent.name != "mlruns")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"sampler": "tpee"}, "search.sampler must be one of tpe, random, qmc, cmaes, grid, nsga2; got 'tpee'"),
+        ({"pruner": "mean"}, "search.pruner must be one of"),
+        (
+            {"objectives": ["cross_entropy", "gap"], "pruner": "median"},
+            "search.pruner must be none with two objectives",
+        ),
+        ({"space": {"train.lr": {"low": 0.1, "high": 0.2}}}, "search.space.train.lr names no setting"),
+        ({"space": {"train.ema": {"low": 0.2, "high": 0.1}}}, "the range is empty"),
+        ({"sampler": "grid"}, "search.sampler grid needs plain choices"),
+        ({"storage": "oracle9://user:geheim@host/x"}, "search.storage must be null"),
+        ({"storage": "postgresql://user:geheim@127.0.0.1:1/x"}, "search.storage postgresql://user:***@127.0.0.1:1/x"),
+        ({"dask": "tcp://127.0.0.1:1"}, "search.dask needs search.storage postgresql"),
+    ],
+)
+def test_wrong_setting_is_one_line_and_leaves_nothing(search_settings, capsys, wrong, told):
+    search_settings()
+    settings = json.loads(Path("params.yaml").read_text())
+    settings["search"] |= wrong
+    Path("params.yaml").write_text(json.dumps(settings))
+    before = files()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, error = capsys.readouterr()
+    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert told in error
+    assert "geheim" not in out + error
+    assert files() == before
+
+
+def test_worker_of_an_unknown_study_is_told_so(search_settings, capsys):
+    search_settings()
+    for given in ("experiments/search.journal", "another.journal"):
+        with pytest.raises(SystemExit):
+            main("--worker", "--storage", given, "--study", "digits-1")
+        assert capsys.readouterr().err == f"error: {given} has no study digits-1; start the search first\n"
+        assert not Path(given).exists()
+
+
+def test_worker_with_other_data_is_told_so(search_settings, capsys):
+    study = work_through(search_settings(trials=1))
+    search.tell_workers(study, search_settings(trials=2), read_summary())
+    summary = json.loads(SUMMARY_FILE.read_text())
+    summary["digest"]["train"] = "another"
+    SUMMARY_FILE.write_text(json.dumps(summary))
+    with pytest.raises(SystemExit):
+        main("--worker", "--study", study.study_name)
+    assert "data/prepared is not the data that this study searches on" in capsys.readouterr().err
+
+
+def test_worker_joins_a_search_that_runs(search_settings):
+    settings = search_settings(trials=3)
+    study = search.open_study(search_storage.open_storage(None), settings, read_summary())
+    search.tell_workers(study, settings, read_summary())
+    main("--worker", "--study", study.study_name)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+    search.tell_workers(study, search_settings(trials=5), read_summary())
+    search.close(study)  # the search has ended
+    main("--worker", "--study", study.study_name)
+    assert len(search_queue.finished(study.trials)) == 3
+
+
+def test_password_is_kept_nowhere(search_settings, database):
+    settings = search_settings(trials=1, storage=database)
+    kept = search_storage.open_storage(database)
+    study = search.open_study(kept, settings, read_summary())
+    search.tell_workers(study, settings, read_summary())
+    assert "secret" not in json.dumps(study.user_attrs)
+    kept.remove_session()
+    kept.engine.dispose()
+
+
+def test_time_limit_ends_the_search_with_its_results(search_settings):
+    search_settings(trials=500, workers=1, time_limit=1.0, **SLOW)
+    error, out, status = ended(start())
+    assert (status, error) == (0, "")
+    counts = json.loads(Path("experiments/results/search.json").read_text())["counts"]
+    assert counts["complete"] + counts["waiting"] == 500
+    assert f"{counts['waiting']} waiting in " in out
+
+
 @pytest.mark.parametrize("where", ["journal", "postgresql"])
 def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, the_study, wait_until, request, where):
     url = request.getfixturevalue("database") if where == "postgresql" else None
@@ -233,10 +379,10 @@ def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, the
 
 
 def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_settings, the_study, wait_until):
-    search_settings(trials=40, workers=2, **SLOW)
+    search_settings(trials=40, **SLOW)
     process = start()
     study = wait_until(the_study)
-    wait_until(lambda: len(search_queue.finished(study.trials)) >= 2)
+    wait_until(lambda: len(search_queue.finished(study.trials)) >= 1)
     workers = children_of(process.pid)
     process.kill()
     process.communicate()
@@ -255,7 +401,7 @@ def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_s
     assert error == f"interrupted with {done} of 40 trials finished; `dvc repro` goes on from there\n"
     assert not study.get_trials(states=(TrialState.RUNNING,))
 
-    search_settings(trials=done + 2, workers=1, **SLOW)
+    search_settings(trials=done + 2, **SLOW)
     error, _, status = ended(start())
     assert (status, error) == (0, "")
     check_complete(study, done + 2)
