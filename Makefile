@@ -20,8 +20,9 @@ setup: $(INSTALLED)  ## make .venv with everything the project needs, exact vers
 repro: $(INSTALLED)  ## run every stage whose settings, code or data changed
 	@$(BIN)/dvc repro
 
+# A test file stays in one process, with what it sets up once.
 test: $(INSTALLED)  ## run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 reference: $(INSTALLED)  ## reproduce published results (slow)
 	@$(BIN)/pytest -m reference
@@ -30,8 +31,9 @@ lint: $(INSTALLED)  ## check style and formatting
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-bench: $(INSTALLED)  ## measure the training speed
+bench: $(INSTALLED)  ## measure the speed of the training, then of a search
 	@$(BIN)/python -m experiments.benchmark
+	@$(BIN)/python -m experiments.benchmark_search
 
 # One worker alone would end in a traceback at Ctrl-C; MLflow's job queue (five processes) serves nothing here.
 ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)

@@ -28,7 +28,7 @@ KERAS = keras.optimizers.schedules
             KERAS.ExponentialDecay(BASE, decay_steps=STEPS * 2, decay_rate=0.3, staircase=True),
         ),
     ],
-    ids=str,
+    ids=["cosine", "cosine after a warm-up", "exponential", "step"],
 )
 def test_rates_are_those_of_keras(schedule, keras_schedule):
     expected = np.array([float(keras_schedule(step)) for step in range(STEPS * EPOCHS)])
