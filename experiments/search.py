@@ -145,9 +145,11 @@ def conduct(
     failures = Failures(settings.search.max_failures, queue.asked_for(study))
     try:
         with make_workers(settings, study.study_name) as workers, Watch(study.user_attrs["trials"]) as watch:
-            over = False
+            over, asked = False, plan(trial_settings(settings))
             while True:
                 watchman.look()
+                if not over:
+                    queue.fill(study, asked)
                 trials = queue.asked_for(study)
                 watch.show(trials)
                 log_trials(log, trials)
@@ -196,7 +198,9 @@ def tell_workers(study: optuna.Study, settings: Settings, summary: Summary) -> N
     study.set_user_attr("data", {name: summary.digest[name] for name in ("train", "validation")})
     limit = settings.search.time_limit
     study.set_user_attr("deadline", time.time() + limit if limit else NEVER)
-    queue.fill(study, plan(start))
+    asked = plan(start)
+    study.set_user_attr("trials", len(asked))
+    queue.fill(study, asked)
     study.set_user_attr("open", True)
 
 
@@ -207,12 +211,11 @@ def search(settings: Settings, summary: Summary) -> None:
     study = open_study(kept, settings, summary)
     with queue.conducting(kept, settings.search.storage, study.study_name):
         tell_workers(study, settings, summary)
-        trials = queue.asked_for(study)
-        done = len(queue.finished(trials))
+        wanted, done = study.user_attrs["trials"], len(queue.finished(queue.asked_for(study)))
         if done:
-            print(f"resuming study {study.study_name}: {done} finished, {len(trials) - done} to go", flush=True)
+            print(f"resuming study {study.study_name}: {done} finished, {wanted - done} to go", flush=True)
         else:
-            print(f"study {study.study_name}: {len(trials)} trials", flush=True)
+            print(f"study {study.study_name}: {wanted} trials", flush=True)
         log = tracking.ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
         log.open()
         study.set_user_attr("mlflow_run", log.run_id)
@@ -234,8 +237,7 @@ def search(settings: Settings, summary: Summary) -> None:
 
 def interrupted(study: optuna.Study) -> None:
     """Say how to go on, and exit as one does after Ctrl-C."""
-    trials = queue.asked_for(study)
-    done = f"{len(queue.finished(trials))} of {len(trials)} trials finished"
+    done = f"{len(queue.finished(queue.asked_for(study)))} of {study.user_attrs['trials']} trials finished"
     print(f"interrupted with {done}; `dvc repro` goes on from there", file=sys.stderr)
     sys.exit(130)
 

@@ -1,4 +1,4 @@
-"""A study's trials as a queue of fixed length: all that are asked for are put in at the start.
+"""A study's trials as a queue into which the search puts just as many as are asked for.
 
 So the budget is met exactly, whoever works at it and whoever is killed: a worker takes a waiting trial, and a trial
 whose worker died waits again. One search conducts a study; any number of workers take trials from it.
@@ -26,6 +26,8 @@ from pipeline.errors import InputError
 from pipeline.params import Search
 
 NAMELESS_SECONDS = 5
+MOST_WAITING = 32
+IDLE_SECONDS = 60  # that a worker waits for the search to put more in
 MOST_LOSSES = 3  # a configuration that takes its worker down that often has failed
 
 
@@ -107,10 +109,14 @@ def asked_for(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def fill(study: optuna.Study, fixed: list[dict[str, Any]]) -> None:
-    """Ask for as many trials as there are entries, each with the parameters that are fixed for it."""
-    for parameters in fixed[len(study.get_trials(deepcopy=False)) :]:
+    """Let as many trials as there are entries have been put in, each with the parameters that are fixed for it.
+
+    No more than `MOST_WAITING` wait at a time: a database reads all that wait at every look.
+    """
+    there = study.get_trials(deepcopy=False)
+    waiting = sum(trial.state == TrialState.WAITING for trial in there[: len(fixed)])
+    for parameters in fixed[len(there) :][: max(0, MOST_WAITING - waiting)]:
         study.enqueue_trial(parameters)
-    study.set_user_attr("trials", len(fixed))
 
 
 def take(study: optuna.Study, storage: BaseStorage, search: Search, worker: str) -> Trial | None:
@@ -204,6 +210,11 @@ class Watchman:
             self.storage.set_trial_user_attr(trial._trial_id, "error", f"its worker died {losses} times")
             self.storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
         return None
+
+
+def is_filled(study: optuna.Study) -> bool:
+    """Whether all trials that are asked for have been put in."""
+    return len(study.get_trials(deepcopy=False)) >= study.user_attrs["trials"]
 
 
 def finished(trials: list[FrozenTrial]) -> list[FrozenTrial]:

@@ -123,6 +123,7 @@ def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings
     for trial in best:
         per_optimizer.setdefault(optimizer_of(trial), trial)
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
+    counts["waiting"] += max(0, study.user_attrs.get("trials", 0) - len(trials))  # not put into the queue yet
     summary = {
         "study": study.study_name,
         "objectives": list(settings.search.objectives),
@@ -214,6 +215,7 @@ def _axes() -> tuple[Figure, Any]:
 def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
     """A study in memory of these trials alone, as far as they have ended."""
     copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    copy.set_user_attr("trials", study.user_attrs.get("trials", 0))
     copy.add_trials(trial for trial in trials if trial.state in FINISHED)
     return copy
 

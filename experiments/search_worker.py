@@ -39,15 +39,20 @@ def work(url: str | None, name: str, parent: int | None = None) -> None:
     settings = parse_settings(json.loads(attributes["settings"]), f"the study {name}")
     study = storage.open_study(kept, name, settings.search, settings.train.epochs)
     examples = read_examples(attributes["data"])
+    idle_since = time.monotonic()
     with queue.sign_of_life(url) as worker:
         while not asked_to_stop() and parent in (None, os.getppid()):
             attributes = study.user_attrs
             if not attributes["open"] or time.time() > attributes["deadline"]:
                 return
             trial = queue.take(study, kept, settings.search, worker)
-            if trial is None:
+            if trial is not None:
+                run(study, kept, trial, settings, examples, attributes["deadline"])
+                idle_since = time.monotonic()
+            elif queue.is_filled(study) or time.monotonic() - idle_since > queue.IDLE_SECONDS:
                 return
-            run(study, kept, trial, settings, examples, attributes["deadline"])
+            else:
+                time.sleep(0.2)
 
 
 def open_search(url: str | None, name: str) -> tuple[BaseStorage, dict]:

@@ -173,6 +173,16 @@ def test_more_trials_workers_or_another_sampler_are_the_same_study(search_settin
     assert search.study_name(settings[0], {"train": "b"}) != search.study_name(settings[0], {"train": "a"})
 
 
+def test_queue_is_filled_bit_by_bit_and_exactly(search_settings, monkeypatch):
+    monkeypatch.setattr(search_queue, "MOST_WAITING", 2)
+    study = work_through(search_settings(trials=3))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
+    assert not search_queue.is_filled(study)
+    study = work_through(search_settings(trials=3))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
+    assert search_queue.is_filled(study)
+
+
 def test_failed_trial_keeps_its_message_and_the_search_goes_on(search_settings, monkeypatch):
     train = search_worker.run_trial
 

@@ -27,6 +27,7 @@ def kept(folder: Path):
 def study(kept) -> optuna.Study:
     """A queue of three trials."""
     study = storage.open_study(kept, "a study", SEARCH, epochs=2)
+    study.set_user_attr("trials", 3)
     queue.fill(study, [{}] * 3)
     return study
 
@@ -92,6 +93,7 @@ def test_worker_on_another_machine_is_missed_when_its_heart_stops(database, fold
     kept = storage.open_storage(database)
     try:
         study = storage.open_study(kept, "a study", SEARCH, epochs=2)
+        study.set_user_attr("trials", 1)
         queue.fill(study, [{}])
         watchman = queue.Watchman(study, kept, database)
         trial = queue.take(study, kept, SEARCH, "elsewhere")
