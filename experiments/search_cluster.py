@@ -1,5 +1,7 @@
 """The workers of a search on an existing Dask cluster; each of its tasks is one worker process, for many trials."""
 
+import re
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -70,6 +72,7 @@ class ClusterWorkers(Workers):
             from distributed import Client
         except ImportError:
             raise InputError("search.dask needs Dask: pip install distributed") from None
+        _check_answers(search.dask)
         try:
             self.client = Client(search.dask, timeout=PATIENCE_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -93,3 +96,14 @@ class ClusterWorkers(Workers):
             return Task(self.client.submit(run_worker, *given, pure=False, retries=0))
         except (OSError, RuntimeError) as error:
             raise InputError(f"search.dask {self.search.dask} was lost: {error}; start again to go on") from None
+
+
+def _check_answers(address: str) -> None:
+    # A client that cannot connect ends in a traceback of its own when Python collects it, so there is none before.
+    found = re.fullmatch(r"(?:tcp|tls)://(.+):(\d{1,5})", address)
+    if not found:
+        raise InputError(f"search.dask is {address}; it must be the address of a scheduler, such as tcp://host:8786")
+    try:
+        socket.create_connection((found[1].strip("[]"), int(found[2])), PATIENCE_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"search.dask is {address}, where no scheduler answers: {error}") from None
