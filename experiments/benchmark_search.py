@@ -60,12 +60,12 @@ def run_search(folder: Path) -> float:
 
 
 def finished_trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
-    """The trials of the search in this folder, in the order of their slots."""
+    """The trials of the search in this folder, in their order."""
     backend = optuna.storages.journal.JournalFileBackend(str(folder / "experiments" / "search.journal"))
     storage = optuna.storages.journal.JournalStorage(backend)
     (name,) = optuna.get_all_study_names(storage)
     trials = optuna.load_study(storage=storage, study_name=name).get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    return sorted(trials, key=lambda trial: trial.user_attrs["slot"])
+    return sorted(trials, key=lambda trial: trial.number)
 
 
 def fit_plainly(settings: Settings, seed: int, rows: dict[str, Any], n_outputs: int) -> tuple[float, int]:
