@@ -64,10 +64,8 @@ MAY_IMPORT = {
     "pipeline.figures": "files scores",
     # The stages that bring these together.
     "pipeline.build": "errors files params paths backend splits model",
-    "pipeline.train": "errors files params paths backend examples splits seeds store model trainer "
-    "progress checkpoint",
-    "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures store tracking "
-    "model",
+    "pipeline.train": "errors files params paths backend examples splits seeds store model trainer progress checkpoint",
+    "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures store tracking model",
     # The experiments stand on the pipeline; none of its files knows them.
     "experiments.benchmark": "errors files params paths backend examples datasets prepare splits model "
     "optimizers trainer",
