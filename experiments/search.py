@@ -27,7 +27,9 @@ from experiments import search_storage as storage
 from experiments.search_workers import STORAGE_VARIABLE, Workers, stop_when_asked
 from pipeline import store, tracking
 from pipeline.errors import InputError, run_stage
+from pipeline.files import write_json
 from pipeline.params import Settings, flat, read_settings
+from pipeline.paths import SEARCH_RUN_FILE
 from pipeline.splits import Summary, read_summary
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -250,6 +252,7 @@ def finish(log: tracking.ParentRun, found: dict[str, Any], settings: Settings) -
     asked = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
     asked["search.storage"] = storage.without_password(settings.search.storage)
     log.finish(numbers, asked, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
+    write_json(SEARCH_RUN_FILE, {"run_id": log.run_id})
 
 
 def arguments() -> argparse.Namespace:

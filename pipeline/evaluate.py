@@ -19,6 +19,7 @@ from pipeline.params import Settings, flat, read_settings
 from pipeline.paths import (
     CURVES_FILE,
     ERRORS_FILE,
+    EVALUATE_RUN_FILE,
     EVALUATION_FILE,
     FIGURES,
     HISTORY_FILE,
@@ -208,8 +209,8 @@ def _shown(interval: scores.Interval) -> str:
     return f"{interval['mean']:.4f} ± {interval['high'] - interval['mean']:.4f}"
 
 
-def log(settings: Settings, summary: Summary) -> None:
-    """Log the result files as one MLflow run, and say how to see it.
+def log(settings: Settings, summary: Summary) -> str | None:
+    """Log the result files as one MLflow run, and say how to see it; its id, None if the store was lost.
 
     Raises:
         InputError: one of them is missing.
@@ -220,6 +221,7 @@ def log(settings: Settings, summary: Summary) -> None:
         raise InputError(f"{error.filename} is missing; run `dvc repro`") from None
     if run_id:
         print(f"MLflow run {run_id}; `make ui` shows it")
+    return run_id
 
 
 def main() -> None:
@@ -229,12 +231,12 @@ def main() -> None:
         raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
     check_reachable()
     if sys.argv[1:]:
-        return log(settings, summary)
+        log(settings, summary)
+        return
     evaluation = evaluate(settings, summary, read_seeds())
     print(describe(evaluation))
     print(f"mean over {evaluation['seeds']} seeds ± half of its 95 % interval")
-    log(settings, summary)
-    return None
+    write_json(EVALUATE_RUN_FILE, {"run_id": log(settings, summary)})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,11 @@ SEEDS_FILE = Path("models/seeds.npz")
 MODEL_FILE = Path("models/model.keras")
 CHECKPOINT_FILE = Path("models/checkpoint.npz")
 
+# The MLflow run that a stage made. DVC knows it and git does not, so a fresh clone, which has the results but no runs,
+# runs the stage and fills a store of its own.
+EVALUATE_RUN_FILE = Path("models/evaluate_run.json")
+SEARCH_RUN_FILE = Path("models/search_run.json")
+
 RESULTS = Path("experiments/results")
 SIZE_FILE = RESULTS / "size.json"
 HISTORY_FILE = RESULTS / "history.csv"

@@ -79,9 +79,9 @@ MAY_IMPORT = {
     "experiments.search_worker": "errors examples optimizers params splits trainer experiments.search_queue "
     "experiments.search_space experiments.search_storage experiments.search_trial experiments.search_workers",
     "experiments.search_results": "files figures params paths scores tracking experiments.search_storage",
-    "experiments.search": "errors params splits store tracking experiments.search_cluster experiments.search_queue "
-    "experiments.search_results experiments.search_space experiments.search_storage experiments.search_worker "
-    "experiments.search_workers",
+    "experiments.search": "errors files params paths splits store tracking experiments.search_cluster "
+    "experiments.search_queue experiments.search_results experiments.search_space experiments.search_storage "
+    "experiments.search_worker experiments.search_workers",
 }
 
 # Libraries that these modules alone may import.
