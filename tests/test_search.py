@@ -241,7 +241,6 @@ def test_trial_that_runs_out_of_time_waits_for_the_next_start(search_settings):
 
 
 def test_worker_whose_trial_was_given_away_goes_on_without_it(search_settings, capsys):
-    settings = search_settings(trials=1)
     study = work_through(search_settings(trials=1))
     settings = search_settings(trials=2)
     kept = search_storage.open_storage(None)
