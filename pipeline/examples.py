@@ -1,6 +1,6 @@
 """What a model is trained and scored on, as arrays that know no files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -43,6 +43,7 @@ class Examples:
         x, y: as in `Split`, of all rows.
         train_rows, val_rows: indices into them, `[1, k]` where all seeds share a split, else `[R, k]`; `val_rows` may
             be empty, `k = 0`.
+        holdout_rows: the same, of rows that are scored after each epoch and decide nothing; most often empty.
         target_scale: standard deviation of the target, in its own unit; an RMSE is reported in that unit.
     """
 
@@ -52,6 +53,7 @@ class Examples:
     train_rows: np.ndarray
     val_rows: np.ndarray
     target_scale: float = 1.0
+    holdout_rows: np.ndarray = field(default_factory=lambda: np.empty((1, 0), int))
 
     @property
     def has_validation(self) -> bool:

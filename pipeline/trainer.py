@@ -57,8 +57,8 @@ class Fitted:
     Attributes:
         weights: by name as in `model.initial_weights`, with the seed as first axis. With early stopping they are those
             of each seed's best epoch, else those of its last.
-        history: a row per seed and epoch: training and validation cross-entropy (nats; dropout off, penalties out) and
-            accuracy, or RMSE (target's unit) and R2, and the learning rate of the epoch's last step.
+        history: a row per seed and epoch: training, validation and holdout cross-entropy (nats; dropout off, penalties
+            out) and accuracy, or RMSE (target's unit) and R2, and the learning rate of the epoch's last step.
         best_epoch: epoch of the lowest validation cross-entropy (RMSE), counted from 1; the last one without a
             validation set; 0 where no epoch had a finite score.
         diverged: seeds that were stopped because their loss was not finite.
@@ -137,9 +137,13 @@ class _Group:
 
     def __init__(self, examples: Examples, model: Model, train: Train, seeds: list[int], part: slice):
         self.seeds, self.part, self.size = seeds[part], part, batch_size(train, examples.train_rows.shape[1])
-        self.train_rows, val_rows = (r if len(r) == 1 else r[part] for r in (examples.train_rows, examples.val_rows))
+        self.train_rows, val_rows, holdout_rows = (
+            rows if len(rows) == 1 else rows[part]
+            for rows in (examples.train_rows, examples.val_rows, examples.holdout_rows)
+        )
         scored = self.train_rows[:, _scored_positions(self.train_rows.shape[1], train.train_score_rows)]
-        self.splits = {name: rows for name, rows in (("train", scored), ("val", val_rows)) if rows.shape[1]}
+        every = {"train": scored, "val": val_rows, "holdout": holdout_rows}
+        self.splits = {name: rows for name, rows in every.items() if rows.shape[1]}
         self.split_sizes = np.reshape([rows.shape[1] for rows in self.splits.values()], (-1, 1))
         width = len(self.seeds) * (examples.problem.n_features + sum(model.hidden_units))
         self.scored = blocks(list(self.splits.values()), SCORED_NUMBERS_PER_BLOCK // width)

@@ -1,5 +1,6 @@
 """The trainer against `keras.Model.fit`, seeds together against seeds alone, resumed against uninterrupted."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -313,6 +314,18 @@ def test_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(digits, 
     resumed = fit(digits, model, train, [0, 1], resume=kept[0])
     assert resumed.history.equals(whole.history)
     assert all((value == resumed.weights[name]).all() for name, value in whole.weights.items())
+
+
+def test_holdout_rows_are_scored_and_decide_nothing(digits):
+    train = settings(early_stopping=EarlyStopping(patience=2), epochs=5)
+    held = replace(digits, val_rows=digits.val_rows[:, :50], holdout_rows=digits.val_rows[:, 50:])
+    without = replace(held, holdout_rows=np.empty((1, 0), int))
+    scored, plain = (fit(examples, Model(hidden_units=[8]), train, [0, 1]) for examples in (held, without))
+    np.testing.assert_array_equal(scored.best_epoch, plain.best_epoch)
+    both = fit(digits, Model(hidden_units=[8]), settings(epochs=5), [0, 1]).history
+    halves = (scored.history["val_accuracy"] + scored.history["holdout_accuracy"]) / 2
+    matched = scored.history[["seed", "epoch"]].merge(both)
+    np.testing.assert_allclose(halves, matched["val_accuracy"], atol=1e-6)
 
 
 def test_without_validation_rows_the_last_epoch_is_the_best(digits):
