@@ -11,6 +11,7 @@ CHECKPOINT_FILE = Path("models/checkpoint.npz")
 # runs the stage and fills a store of its own.
 EVALUATE_RUN_FILE = Path("models/evaluate_run.json")
 SEARCH_RUN_FILE = Path("models/search_run.json")
+STUDY_RUN_FILE = Path("models/study_run.json")
 
 RESULTS = Path("experiments/results")
 SIZE_FILE = RESULTS / "size.json"
