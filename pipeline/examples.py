@@ -26,10 +26,18 @@ class Split:
     Attributes:
         x: float32 `[n, n_features]`.
         y: int32 class indices `[n]`; or float32 `[n]`, standardized by the training part's mean and standard deviation.
+        groups: int32 `[n]`; rows of one number stay together when the rows are split again. None for no groups.
     """
 
     x: np.ndarray
     y: np.ndarray
+    groups: np.ndarray | None = None
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that there are, by name."""
+        every = {"x": self.x, "y": self.y, "groups": self.groups}
+        return {name: array for name, array in every.items() if array is not None}
 
     def __len__(self) -> int:
         return len(self.x)

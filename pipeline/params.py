@@ -212,6 +212,38 @@ class Search(Section):
         return self
 
 
+StudySection = Literal[
+    "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
+]  # fmt: skip
+
+
+class Study(Section):
+    """The overfitting study; the stage study.
+
+    `remedies` names settings of the sections model and train, each with the strengths to choose from.
+    """
+
+    seeds: Seeds = 10
+    resplit: bool = True
+    epochs: Count | None = None
+    workers: Count = 2
+    sections: Annotated[list[StudySection], Field(min_length=1)] = list(get_args(StudySection))
+    remedies: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    half_width: bool = True
+    sizes: Annotated[int, Field(ge=2)] = 7
+    widths: list[Count] = [2, 4, 8, 16, 32, 64, 128, 256, 512]
+    depths: list[Count] = [1, 2, 3]
+    optimizers: list[Optimizer] = ["sgd", "momentum", "rmsprop", "adam"]
+    activations: list[Activation] = ["relu", "tanh", "gelu", "sigmoid"]
+
+    @field_validator("sections")
+    @classmethod
+    def _baseline_is_there(cls, value: list[str]) -> list[str]:
+        if "remedies" not in value:
+            raise ValueError("must have remedies, which holds the baseline that others are compared with")
+        return value
+
+
 class Settings(Section):
     """All of `params.yaml`."""
 
@@ -219,6 +251,7 @@ class Settings(Section):
     model: Model = Model()
     train: Train = Train()
     search: Search = Search()
+    study: Study = Study()
 
 
 def read_settings(path: Path = PARAMS_FILE) -> Settings:

@@ -43,7 +43,11 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     preprocessing, features = _fit(dataset, rows["train"], data, notes)
     mean, scale = _fit_target(target, rows["train"], data)
     y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
-    splits = {name: Split(_transformed(preprocessing, features, index), y[index]) for name, index in rows.items()}
+    groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
+    splits = {
+        name: Split(_transformed(preprocessing, features, index), y[index], None if groups is None else groups[index])
+        for name, index in rows.items()
+    }
     fitted_target = {"classes": target.classes, "target_mean": mean, "target_scale": scale}
     summary = Summary(
         source=data.source,
@@ -171,7 +175,7 @@ def main() -> None:
     for warning in _warnings(prepared.summary):
         print(f"warning: {warning}", file=sys.stderr)
     for name, split in prepared.splits.items():
-        write_arrays(split_file(name), {"x": split.x, "y": split.y})
+        write_arrays(split_file(name), split.arrays)
     write_json(PREPROCESSING_FILE, prepared.preprocessing)
     write_json(SUMMARY_FILE, prepared.summary.model_dump())
     print(_report(prepared.summary))

@@ -1,0 +1,115 @@
+"""The trainings of a study: what one is, how its result is kept, and how a worker does it.
+
+A training is kept under a digest of all that its result depends on, so an arm that several questions share is trained
+once, and a study that was interrupted, or is asked for more, trains just what is missing.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.study_arms import Arm
+from experiments.study_data import Labels
+from pipeline.files import read_arrays, write_arrays
+from pipeline.params import Model, Study, Train
+from pipeline.splits import Summary
+
+KEPT = Path("models/study")
+# What the numbers of a training depend on, beside its settings and its data.
+CODE = ("backend", "examples", "model", "noise", "optimizers", "partition", "schedules", "stack", "trainer")
+COLUMN, WEIGHT = "history/", "weights/"
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One configuration to be trained on all seeds of the study."""
+
+    model: Model
+    train: Train
+    rows: int | None
+    labels: Labels
+
+    @classmethod
+    def of(cls, arm: Arm) -> "Job":
+        """The training that an arm needs."""
+        return cls(arm.model, arm.train, arm.rows, arm.labels)
+
+    @property
+    def content(self) -> str:
+        """The job as text; two jobs of the same text are the same training."""
+        settings = {"model": self.model.model_dump(), "train": self.train.model_dump(exclude={"seeds"})}
+        return json.dumps([settings, self.rows, self.labels], sort_keys=True)
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and self.content == other.content
+
+    @property
+    def graph(self) -> str:
+        """Jobs that are alike in this differ at most in strengths, rates and rows, and can share a compiled graph."""
+        strengths = {name for section in (self.model, self.train) for name, value in section if _is_strength(value)}
+        model = self.model.model_dump(include={"hidden_units", "activation", "batch_norm"})
+        train = self.train.model_dump(include={"optimizer", "momentum", "weight_decay", "batch_size", "loss"})
+        return json.dumps([model, train, sorted(strengths)])
+
+    @property
+    def effort(self) -> int:
+        """What it costs, next to others: the weights of the hidden layers times the epochs."""
+        return self.train.epochs * (1 + sum(a * b for a, b in pairwise([64, *self.model.hidden_units, 10])))
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a training left; see `pipeline.trainer.Fitted`. `seconds` are those that it took."""
+
+    history: pd.DataFrame
+    best_epoch: np.ndarray
+    diverged: np.ndarray
+    weights: dict[str, np.ndarray]
+    seconds: float
+
+
+def _is_strength(value: object) -> bool:
+    return isinstance(value, float) and value > 0
+
+
+def context(study: Study, seeds: list[int], summary: Summary) -> str:
+    """What all trainings of a study depend on, as one digest."""
+    code = {name: (Path("pipeline") / f"{name}.py").read_text(encoding="utf-8") for name in CODE}
+    code["data"] = (Path("experiments") / "study_data.py").read_text(encoding="utf-8")
+    versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
+    digests = {name: summary.digest[name] for name in ("train", "validation")}
+    everything = [code, versions, digests, seeds, study.resplit]
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def kept_file(job: Job, where: str) -> Path:
+    """Where the result of a job is kept; `where` is the study's `context`."""
+    return KEPT / f"{hashlib.sha256((where + job.content).encode()).hexdigest()[:32]}.npz"
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Keep a result."""
+    facts = {"best_epoch": result.best_epoch, "diverged": result.diverged, "seconds": np.array(result.seconds)}
+    history = {f"{COLUMN}{name}": column.to_numpy() for name, column in result.history.items()}
+    weights = {f"{WEIGHT}{name}": value for name, value in result.weights.items()}
+    write_arrays(path, facts | history | weights)
+
+
+def read_result(path: Path) -> Result | None:
+    """A result that is kept; None where there is none, or a damaged one."""
+    try:
+        arrays = read_arrays(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    history = {name.removeprefix(COLUMN): value for name, value in arrays.items() if name.startswith(COLUMN)}
+    weights = {name.removeprefix(WEIGHT): value for name, value in arrays.items() if name.startswith(WEIGHT)}
+    return Result(pd.DataFrame(history), arrays["best_epoch"], arrays["diverged"], weights, float(arrays["seconds"]))

@@ -1,0 +1,144 @@
+"""The worker processes of a study, which work through its jobs and share the cores."""
+
+import multiprocessing
+import os
+import time
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from experiments.study_jobs import Job, Result, kept_file, read_result
+from pipeline.errors import InputError
+from pipeline.params import Study
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+def _begin(study: Study, seeds: list[int]) -> None:
+    from experiments.study_worker import begin  # with TensorFlow, which the study itself does not need so soon
+
+    begin(study, seeds)
+
+
+def _work(jobs: list[tuple[Job, Path]]) -> None:
+    from experiments.study_worker import work
+
+    work(jobs)
+
+
+class Trainings(AbstractContextManager):
+    """Has jobs trained that have not been trained before, and hands out the results.
+
+    Args:
+        where: the `study_jobs.context` of the study.
+    """
+
+    def __init__(self, study: Study, seeds: list[int], where: str):
+        self.study, self.seeds, self.where = study, seeds, where
+        self.results: dict[Job, Result] = {}
+        self.used: set[Path] = set()
+        self.watch = Watch()
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.pool is None:
+            return
+        workers = list(self.pool._processes.values())  # no public way to end a training that runs
+        self.pool.shutdown(wait=kind is None, cancel_futures=True)
+        if kind is not None:
+            for worker in workers:
+                worker.kill()
+
+    def run(self, jobs: list[Job], label: str) -> None:
+        """Train what is missing of these jobs; all are in `results` afterwards.
+
+        Raises:
+            InputError: a worker was killed, as happens when the memory is full.
+        """
+        jobs = [job for job in dict.fromkeys(jobs) if job not in self.results]
+        missing = [job for job in jobs if not self._load(job)]
+        if not missing:
+            return
+        tasks = _tasks(missing)
+        try:
+            waiting = {self._submit(task): task for task in tasks}
+            with self.watch.over(label, len(missing)) as watch:
+                for done in as_completed(waiting):
+                    done.result()
+                    watch.advance(len(waiting[done]))
+        except BrokenProcessPool:
+            raise InputError(
+                "a worker of the study was killed, perhaps for lack of memory; start again to go on, with fewer "
+                "study.workers"
+            ) from None
+        for job in missing:
+            self._load(job)
+
+    def _load(self, job: Job) -> bool:
+        path = kept_file(job, self.where)
+        self.used.add(path)
+        result = read_result(path)
+        if result is not None:
+            self.results[job] = result
+        return result is not None
+
+    def _submit(self, task: list[Job]) -> Future:
+        if self.pool is None:
+            # Its share of the cores, before the worker imports TensorFlow.
+            share = str(max(1, (os.cpu_count() or 1) // self.study.workers))
+            os.environ |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
+            self.pool = ProcessPoolExecutor(
+                self.study.workers, multiprocessing.get_context("spawn"), _begin, (self.study, self.seeds)
+            )
+        return self.pool.submit(_work, [(job, kept_file(job, self.where)) for job in task])
+
+    def forget_others(self) -> None:
+        """Delete what is kept of trainings that this study does not use."""
+        for path in kept_file(next(iter(self.results)), self.where).parent.glob("*.npz"):
+            if path not in self.used:
+                path.unlink()
+
+
+def _tasks(jobs: list[Job]) -> list[list[Job]]:
+    """Jobs that share a graph together, since each process compiles its own; the longest first."""
+    by_graph: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_graph.setdefault(job.graph, []).append(job)
+    return sorted(by_graph.values(), key=lambda task: -sum(job.effort for job in task))
+
+
+class Watch:
+    """How far the trainings are: a bar on a terminal, a line now and then in a log."""
+
+    def __init__(self, console: Console | None = None):
+        self.console = console or Console()
+
+    def over(self, label: str, total: int) -> "Watch":
+        """Begin with so many trainings."""
+        columns = (TextColumn(label), MofNCompleteColumn(), BarColumn(20))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        self.task, self.label, self.total, self.done = self.bar.add_task("", total=total), label, total, 0
+        self.last_line = time.monotonic()
+        return self
+
+    def __enter__(self) -> "Watch":
+        if self.console.is_terminal:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.console.is_terminal:
+            self.bar.stop()
+
+    def advance(self, number: int) -> None:
+        """So many more are done."""
+        self.done += number
+        if self.console.is_terminal:
+            self.bar.advance(self.task, number)
+        elif time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
+            self.last_line = time.monotonic()
+            print(f"{self.label}: {self.done} of {self.total} arms", flush=True)
