@@ -46,10 +46,17 @@ def gap(metric: str, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
     return train - validation if metric in HIGHER_IS_BETTER else validation - train
 
 
-def interval(values: np.ndarray) -> Interval:
+def interval(values: np.ndarray, overlap: float = 0.0) -> Interval:
     """The mean over seeds and its 95 % interval: Student's t, so normal scores are assumed; seeds without one left out.
 
+    Args:
+        overlap: judged rows divided by training rows where each seed has a split of its own, so that the seeds share
+            rows and vary less than they err (Nadeau and Bengio 2003); 0 for seeds on one split.
+
     `low` and `high` are None for fewer than two seeds, all three for none.
+
+    Raises:
+        ValueError: overlap is not a number from 0.
     """
     values = np.asarray(values, np.float64)
     values = values[np.isfinite(values)]
@@ -58,8 +65,20 @@ def interval(values: np.ndarray) -> Interval:
     mean = float(values.mean())
     if len(values) == 1:
         return {"mean": mean, "low": None, "high": None}
-    half = stats.sem(values) * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    error = standard_error(values, overlap)
+    if error == 0:
+        mean = float(values[0])  # whose mean may be rounded
+    half = error * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
     return {"mean": mean, "low": float(mean - half), "high": float(mean + half)}
+
+
+def standard_error(values: np.ndarray, overlap: float = 0.0) -> float:
+    """Of the mean of J finite values, 2 or more: sqrt(s^2 (1/J + overlap)), see `interval`; 0 if all are equal."""
+    if not 0 <= overlap < np.inf:
+        raise ValueError(f"overlap must be a number from 0, got {overlap!r}")
+    if np.ptp(values) == 0:  # where the variance may be a rounding error above 0
+        return 0.0
+    return float(np.std(values, ddof=1) * np.sqrt(1 / len(values) + overlap))
 
 
 def spread(values: np.ndarray) -> float | None:
