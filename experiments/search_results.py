@@ -104,6 +104,15 @@ def describe(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
+def incumbents(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Each trial that was better than all complete ones before it, by number."""
+    found: list[FrozenTrial] = []
+    for trial in sorted(complete(trials), key=lambda trial: trial.number):
+        if not found or trial.values[0] < found[-1].values[0]:
+            found.append(trial)
+    return found
+
+
 def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, float]:
     """Optuna's importance of each parameter for the first objective; none for too few trials to tell."""
     if len(complete(trials)) < 4:
@@ -130,6 +139,7 @@ def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings
         "counts": counts,
         "best": describe(best[0]) if best else None,
         "default": next((describe(trial) for trial in best if trial.number == 0), None),
+        "incumbents": [describe(trial) for trial in incumbents(trials)],
         "best_of_each_optimizer": {name: describe(trial) for name, trial in sorted(per_optimizer.items())},
         "importance": importance(study, trials),
         "seconds": round(seconds, 2),

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 
@@ -46,6 +46,11 @@ def write_json(path: str | Path, content: object) -> None:
     """Write JSON for people and for `git diff`: indented, one trailing newline; NaN is refused."""
     with written_whole(path) as beside:
         beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, "np.ndarray"]) -> None:

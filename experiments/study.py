@@ -1,0 +1,196 @@
+"""Stage study: what helps against overfitting on this data, by how much, and how sure; every arm over many seeds.
+
+`python -m experiments.study --log-only` tells MLflow of the finished study once more, after a server was lost.
+"""
+
+import sys
+import time
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+from pipeline.overfitting import overfits
+
+from experiments import study_arms as arms
+from experiments import study_choose as choose
+from experiments import study_record as record
+from experiments.study_arms import WITH, WITHOUT, Arm
+from experiments.study_data import Rows, read_rows
+from experiments.study_jobs import Job, context
+from experiments.study_scores import Scored, chosen, curves, records, score, seed_rows
+from experiments.study_workers import Trainings
+from pipeline import scores, store
+from pipeline.errors import InputError, run_stage
+from pipeline.files import read_json, written_whole
+from pipeline.params import Settings, read_settings, seed_list
+from pipeline.paths import RESULTS
+from pipeline.splits import Summary, read_split, read_summary
+
+FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
+FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
+FEWEST_ROWS = 16
+
+
+class Sections:
+    """Trains the arms of each question, in the order in which they depend on each other.
+
+    Attributes:
+        scored: by section, its trained arms.
+    """
+
+    def __init__(self, settings: Settings, rows: Rows, seeds: list[int], search: dict[str, Any], trainings: Trainings):
+        self.settings, self.rows, self.seeds, self.search, self.trainings = settings, rows, seeds, search, trainings
+        self.scored: dict[str, list[Scored]] = {}
+
+    def train(self, asked: list[Arm], label: str) -> None:
+        """Train arms, each under its section."""
+        asked = [arm for arm in asked if arm.section in self.settings.study.sections]
+        self.trainings.run([Job.of(arm) for arm in asked], label)
+        for arm in asked:
+            result = self.trainings.results[Job.of(arm)]
+            self.scored.setdefault(arm.section, []).append(score(arm, result, self.rows, self.seeds))
+
+    @property
+    def base(self) -> Scored:
+        """The baseline."""
+        return self.scored["remedies"][0]
+
+    def run(self) -> None:
+        """All of them."""
+        settings, is_classification = self.settings, self.rows.problem.is_classification
+        single = arms.remedies(settings, is_classification)
+        self.train(
+            [
+                *single,
+                *self.curves(single[0], WITHOUT),
+                *arms.optimizers(settings, self.search),
+                *arms.batches(settings, self.rows.train.shape[1]),
+                *arms.activations(settings, is_classification),
+                *(arms.memorization(settings) if is_classification else []),
+                *arms.winner(settings, self.search),
+            ],
+            "each alone",
+        )
+        remedies = [each.arm for each in chosen(self.scored["remedies"]) if each.arm.group == "single"]
+        self.train(arms.combined(settings, remedies), "all together")
+        remedy = choose.chosen_remedy(self.scored["remedies"])
+        if remedy is not None:
+            self.train(self.curves(remedy.arm, WITH), "with the chosen remedy")
+
+    def curves(self, arm: Arm, group: str) -> list[Arm]:
+        """The arm over training sizes and over shapes."""
+        fewest = max(FEWEST_ROWS, FEWEST_PER_CLASS * self.rows.problem.n_outputs)
+        sizes = arms.learning_curve(self.settings, arm, group, self.rows.train.shape[1], fewest)
+        return sizes + arms.capacity(self.settings, arm, group)
+
+
+def about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int]) -> record.About:
+    """What is studied, as it stands in `study.json`."""
+    loss, metric = scores.METRICS[summary.task]
+    parts = {"train": rows.train, "val": rows.val, "holdout": rows.holdout}
+    return record.About(
+        **summary.model_dump(
+            include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "warnings"}
+        ),
+        loss=loss,
+        score=metric,
+        rows={name: part.shape[1] for name, part in parts.items()} | {"test": summary.rows["test"]},
+        digest=summary.digest,
+        seeds=seeds,
+        resplit=rows.is_resplit,
+        epochs=settings.study.epochs or settings.train.epochs,
+        versions={name: version(name) for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow")},
+    )
+
+
+def look_at_test(sections: Sections, recommended: Scored, summary: Summary) -> None:
+    """Score the baseline, the recommendation and the search's trials on the test set; nothing is chosen after it."""
+    from experiments.study_test import score_test  # with TensorFlow
+
+    test = read_split("test")
+    if len(test):
+        looked_at = {id(each): each for each in (sections.base, recommended, *sections.scored.get("winner", []))}
+        score_test(list(looked_at.values()), test, summary.problem, summary.target_scale or 1.0)
+
+
+def conclude(settings: Settings, summary: Summary, sections: Sections) -> record.Study:
+    """Choose, look at the test set, and put the record together."""
+    rows, base, scored = sections.rows, sections.base, sections.scored
+    recommended, helps = choose.recommended(scored, base)
+    look_at_test(sections, recommended, summary)
+    told = {name: records(each, base) for name, each in scored.items()}
+    remedy, curve = choose.chosen_remedy(scored["remedies"]), scored.get("learning_curve")
+    baseline = overfits(base.table, rows.overlap)
+    return record.Study(
+        about=about(settings, summary, rows, sections.seeds),
+        arms=[arm for name in settings.study.sections for arm in told.get(name, [])],
+        overfits=record.Overfits(**baseline),
+        chosen_remedy=remedy and remedy.arm.name,
+        power_law=choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,
+        recommendation=choose.recommendation(recommended, helps),
+        optimism=choose.optimism(scored.get("winner", []), told.get("winner", []), sections.search),
+        overtuning=choose.overtuning(scored.get("winner", []), sections.search),
+    )
+
+
+def read_search(settings: Settings) -> dict[str, Any]:
+    """What the stage search found; nothing where no section asks for it.
+
+    Raises:
+        InputError: it is missing.
+    """
+    if not {"optimizers", "winner"} & set(settings.study.sections):
+        return {}
+    path = RESULTS / "search.json"
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+
+
+def fresh_seeds(settings: Settings) -> list[int]:
+    """The study's seeds: as listed, or as many as asked for that no other stage uses."""
+    seeds = settings.study.seeds
+    return [FIRST_FRESH_SEED + seed for seed in seed_list(seeds)] if isinstance(seeds, int) else seeds
+
+
+def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Cost, record.EqualTime | None]:
+    """Train, choose, test and write the tables."""
+    from experiments.study_cost import cost, equal_time
+
+    began = time.monotonic()
+    seeds, search = fresh_seeds(settings), read_search(settings)
+    rows = read_rows(settings.study, seeds, summary)
+    with Trainings(settings.study, seeds, context(settings.study, seeds, summary)) as trainings:
+        sections = Sections(settings, rows, seeds, search, trainings)
+        sections.run()
+    found = conclude(settings, summary, sections)
+    everything = [each for name in settings.study.sections for each in sections.scored.get(name, [])]
+    write_tables(seed_rows(everything), curves(everything))
+    trainings.forget_others()
+    spent = cost(trainings.results, rows, Job.of(sections.base.arm), len(seeds), time.monotonic() - began)
+    batches = [each for each in sections.scored.get("optimizers", []) if each.arm.group == "equal_updates"]
+    return found, spent, equal_time(batches)
+
+
+def write_tables(by_seed: pd.DataFrame, by_epoch: pd.DataFrame) -> None:
+    """Write `study.csv` and `study_curves.csv`."""
+    for path, table in {record.STUDY_SEEDS_FILE: by_seed, record.STUDY_CURVES_FILE: by_epoch}.items():
+        with written_whole(path) as beside:
+            table.to_csv(beside, index=False, float_format="%.7g")
+
+
+def main() -> None:
+    """Run the stage."""
+    settings, summary = read_settings(), read_summary()
+    if sys.argv[1:] not in ([], ["--log-only"]):
+        raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
+    store.check_reachable()
+    found, spent, timed = study(settings, summary)
+    looks = record.TestLooks(looks=None, settings_changed_after_a_look=False)
+    run = record.StudyRun(parent_run=None, runs={}, cost=spent, equal_time=timed, test_looks=looks)
+    record.write_study(found, run)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,183 @@
+"""What a trained arm is worth: its scores seed by seed, and its record with intervals and verdicts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pipeline.overfitting import overfitting
+
+from experiments import study_record as record
+from experiments.study_arms import Arm
+from experiments.study_data import Rows
+from experiments.study_jobs import Result
+from pipeline import scores
+from pipeline.comparisons import Judged, Verdict, judge, verdicts
+from pipeline.params import flat
+
+SPLITS = ("train", "val", "holdout")
+MEASURES = ("gap_at_best", "gap_at_end", "rise", "holdout_rise", "onset_epoch")
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """An arm with its numbers.
+
+    Attributes:
+        table: a row per seed, in the order of the seeds: epochs, best_epoch, diverged, `<split>_<metric>` of the model
+            that the arm ends with, and the measures of `pipeline.overfitting`.
+        chance: the holdout loss of knowing nothing, `[R]`.
+        overlap: see `study_data.Rows.overlap`.
+        train_rows: that each seed trains on.
+    """
+
+    arm: Arm
+    result: Result
+    table: pd.DataFrame
+    loss: str
+    chance: np.ndarray
+    overlap: float
+    train_rows: int
+
+    @property
+    def holdout(self) -> np.ndarray:
+        """The holdout loss of each seed; one that diverged is worth what knowing nothing is."""
+        return self.table[f"holdout_{self.loss}"].fillna(pd.Series(self.chance)).to_numpy()
+
+    @property
+    def validation(self) -> float:
+        """The mean validation loss, by which arms are chosen; one that diverged counts like knowing nothing."""
+        return float(self.table[f"val_{self.loss}"].fillna(pd.Series(self.chance)).mean())
+
+    def interval(self, column: str) -> record.Interval:
+        """The mean of a column over the seeds that have it, with its interval."""
+        return record.Interval(**scores.interval(self.table[column].to_numpy(float), self.overlap))
+
+
+def score(arm: Arm, result: Result, rows: Rows, seeds: list[int]) -> Scored:
+    """Read an arm's numbers off its training."""
+    loss = next(iter(scores.METRICS[rows.problem.task]))
+    history = result.history
+    last = history.groupby("seed")["epoch"].max().reindex(seeds).to_numpy()
+    if arm.read_at is not None:
+        model_epoch = np.full(len(seeds), arm.read_at)
+        history = history[history["epoch"] <= arm.read_at]
+    elif arm.train.early_stopping:
+        model_epoch = result.best_epoch
+    else:
+        model_epoch = np.where(result.diverged, 0, last)
+    table = pd.DataFrame({"seed": seeds, "model_epoch": model_epoch, "epochs": last, "diverged": result.diverged})
+    at_model = history.drop(columns="learning_rate").rename(columns={"epoch": "model_epoch"})
+    table = table.merge(at_model, how="left", on=["seed", "model_epoch"])
+    table = table.merge(overfitting(history, loss), how="left", on="seed")
+    return Scored(
+        arm, result, table, loss, rows.chance(len(seeds), arm.rows), rows.overlap, arm.rows or rows.train.shape[1]
+    )
+
+
+def best(scored: Iterable[Scored]) -> Scored:
+    """The one with the lowest validation loss; of equals the first."""
+    return min(scored, key=lambda each: each.validation)
+
+
+def chosen(scored: list[Scored]) -> list[Scored]:
+    """Of arms that compete with each other the best, and all that compete with none, in their order."""
+    options: dict[str, list[Scored]] = {}
+    for each in scored:
+        options.setdefault(each.arm.options or f"arm {each.arm.name}", []).append(each)
+    return [best(competing) for competing in options.values()]
+
+
+def against(each: Scored, reference: Scored) -> Judged:
+    """An arm compared with another, seed by seed, on the holdout rows."""
+    return judge(each.holdout, reference.holdout, np.minimum(each.chance, reference.chance), each.overlap)
+
+
+def records(scored: list[Scored], base: Scored) -> list[record.Arm]:
+    """The arms of one section as they stand in `study.json`.
+
+    Args:
+        base: the configured model with every regularizer off.
+    """
+    by_name, is_chosen = {each.arm.name: each for each in scored}, chosen(scored)
+    judged = {
+        each.arm.name: against(each, by_name[each.arm.reference])
+        for each in is_chosen
+        if each.arm.reference is not None
+    }
+    told = dict(zip(judged, verdicts(list(judged.values())), strict=True))
+    return [
+        _record(each, base, each in is_chosen, judged.get(each.arm.name), told.get(each.arm.name)) for each in scored
+    ]
+
+
+def _record(each: Scored, base: Scored, is_chosen: bool, judged: Judged | None, told: Verdict | None) -> record.Arm:
+    arm, table = each.arm, each.table
+    comparison = {} if judged is None else _comparison(judged, told)
+    return record.Arm(
+        section=arm.section,
+        name=arm.name,
+        factor=arm.factor,
+        group=arm.group,
+        x=arm.x,
+        changes=changes(arm, base.arm),
+        settings={"model": arm.model.model_dump(), "train": arm.train.model_dump()},
+        chosen=is_chosen,
+        weights=sum(value[0].size for value in each.result.weights.values()),
+        train_rows=each.train_rows,
+        diverged=int(table["diverged"].sum()),
+        scores={split: found for split in (*SPLITS, "test") if (found := metrics(each, split))},
+        epochs=each.interval("epochs"),
+        best_epoch=each.interval("best_epoch"),
+        **{name: each.interval(name) for name in MEASURES},
+        reference=arm.reference,
+        **comparison,
+    )
+
+
+def _comparison(judged: Judged, told: Verdict) -> dict[str, object]:
+    return {
+        "difference": record.Interval(**judged.comparison.difference),
+        "p": told.p,
+        "p_adjusted": told.p_adjusted,
+        "probability_better": record.Interval(**judged.comparison.probability_better),
+        "verdict": told.verdict,
+    }
+
+
+def metrics(each: Scored, split: str) -> dict[str, record.Interval]:
+    """The metrics of one split, by name."""
+    return {name.removeprefix(f"{split}_"): each.interval(name) for name in each.table if name.startswith(f"{split}_")}
+
+
+def changes(arm: Arm, base: Arm) -> dict[str, object]:
+    """The settings of an arm, by dotted name, that differ from those of another."""
+    found = {}
+    for section in ("model", "train"):
+        own, other = flat(getattr(arm, section)), flat(getattr(base, section))
+        found |= {f"{section}.{name}": value for name, value in own.items() if other.get(name) != value}
+    return found
+
+
+def seed_rows(scored: Iterable[Scored]) -> pd.DataFrame:
+    """A row per arm and seed, as in `study.csv`."""
+    tables = []
+    for each in scored:
+        table = each.table.drop(columns="model_epoch")
+        table.insert(0, "section", each.arm.section)
+        table.insert(1, "arm", each.arm.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def curves(scored: Iterable[Scored]) -> pd.DataFrame:
+    """Means over the seeds that still train, a row per arm and epoch, as in `study_curves.csv`."""
+    tables = []
+    for each in scored:
+        by_epoch = each.result.history.drop(columns=["seed", "learning_rate"]).groupby("epoch")
+        table = by_epoch.mean().reset_index()
+        table.insert(0, "section", each.arm.section)
+        table.insert(1, "arm", each.arm.name)
+        table.insert(3, "seeds", by_epoch.size().to_numpy())
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
