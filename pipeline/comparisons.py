@@ -14,7 +14,7 @@ from scipy import stats
 from pipeline.scores import CONFIDENCE, Interval, interval, standard_error
 
 SIGNIFICANCE = 1 - CONFIDENCE
-RESAMPLES = 2000
+RESAMPLES = 1000
 
 Finding = Literal["helps", "hurts", "no detectable difference"]
 

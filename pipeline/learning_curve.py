@@ -123,9 +123,8 @@ def _interval_of_change(sizes: np.ndarray, losses: np.ndarray, law: PowerLaw, n:
     if seeds < 2:
         return {"mean": mean, "low": None, "high": None}
     upper = (1 + CONFIDENCE) / 2
-    stretch = (
-        stats.t.ppf(upper, seeds - 1) / stats.norm.ppf(upper) * np.sqrt((1 + seeds * overlap) * seeds / (seeds - 1))
-    )
+    wider_tails = stats.t.ppf(upper, seeds - 1) / stats.norm.ppf(upper)
+    stretch = wider_tails * np.sqrt((1 + seeds * overlap) * seeds / (seeds - 1))
     means = _means(losses)
     resampled = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
     curves = means * (_means(losses[resampled]) / means) ** stretch

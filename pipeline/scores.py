@@ -50,8 +50,8 @@ def interval(values: np.ndarray, overlap: float = 0.0) -> Interval:
     """The mean over seeds and its 95 % interval: Student's t, so normal scores are assumed; seeds without one left out.
 
     Args:
-        overlap: judged rows divided by training rows where each seed has a split of its own, so that the seeds share
-            rows and vary less than they err (Nadeau and Bengio 2003); 0 for seeds on one split.
+        overlap: rows that judge, divided by those that train, where each seed has a split of its own: seeds then share
+            rows, and differ less from each other than from the truth (Nadeau and Bengio 2003). 0 for one split.
 
     `low` and `high` are None for fewer than two seeds, all three for none.
 

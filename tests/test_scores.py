@@ -101,7 +101,8 @@ def test_interval_is_around_the_mean_and_wider_where_seeds_differ_more():
 
 
 def test_equal_seeds_have_an_interval_of_no_width():
-    assert scores.interval([0.5, 0.5, 0.5]) == {"mean": 0.5, "low": 0.5, "high": 0.5}
+    for seeds in (3, 10):  # the mean of ten 0.1 is not 0.1
+        assert scores.interval([0.1] * seeds) == {"mean": 0.1, "low": 0.1, "high": 0.1}
 
 
 def test_one_seed_has_a_mean_and_no_interval():
@@ -112,6 +113,21 @@ def test_one_seed_has_a_mean_and_no_interval():
 def test_no_seed_has_neither():
     assert scores.interval([]) == {"mean": None, "low": None, "high": None}
     assert scores.spread([]) is None
+
+
+def test_seeds_that_share_rows_have_a_wider_interval():
+    values, seeds, judged, trained = [0.90, 0.91, 0.93, 0.96], 4, 20, 80
+    plain, corrected = scores.interval(values), scores.interval(values, judged / trained)
+    assert corrected["mean"] == plain["mean"]
+    widths = [found["high"] - found["low"] for found in (plain, corrected)]
+    assert widths[1] / widths[0] == pytest.approx(np.sqrt((1 / seeds + judged / trained) / (1 / seeds)))
+    assert widths[0] == pytest.approx(2 * 3.182446 * np.std(values, ddof=1) / np.sqrt(seeds))
+
+
+@pytest.mark.parametrize("overlap", [-0.1, np.nan, np.inf])
+def test_overlap_that_is_no_ratio_is_refused(overlap):
+    with pytest.raises(ValueError, match="overlap must be"):
+        scores.interval([0.5, 0.6], overlap)
 
 
 def test_seeds_without_a_score_are_left_out():
