@@ -31,6 +31,12 @@ lint: $(INSTALLED)  ## check style and formatting
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
+check: $(INSTALLED)  ## compare what DVC, Optuna and MLflow say of the last run, number by number
+	@$(BIN)/python -m experiments.check
+
+report: $(INSTALLED)  ## open the report in the browser
+	@$(BIN)/python -m experiments.report --open
+
 bench: $(INSTALLED)  ## measure the speed of the training, then of a search
 	@$(BIN)/python -m experiments.benchmark
 	@$(BIN)/python -m experiments.benchmark_search
@@ -110,4 +116,4 @@ print(getattr(sys, "_base_executable", sys.executable))
 endef
 export CHECK_PYTHON
 
-.PHONY: help setup repro test reference lint bench ui dashboard lock other-python
+.PHONY: help setup repro test reference lint check report bench ui dashboard lock other-python

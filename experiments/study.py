@@ -3,13 +3,13 @@
 `python -m experiments.study --log-only` tells MLflow of the finished study once more, after a server was lost.
 """
 
+import signal
 import sys
 import time
 from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
-from pipeline.overfitting import overfits
 
 from experiments import study_arms as arms
 from experiments import study_choose as choose
@@ -22,6 +22,7 @@ from experiments.study_workers import Trainings
 from pipeline import scores, store
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, written_whole
+from pipeline.overfitting import overfits
 from pipeline.params import Settings, read_settings, seed_list
 from pipeline.paths import RESULTS
 from pipeline.splits import Summary, read_split, read_summary
@@ -186,7 +187,12 @@ def main() -> None:
     if sys.argv[1:] not in ([], ["--log-only"]):
         raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
     store.check_reachable()
-    found, spent, timed = study(settings, summary)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        found, spent, timed = study(settings, summary)
+    except KeyboardInterrupt:
+        print("interrupted; what is trained is kept, and `dvc repro` goes on from there", file=sys.stderr)
+        sys.exit(130)
     looks = record.TestLooks(looks=None, settings_changed_after_a_look=False)
     run = record.StudyRun(parent_run=None, runs={}, cost=spent, equal_time=timed, test_looks=looks)
     record.write_study(found, run)

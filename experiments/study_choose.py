@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from pipeline.learning_curve import what_twice_the_data_brings
 
 from experiments import study_record as record
 from experiments.study_scores import Scored, against, best, chosen, metrics
 from pipeline.comparisons import verdicts
+from pipeline.learning_curve import what_twice_the_data_brings
 
 
 def chosen_remedy(remedies: list[Scored]) -> Scored | None:
@@ -85,6 +85,8 @@ def power_laws(curve: list[Scored], groups: tuple[str, ...]) -> dict[str, record
         if not arms:
             continue
         sizes = np.array([each.train_rows for each in arms])
-        found = what_twice_the_data_brings(sizes, np.stack([each.holdout for each in arms], axis=1), int(sizes.max()))
+        found = what_twice_the_data_brings(
+            sizes, np.stack([each.holdout for each in arms], axis=1), int(sizes.max()), arms[0].overlap
+        )
         laws[group] = record.PowerLaw(**found)
     return laws

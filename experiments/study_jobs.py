@@ -22,7 +22,11 @@ from pipeline.splits import Summary
 
 KEPT = Path("models/study")
 # What the numbers of a training depend on, beside its settings and its data.
-CODE = ("backend", "examples", "model", "noise", "optimizers", "partition", "schedules", "stack", "trainer")
+CODE = (
+    "pipeline/backend.py", "pipeline/examples.py", "pipeline/model.py", "pipeline/noise.py", "pipeline/optimizers.py",
+    "pipeline/partition.py", "pipeline/schedules.py", "pipeline/stack.py", "pipeline/trainer.py",
+    "experiments/study_data.py",
+)  # fmt: skip
 COLUMN, WEIGHT = "history/", "weights/"
 
 
@@ -83,8 +87,8 @@ def _is_strength(value: object) -> bool:
 
 def context(study: Study, seeds: list[int], summary: Summary) -> str:
     """What all trainings of a study depend on, as one digest."""
-    code = {name: (Path("pipeline") / f"{name}.py").read_text(encoding="utf-8") for name in CODE}
-    code["data"] = (Path("experiments") / "study_data.py").read_text(encoding="utf-8")
+    root = Path(__file__).parent.parent
+    code = [(root / name).read_text(encoding="utf-8") for name in CODE]
     versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
     digests = {name: summary.digest[name] for name in ("train", "validation")}
     everything = [code, versions, digests, seeds, study.resplit]

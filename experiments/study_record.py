@@ -119,9 +119,9 @@ class Arm(Record):
 
 
 class Overfits(Record):
-    """Whether the baseline overfits: its holdout loss at the end is above that of its best epoch."""
+    """Whether the baseline overfits: its holdout loss at the end is above that of its best epoch; None: not known."""
 
-    answer: bool
+    answer: bool | None
     rise: Interval
     p: float | None
     onset_epoch: float | None

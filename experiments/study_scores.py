@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pipeline.overfitting import overfitting
 
 from experiments import study_record as record
 from experiments.study_arms import Arm
@@ -13,6 +12,7 @@ from experiments.study_data import Rows
 from experiments.study_jobs import Result
 from pipeline import scores
 from pipeline.comparisons import Judged, Verdict, judge, verdicts
+from pipeline.overfitting import overfitting
 from pipeline.params import flat
 
 SPLITS = ("train", "val", "holdout")
@@ -51,7 +51,9 @@ class Scored:
 
     def interval(self, column: str) -> record.Interval:
         """The mean of a column over the seeds that have it, with its interval."""
-        return record.Interval(**scores.interval(self.table[column].to_numpy(float), self.overlap))
+        # The test rows are the same for all seeds, and are not split again.
+        overlap = 0.0 if column.startswith("test_") else self.overlap
+        return record.Interval(**scores.interval(self.table[column].to_numpy(float), overlap))
 
 
 def score(arm: Arm, result: Result, rows: Rows, seeds: list[int]) -> Scored:

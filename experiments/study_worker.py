@@ -1,6 +1,8 @@
 """A worker process of a study: trains the jobs that it is given and keeps their results."""
 
+import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +18,15 @@ _state: dict[str, object] = {}
 def begin(study: Study, seeds: list[int]) -> None:
     """Read the rows, once for all jobs of this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the study, which ends its workers
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _state.update(rows=read_rows(study, seeds, read_summary()), seeds=seeds)
+
+
+def _end_with(parent: int) -> None:
+    # A pool's worker waits for jobs for ever when the study is killed.
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def work(jobs: list[tuple[Job, Path]]) -> None:

@@ -1,0 +1,255 @@
+"""The study as a whole: the same numbers twice, nothing lost, the test set last, and one line for what is wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments import study, study_jobs
+from experiments.study_record import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
+from pipeline.errors import run_stage
+from pipeline.params import StudySection
+from pipeline.splits import split_file
+
+TRIAL = {"trial": 0, "values": [0.9]}
+TINY = {
+    "seeds": 3,
+    "workers": 1,
+    "epochs": 4,
+    "remedies": {"model.l2": [1e-4, 1e-2], "train.early_stopping.patience": [2]},
+    "sizes": 2,
+    "widths": [2],
+    "depths": [1],
+    "optimizers": ["sgd"],
+    "activations": ["tanh"],
+}
+
+
+def write_search(**best: object) -> None:
+    """What a search of two trials would have left."""
+    content = json.loads(Path("params.yaml").read_text())
+    train = {"epochs": 4, "optimizer": "adam", "learning_rate": 0.01} | best
+    default, winner = (
+        TRIAL | {"trial": number, "values": [value], "settings": {"model": {"hidden_units": [8]}, "train": train}}
+        for number, value in ((0, 0.9), (1, 0.5))
+    )
+    found = {
+        "default": default,
+        "best": winner,
+        "incumbents": [default, winner],
+        "best_of_each_optimizer": {content["train"].get("optimizer", "adam"): winner},
+        "counts": {"complete": 2},
+    }
+    Path("experiments/results/search.json").write_text(json.dumps(found))
+
+
+@pytest.fixture(scope="module")
+def studied(finished_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which every question has been studied, on few epochs and seeds."""
+    root = shutil.copytree(finished_digits, tmp_path_factory.mktemp("studied"), dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr(sys, "argv", ["study"])
+        settings = json.loads(Path("params.yaml").read_text()) | {"study": TINY}
+        Path("params.yaml").write_text(json.dumps(settings))
+        write_search()
+        study.main()
+    return root
+
+
+@pytest.fixture
+def project(studied: Path, folder: Path) -> Path:
+    """The working folder is a copy of it."""
+    return shutil.copytree(studied, folder, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch):
+    """Run the stage in this process."""
+
+    def stage() -> None:
+        monkeypatch.setattr(sys, "argv", ["study"])
+        run_stage(study.main)
+
+    return stage
+
+
+def start(**options: object) -> subprocess.Popen:
+    """The stage in a process of its own, and a group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.study"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def named(found: Study, section: StudySection, name: str):
+    return next(arm for arm in found.section(section) if arm.name == name)
+
+
+def test_every_question_has_arms_with_scores_on_rows_that_chose_nothing(project):
+    found = read_study()
+    assert {arm.section for arm in found.arms} == {
+        "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner",
+    }  # fmt: skip
+    assert all(arm.scores["holdout"]["cross_entropy"].mean > 0 for arm in found.arms)
+    compared = [arm for arm in found.arms if arm.reference and arm.chosen]
+    assert all(arm.verdict and arm.difference and arm.probability_better for arm in compared)
+
+
+def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(project):
+    found, table = read_study(), pd.read_csv(STUDY_SEEDS_FILE)
+    assert len(table) == 3 * len(found.arms)
+    assert sorted(table["seed"].unique()) == [1000, 1001, 1002]
+    means = table.groupby(["section", "arm"])["holdout_cross_entropy"].mean()
+    for arm in found.arms:
+        assert means[arm.section, arm.name] == pytest.approx(arm.scores["holdout"]["cross_entropy"].mean, rel=1e-6)
+    curves = pd.read_csv(STUDY_CURVES_FILE)
+    assert curves.groupby(["section", "arm"])["epoch"].max()["remedies", "baseline"] == 4
+
+
+def test_one_strength_of_each_remedy_is_chosen_by_its_validation_loss(project):
+    strengths = [arm for arm in read_study().section("remedies") if arm.factor == "L2" and arm.group == "single"]
+    best = min(strengths, key=lambda arm: arm.scores["val"]["cross_entropy"].mean)
+    assert [arm.name for arm in strengths if arm.chosen] == [best.name]
+    assert [arm.verdict is None for arm in strengths] == [not arm.chosen for arm in strengths]
+
+
+def test_difference_is_the_mean_of_the_seeds_own_differences(project):
+    table = pd.read_csv(STUDY_SEEDS_FILE).query("section == 'remedies'").pivot(
+        index="seed", columns="arm", values="holdout_cross_entropy"
+    )  # fmt: skip
+    arm = named(read_study(), "remedies", "early stopping")
+    assert arm.difference.mean == pytest.approx((table["early stopping"] - table["baseline"]).mean(), rel=1e-5)
+
+
+def test_only_what_is_frozen_is_scored_on_the_test_set(project):
+    found = read_study()
+    tested = {(arm.section, arm.name) for arm in found.arms if "test" in arm.scores}
+    allowed = {("remedies", "baseline"), (found.recommendation.section, found.recommendation.arm)}
+    assert tested == allowed | {("winner", arm.name) for arm in found.section("winner")}
+    assert found.recommendation.test["accuracy"].mean > 0.2
+    assert found.optimism.promised == 0.5
+    assert found.optimism.optimism_test == pytest.approx(found.optimism.test.mean - 0.5)
+    assert [trial.trial for trial in found.overtuning] == [0, 1]
+
+
+def test_nothing_is_trained_or_chosen_by_the_test_set(project, run, capsys):
+    test = split_file("test").read_bytes()
+    before = STUDY_FILE.read_bytes()
+    split_file("test").write_bytes(b"")
+    with pytest.raises(SystemExit):
+        run()
+    assert "test.npz is not what the stage prepare writes" in capsys.readouterr().err
+    assert STUDY_FILE.read_bytes() == before
+    split_file("test").write_bytes(test)
+
+
+def test_the_same_study_trained_anew_gives_the_same_bytes(project, run):
+    files = (STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE)
+    before = [path.read_bytes() for path in files]
+    shutil.rmtree(study_jobs.KEPT)
+    for path in files:
+        path.unlink()
+    run()
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_what_is_trained_already_is_not_trained_again(project, run, change):
+    kept = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    change(study={"remedies": TINY["remedies"] | {"model.dropout": [0.1]}, "sections": ["remedies", "winner"]})
+    run()
+    found = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    again = {path for path in found if path in kept}
+    assert all(found[path] == kept[path] for path in again)
+    assert len(again) > 5
+    assert named(read_study(), "remedies", "dropout 0.1").chosen
+    # The other questions' are no longer needed.
+    assert len(found) < len(kept)
+
+
+def test_the_cost_counts_each_training_once(project):
+    found = read_study_run()
+    assert found.cost.runs == 3 * len(list(study_jobs.KEPT.iterdir()))
+    assert found.cost.model_fit_seconds > 0
+
+
+def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, change, wait_until):
+    before = STUDY_FILE.read_bytes()
+    change(study={"epochs": 3, "sections": ["remedies"]})
+    known = set(study_jobs.KEPT.iterdir())
+    process = start()
+    wait_until(lambda: set(study_jobs.KEPT.glob("*.npz")) - known)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in error) == (130, False)
+    assert "`dvc repro` goes on from there" in error
+    assert STUDY_FILE.read_bytes() == before
+    trained = {path: path.stat().st_mtime_ns for path in set(study_jobs.KEPT.glob("*.npz")) - known}
+    again = start()
+    again.communicate(timeout=120)
+    assert again.returncode == 0
+    assert all(path.stat().st_mtime_ns == when for path, when in trained.items())
+
+
+def test_a_killed_worker_costs_one_line_and_loses_nothing(project, change, wait_until):
+    change(study={"epochs": 100_000, "sections": ["remedies"]})
+    process = start()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(lambda: len(children.read_text().split()) > 1)
+    time.sleep(2)
+    for child in children.read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert error.startswith("error: a worker of the study was killed")
+
+
+def test_a_regression_is_studied_in_the_targets_unit(diabetes_project, change, run):
+    change(study=TINY | {"sections": ["remedies", "learning_curve", "activations", "memorization"]})
+    run()
+    found = read_study()
+    assert found.about.loss == "rmse"
+    assert 40 < named(found, "remedies", "baseline").scores["test"]["rmse"].mean < 200
+    assert not found.section("memorization")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"remedies": {"model.l22": [0.1]}}, "study.remedies.model.l22: unknown setting model.l22; known here: l2"),
+        ({"sections": ["remedy"]}, "study.sections.0 must be one of remedies"),
+        ({"sections": ["winner"]}, "study.sections must have remedies"),
+        ({"seeds": 0}, "study.seeds must be"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(project, change, run, capsys, settings, told):
+    before = STUDY_FILE.read_bytes()
+    change(study=settings)
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+    assert STUDY_FILE.read_bytes() == before
+
+
+def test_without_a_search_the_sections_that_need_none_can_be_studied(project, change, run, capsys):
+    Path("experiments/results/search.json").unlink()
+    with pytest.raises(SystemExit):
+        run()
+    assert "search.json is missing; run `dvc repro`" in capsys.readouterr().err
+    change(study={"sections": ["remedies"]})
+    run()
+    assert read_study().optimism is None

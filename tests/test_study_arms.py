@@ -1,0 +1,138 @@
+"""Which configurations a study compares."""
+
+import pytest
+
+from experiments import study_arms as arms
+from pipeline.errors import InputError
+from pipeline.params import EarlyStopping, Model, Settings, Study, Train
+
+REMEDIES = {"model.l2": [1e-3, 1e-2], "model.batch_norm": [True], "train.early_stopping.patience": [5]}
+
+
+def settings(model: dict | None = None, train: dict | None = None, **study: object) -> Settings:
+    return Settings(
+        model=Model(**({"hidden_units": [8, 4]} | (model or {}))),
+        train=Train(**({"epochs": 6} | (train or {}))),
+        study=Study(**({"remedies": REMEDIES} | study)),
+    )
+
+
+def names(found: list[arms.Arm]) -> list[str]:
+    return [arm.name for arm in found]
+
+
+def test_the_baseline_is_the_configured_model_with_every_regularizer_off():
+    regularized = settings(
+        model={"l2": 0.1, "dropout": 0.5, "batch_norm": True, "max_norm": 1.0},
+        train={"ema": 0.9, "label_smoothing": 0.1, "early_stopping": EarlyStopping(), "learning_rate": 0.02},
+    )
+    base = arms.baseline(regularized)
+    assert base.model == Model(hidden_units=[8, 4])
+    assert base.train == Train(epochs=6, learning_rate=0.02)
+
+
+def test_the_baseline_of_an_optimizer_with_a_weight_decay_of_its_own_has_none():
+    assert arms.baseline(settings(train={"optimizer": "adamw"})).train.weight_decay == 0.0
+
+
+def test_a_remedy_is_the_baseline_with_one_setting_changed():
+    found = arms.remedies(settings(), is_classification=True)
+    assert names(found) == [
+        "baseline", "L2 0.001", "L2 0.01", "batch normalization", "early stopping", "half the width",
+    ]  # fmt: skip
+    base = found[0]
+    assert found[1].model == base.model.model_copy(update={"l2": 1e-3})
+    assert found[4].train == base.train.model_copy(update={"early_stopping": EarlyStopping(patience=5)})
+    assert found[5].model.hidden_units == [4, 2]
+
+
+def test_label_smoothing_is_left_out_where_it_has_no_meaning():
+    remedies = {"train.label_smoothing": [0.1]}
+    assert "label smoothing 0.1" in names(arms.remedies(settings(remedies=remedies), is_classification=True))
+    assert "label smoothing 0.1" not in names(arms.remedies(settings(remedies=remedies), is_classification=False))
+    squared = settings(remedies=remedies, train={"loss": "mean_squared_error"})
+    assert "label smoothing 0.1" not in names(arms.remedies(squared, is_classification=True))
+
+
+@pytest.mark.parametrize(
+    ("remedies", "told"),
+    [
+        ({"model.l3": [0.1]}, r"study\.remedies\.model\.l3: unknown setting model\.l3"),
+        ({"model.dropout": [1.5]}, r"study\.remedies\.model\.dropout: model\.dropout must be less than 1; got 1\.5"),
+        ({"nothing": [1]}, r"study\.remedies\.nothing"),
+    ],
+)
+def test_a_remedy_that_cannot_be_is_told(remedies, told):
+    with pytest.raises(InputError, match=told):
+        arms.remedies(settings(remedies=remedies), is_classification=True)
+
+
+def test_all_together_has_every_chosen_remedy_and_each_of_the_others_all_but_one():
+    base, l2, _, norm, stop, half = arms.remedies(settings(), is_classification=True)
+    together, *others = arms.combined(settings(), [l2, norm, stop, half])
+    assert (together.model.l2, together.model.batch_norm, together.model.hidden_units) == (1e-3, True, [4, 2])
+    assert together.train.early_stopping == EarlyStopping(patience=5)
+    assert together.reference == "baseline"
+    assert names(others) == [
+        "all but L2",
+        "all but batch normalization",
+        "all but early stopping",
+        "all but half the width",
+    ]
+    assert others[0].model.l2 == 0 and others[0].model.batch_norm
+    assert others[3].model.hidden_units == base.model.hidden_units
+    assert {arm.reference for arm in others} == {"all together"}
+
+
+def test_one_remedy_alone_cannot_be_combined():
+    assert arms.combined(settings(), arms.remedies(settings(), is_classification=True)[1:2]) == []
+
+
+def test_each_training_size_is_compared_with_half_of_it():
+    base = arms.remedies(settings(), is_classification=True)[0]
+    curve = arms.learning_curve(settings(sizes=4), base, "without", n=1150, fewest=200)
+    assert [(arm.x, arm.rows) for arm in curve] == [(287, 287), (575, 575), (1150, None)]
+    assert [arm.reference for arm in curve] == [None, "287 rows, without", "575 rows, without"]
+
+
+def test_shapes_are_compared_with_the_configured_one():
+    base = arms.remedies(settings(), is_classification=True)[0]
+    found = arms.capacity(settings(widths=[2, 8], depths=[1, 2]), base, "with")
+    assert {arm.name: arm.model.hidden_units for arm in found} == {
+        "8-4, with": [8, 4], "2-2, with": [2, 2], "8-8, with": [8, 8], "8, with": [8],
+    }  # fmt: skip
+    assert {arm.reference for arm in found if arm.name != "8-4, with"} == {"8-4, with"}
+
+
+def test_optimizers_stand_at_keras_defaults_and_at_what_the_search_found():
+    found = {"model": Model(hidden_units=[3]).model_dump(), "train": Train(optimizer="sgd", epochs=9).model_dump()}
+    search = {"best_of_each_optimizer": {"sgd": {"settings": found}}}
+    every = arms.optimizers(settings(optimizers=["sgd", "adamw"], train={"learning_rate": 0.5}), search)
+    assert names(every) == ["adam, defaults", "adamw, defaults", "sgd, defaults", "sgd, tuned"]
+    assert {arm.train.learning_rate for arm in every} == {None}
+    assert all(arm.train.early_stopping for arm in every)
+    # A trial is judged by its best epoch, so it keeps that epoch's weights.
+    assert every[3].train.early_stopping == EarlyStopping(patience=9)
+    assert [arm.reference for arm in every] == [None, "adam, defaults", "adam, defaults", None]
+
+
+def test_batches_have_equal_epochs_and_equal_updates():
+    found = arms.batches(settings(train={"batch_size": 32}), n=1000)
+    read = {(arm.factor, arm.group): arm.read_at for arm in found}
+    assert read == {
+        ("gradient descent", "equal_epochs"): 20, ("gradient descent", "equal_updates"): 256,
+        ("mini-batches", "equal_epochs"): 20, ("mini-batches", "equal_updates"): 32,
+        ("single examples", "equal_epochs"): 20, ("single examples", "equal_updates"): 1,
+    }  # fmt: skip
+    assert {arm.rows for arm in found} == {256}
+    assert all(arm.train.epochs >= arm.read_at for arm in found)
+
+
+def test_a_regression_has_one_loss_and_a_linear_model_no_activation():
+    assert {arm.factor for arm in arms.activations(settings(), is_classification=False)} == {"activation"}
+    linear = settings(model={"hidden_units": []})
+    assert {arm.factor for arm in arms.activations(linear, is_classification=True)} == {"loss"}
+
+
+def test_without_a_finished_trial_there_is_no_winner():
+    assert arms.winner(settings(), {"best": None, "default": None}) == []

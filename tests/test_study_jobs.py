@@ -1,0 +1,64 @@
+"""What a training of a study is kept under, and as what."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.study_jobs import Job, Result, context, kept_file, read_result, write_result
+from pipeline.params import Model, Study, Train
+from pipeline.splits import read_summary
+
+
+def job(rows: int | None = None, model: dict | None = None, **train: object) -> Job:
+    return Job(Model(**(model or {})), Train(**train), rows, "true")
+
+
+def test_jobs_of_the_same_training_are_equal_whatever_their_seeds_setting():
+    assert job() == job(seeds=3)
+    assert len({job(), job(seeds=3), job(epochs=3), job(rows=20)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "shares"),
+    [
+        (job(model={"l2": 0.2}), True),
+        (job(model={"l2": 0.1}, epochs=3), True),
+        (job(model={"l2": 0.1}, rows=20), True),
+        (job(), False),
+        (job(model={"l2": 0.1, "hidden_units": [3]}), False),
+        (job(model={"l2": 0.1}, optimizer="sgd"), False),
+    ],
+)
+def test_jobs_that_differ_in_strengths_and_lengths_come_together(other, shares):
+    assert (job(model={"l2": 0.1}).graph == other.graph) == shares
+
+
+def test_a_result_is_kept_as_it_is(tmp_path):
+    history = pd.DataFrame({"seed": [0, 0], "epoch": [1, 2], "val_accuracy": [0.5, 0.75]})
+    result = Result(history, np.array([2]), np.array([False]), {"output/kernel": np.ones((1, 2, 3))}, 1.5)
+    write_result(tmp_path / "a.npz", result)
+    found = read_result(tmp_path / "a.npz")
+    pd.testing.assert_frame_equal(found.history, history)
+    assert (found.best_epoch, found.diverged, found.seconds) == ([2], [False], 1.5)
+    np.testing.assert_array_equal(found.weights["output/kernel"], np.ones((1, 2, 3)))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 torn"])
+def test_a_result_that_is_missing_or_damaged_is_none(tmp_path, content):
+    path = tmp_path / "a.npz"
+    if content is not None:
+        path.write_bytes(content)
+    assert read_result(path) is None
+
+
+def test_a_result_is_kept_under_all_that_it_depends_on(digits_project):
+    summary, study = read_summary(), Study()
+    here = context(study, [0, 1], summary)
+    assert here == context(Study(workers=1, sections=["remedies"]), [0, 1], summary)
+    others = [
+        context(study, [0, 2], summary),
+        context(Study(resplit=False), [0, 1], summary),
+        context(study, [0, 1], summary.model_copy(update={"digest": summary.digest | {"train": "other"}})),
+    ]
+    files = {kept_file(job(), where) for where in (here, *others)} | {kept_file(job(epochs=3), here)}
+    assert len(files) == 5
