@@ -1,17 +1,14 @@
-"""What MLflow is told of a run: everything at once, when its result files are written. Only this file imports mlflow.
+"""What MLflow is told of a run: everything at once, when its result files are written.
 
 Importing mlflow takes most of a second, so it is imported when a run is logged and not before.
 """
 
 import functools
 import gc
-import importlib.metadata
 import itertools
 import json
 import logging
 import os
-import platform
-import shutil
 import sqlite3
 import sys
 import tempfile
@@ -19,19 +16,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pipeline.provenance import git_tags, source_tags
 from pipeline.store import first_cause, sqlite_path, tracking_uri, without_password
+from pipeline.tracking_model import write_prepared_model
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput
+    from mlflow.entities import DatasetInput, LoggedModel
 
 # What mlflow reads from the environment; a value that the user has set stays.
 ENVIRONMENT = {
@@ -48,6 +47,9 @@ PARAMS_PER_BATCH = 100
 METRICS_PER_BATCH = 900  # of 1,000 entities in all, the params included
 PARAM_LENGTH = 6000
 DIGEST_LENGTH = 36
+
+# Of all of a child's curves together. SQLite takes some 16 ms for a child, and 0.08 ms more for each point.
+CURVE_POINTS = 150
 
 
 class TrackingLost(Exception):
@@ -119,9 +121,9 @@ def log_run(record: RunRecord) -> str:
         Path(path).stat()
     uri = tracking_uri()
     try:
-        return _log(_client(uri), record)
+        return _log(open_client(uri), record)
     except Exception as error:
-        if not _is_loss(error):
+        if not is_loss(error):
             raise
         raise TrackingLost(
             f"run {record.name!r} is not logged to {without_password(uri)}: {first_cause(error)}"
@@ -148,7 +150,8 @@ class ChildRecord:
     Attributes:
         key: tells it from its siblings for good, such as a trial's number.
         status: FINISHED, KILLED (ended early on purpose) or FAILED.
-        curves: by metric, its value after each epoch, the first one that of epoch 1; None is left out.
+        curves: by metric, its value after each epoch, the first one that of epoch 1; None is left out, and so are
+            points between others where there are more than `CURVE_POINTS` in all.
         began, ended: milliseconds since 1970.
     """
 
@@ -166,15 +169,27 @@ class ChildRecord:
 class ParentRun:
     """A run with children that are logged as they end, each once, however often the parent is resumed.
 
-    When the store is lost, one line says so and nothing more is logged; opening the parent again logs what is missing.
+    When the store is lost, one line says so, and by `log_again` what to do about it, and nothing more is logged;
+    opening the parent again logs what is missing. `children` has the run id of each key that is logged.
     """
 
     KEY = "child.key"
 
-    def __init__(self, experiment: str, name: str, run_id: str | None = None):
-        self.experiment, self.name, self.run_id = experiment, name, run_id
-        self.logged: set[str] = set()
+    def __init__(
+        self,
+        experiment: str,
+        name: str,
+        run_id: str | None = None,
+        log_again: str = "what is missing is logged when it is started again",
+    ):
+        self.experiment, self.name, self.run_id, self.log_again = experiment, name, run_id, log_again
+        self.children: dict[str, str] = {}
         self.lost = False
+
+    @property
+    def logged(self) -> set[str]:
+        """The keys of the children that are logged."""
+        return set(self.children)
 
     def open(self) -> None:
         """Make the run, or find it with the children that it has; a run id that the store does not know is no error."""
@@ -183,12 +198,18 @@ class ParentRun:
     def add(self, children: Iterable[ChildRecord]) -> None:
         """Log those of the children that are not logged yet."""
         for child in children:
-            if child.key not in self.logged:
+            if child.key not in self.children:
                 self._or_lost(lambda child=child: self._add(child))
 
-    def finish(self, scores: Mapping[str, float], params: Mapping[str, object], files: Sequence[Path]) -> None:
+    def finish(
+        self,
+        scores: Mapping[str, float],
+        params: Mapping[str, object],
+        files: Sequence[Path],
+        datasets: Sequence[Dataset] = (),
+    ) -> None:
         """Log the results and end the run."""
-        self._or_lost(lambda: self._finish(scores, params, files))
+        self._or_lost(lambda: self._finish(scores, params, files, datasets))
 
     def end(self, status: Literal["KILLED", "FAILED"]) -> None:
         """End the run without results; it can be opened again."""
@@ -200,25 +221,24 @@ class ParentRun:
         try:
             action()
         except Exception as error:
-            if not _is_loss(error):
+            if not is_loss(error):
                 raise
             self.lost = True
             where = without_password(tracking_uri())
             print(
-                f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; "
-                "what is missing is logged when it is started again",
+                f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; {self.log_again}",
                 file=sys.stderr,
             )
 
     @_no_garbage_collection()
     def _open(self) -> None:
-        self.client = _client(tracking_uri())
+        self.client = open_client(tracking_uri())
         self.experiment_id = _experiment_id(self.client, self.experiment)
         found = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
         if self.run_id is not None and self._exists():
             self.client.update_run(self.run_id, status="RUNNING")
             for page in self._pages(found):
-                self.logged |= {run.data.tags[self.KEY] for run in page if self.KEY in run.data.tags}
+                self.children |= {run.data.tags[self.KEY]: run.info.run_id for run in page if self.KEY in run.data.tags}
             return
         tags = {**source_tags(), **git_tags(Path.cwd())}
         self.run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=self.name).info.run_id
@@ -254,25 +274,45 @@ class ParentRun:
         run = self.client.create_run(self.experiment_id, child.began, tags, child.name).info.run_id
         metrics = [Metric(name, float(value), child.ended, 0) for name, value in child.scores.items()]
         for name, curve in child.curves.items():
-            points = enumerate(curve[: METRICS_PER_BATCH // 2], start=1)
-            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in points if value is not None]
-        params = [Param(name, _param_text(value)) for name, value in child.params.items()]
+            points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if value is not None]
+            kept = thinned(points, CURVE_POINTS // len(child.curves))
+            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in kept]
+        params = [Param(name, param_text(value)) for name, value in child.params.items()]
         self.client.log_batch(run, metrics=metrics, params=params[:PARAMS_PER_BATCH])
         self.client.set_terminated(run, child.status, child.ended)
-        self.logged.add(child.key)
+        self.children[child.key] = run
 
-    def _finish(self, scores: Mapping[str, float], params: Mapping[str, object], files: Sequence[Path]) -> None:
-        from mlflow.entities import Metric, Param
+    def _finish(
+        self,
+        scores: Mapping[str, float],
+        params: Mapping[str, object],
+        files: Sequence[Path],
+        datasets: Sequence[Dataset],
+    ) -> None:
+        from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
-        self.client.log_batch(
-            self.run_id,
-            metrics=[Metric(name, float(value), now, 0) for name, value in scores.items()],
-            params=[Param(name, _param_text(value)) for name, value in params.items()],
-        )
+        had = self.client.get_run(self.run_id).data.params
+        texts = {name: param_text(value) for name, value in params.items()}
+        # A param never changes, and a run that is gone on with may have other settings, such as more trials.
+        changed = [RunTag(name, text) for name, text in texts.items() if had.get(name, text) != text]
+        new = [Param(name, text) for name, text in texts.items() if name not in had]
+        metrics = [Metric(name, float(value), now, 0) for name, value in scores.items()]
+        self.client.log_batch(self.run_id, metrics=metrics, tags=changed)
+        for params in _batches(new, PARAMS_PER_BATCH):
+            self.client.log_batch(self.run_id, params=params)
+        if datasets:
+            self.client.log_inputs(self.run_id, [_dataset_input(dataset) for dataset in datasets])
         for path in files:
             self.client.log_artifact(self.run_id, str(path), "results")
         self.client.set_terminated(self.run_id, "FINISHED")
+
+
+def thinned(points: Sequence, most: int) -> Sequence:
+    """At most so many of the points, evenly spread, the first and the last among them."""
+    if len(points) <= most:
+        return points
+    return [points[place] for place in np.linspace(0, len(points) - 1, most).round().astype(int)]
 
 
 def _log(client: "MlflowClient", record: RunRecord) -> str:
@@ -282,7 +322,9 @@ def _log(client: "MlflowClient", record: RunRecord) -> str:
     # A run counts as failed until all of it is there: one that is cut off midway, be it by an error, a kill or a lost
     # server, never looks complete or still running.
     client.update_run(run_id, status="FAILED")
-    model_id = _log_model(client, experiment_id, run_id, record) if record.model else None
+    model_id = (
+        log_model(client, experiment_id, run_id, "model", partial(_write_model, record)) if record.model else None
+    )
     _log_values(client, run_id, record, model_id)
     if record.datasets:
         client.log_inputs(run_id, [_dataset_input(dataset) for dataset in record.datasets])
@@ -323,7 +365,7 @@ def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
-    params = [Param(name, _param_text(value)) for name, value in record.params.items()]
+    params = [Param(name, param_text(value)) for name, value in record.params.items()]
     scores = [Metric(name, float(value), now, 0, model_id) for name, value in record.scores.items()]
     columns = () if record.curves is None else record.curves.items()
     curves = [
@@ -336,7 +378,8 @@ def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id
         client.log_batch(run_id, metrics=some_metrics, params=some_params)
 
 
-def _param_text(value: object) -> str:
+def param_text(value: object) -> str:
+    """A setting as it is logged: cut visibly where it is too long."""
     text = str(value)
     return text if len(text) <= PARAM_LENGTH else f"{text[: PARAM_LENGTH - 1]}…"
 
@@ -361,53 +404,23 @@ def _dataset_input(dataset: Dataset) -> "DatasetInput":
     return DatasetInput(entity, [InputTag("mlflow.data.context", dataset.context)])
 
 
-def _log_model(client: "MlflowClient", experiment_id: str, run_id: str, record: RunRecord) -> str:
+def _write_model(record: RunRecord, folder: Path, logged: "LoggedModel") -> None:
+    write_prepared_model(folder, logged, record.model, record.n_features, record.n_outputs)
+
+
+def log_model(
+    client: "MlflowClient", experiment_id: str, run_id: str, name: str, write: "Callable[[Path, LoggedModel], None]"
+) -> str:
+    """Log what `write` puts into the folder as a model of the run; its id."""
     from mlflow.entities import LoggedModelOutput
 
-    model = client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
+    model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     with tempfile.TemporaryDirectory() as folder:
-        _write_model(Path(folder), record, model)
+        write(Path(folder), model)
         client.log_model_artifacts(model.model_id, folder)
     client.finalize_logged_model(model.model_id, "READY")
     return model.model_id
-
-
-def _write_model(folder: Path, record: RunRecord, logged: Any) -> None:
-    # What `mlflow.keras.save_model` writes. That function loads and saves the model again, spends 0.3 s on listing
-    # every installed package, and takes no column signature, without which MLflow's server reads no CSV.
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
-
-    model = Model(artifact_path=logged.artifact_location, run_id=logged.source_run_id, model_id=logged.model_id)
-    model.signature = ModelSignature(
-        Schema([ColSpec("double")] * record.n_features),
-        Schema([TensorSpec(np.dtype("float32"), (-1, record.n_outputs))]),
-    )
-    versions = {name: importlib.metadata.version(name) for name in ("mlflow", "keras", "tensorflow", "numpy")}
-    model.add_flavor(
-        "keras",
-        data="data",
-        keras_version=versions["keras"],
-        keras_backend="tensorflow",
-        save_exported_model=False,
-    )
-    model.add_flavor(
-        "python_function",
-        loader_module="mlflow.keras",
-        python_version=platform.python_version(),
-        env={"virtualenv": "python_env.yaml"},
-    )
-    (folder / "data").mkdir()
-    shutil.copyfile(record.model, folder / "data" / "model.keras")
-    (folder / "data" / "keras_module.txt").write_text("keras", encoding="utf-8")
-    requirements = "".join(f"{name}=={version}\n" for name, version in versions.items())
-    (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
-    environment = (
-        f"python: {platform.python_version()}\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n"
-    )
-    (folder / "python_env.yaml").write_text(environment, encoding="utf-8")
-    model.save(str(folder / "MLmodel"))
 
 
 @functools.cache
@@ -421,7 +434,8 @@ def _mlflow() -> ModuleType:
 
 
 @functools.cache
-def _client(uri: str) -> "MlflowClient":
+def open_client(uri: str) -> "MlflowClient":
+    """A client of the store, which is made if it is an SQLite file that is not there yet."""
     mlflow = _mlflow()
     if (path := sqlite_path(uri)) and not path.exists():
         _create_sqlite(path)
@@ -459,7 +473,8 @@ def _claim(path: Path, beside: Path) -> None:
         beside.replace(path)  # a drive without hard links
 
 
-def _is_loss(error: Exception) -> bool:
+def is_loss(error: Exception) -> bool:
+    """Whether the error says that the store went away or refuses to write; any other is our bug."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 

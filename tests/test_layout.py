@@ -37,7 +37,9 @@ MAY_IMPORT = {
     # Where a run goes, what made it, and its record.
     "pipeline.store": "errors",
     "pipeline.provenance": "",
-    "pipeline.tracking": "errors store provenance",
+    "pipeline.tracking_model": "",
+    "pipeline.tracking": "errors store provenance tracking_model",
+    "pipeline.tracking_read": "store tracking",
     # The examples, from their source to the three splits.
     "pipeline.source": "errors files params",
     "pipeline.downloads": "errors files backend",
@@ -66,6 +68,9 @@ MAY_IMPORT = {
     "pipeline.build": "errors files params paths backend splits model",
     "pipeline.train": "errors files params paths backend examples splits seeds store model trainer progress checkpoint",
     "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures store tracking model",
+    # The model that a study recommends, as a user calls it. Its loader runs where this project is not.
+    "pipeline.champion_loader": "",
+    "pipeline.champion": "champion_loader examples splits store tracking tracking_model",
     # The experiments stand on the pipeline; none of its files knows them.
     "experiments.benchmark": "errors files params paths backend examples datasets prepare splits model "
     "optimizers trainer",
@@ -79,6 +84,7 @@ MAY_IMPORT = {
     "experiments.search_worker": "errors examples optimizers params splits trainer experiments.search_queue "
     "experiments.search_space experiments.search_storage experiments.search_trial experiments.search_workers",
     "experiments.search_results": "files figures params paths scores tracking experiments.search_storage",
+    "experiments.study_log": "champion params scores splits tracking experiments.study_record",
     "experiments.search": "errors files params paths splits store tracking experiments.search_cluster "
     "experiments.search_queue experiments.search_results experiments.search_space experiments.search_storage "
     "experiments.search_worker experiments.search_workers",
@@ -87,7 +93,8 @@ MAY_IMPORT = {
 # Libraries that these modules alone may import.
 SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_storage", "_worker")}
 PLAIN = "experiments.benchmark_search"  # which does without this project what the project does
-ONLY_IN = {"mlflow": {"pipeline.tracking", PLAIN}, "optuna": {*SEARCH, PLAIN}}
+MLFLOW = {"pipeline.tracking", "pipeline.tracking_model", "pipeline.tracking_read", "pipeline.champion"}
+ONLY_IN = {"mlflow": {*MLFLOW, PLAIN}, "optuna": {*SEARCH, PLAIN}}
 
 
 def imported(path: Path) -> set[str]:

@@ -19,7 +19,7 @@ import pytest
 
 from pipeline import tracking
 from pipeline.store import check_reachable, tracking_uri
-from pipeline.tracking import Dataset, RunRecord, TrackingLost, log_run, log_run_or_say
+from pipeline.tracking import ChildRecord, Dataset, ParentRun, RunRecord, TrackingLost, log_run, log_run_or_say
 
 # MLflow says so of its own classes when `mlflow.pyfunc` is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
@@ -229,6 +229,46 @@ def test_logged_model_is_a_keras_file_with_pinned_requirements_and_the_scores(lo
         "tensorflow",
         "numpy",
     }
+
+
+def a_child(**changes: object) -> ChildRecord:
+    fields = {"key": "0", "name": "trial 0", "status": "FINISHED", "params": {}, "scores": {}, "curves": {}, "tags": {}}
+    return ChildRecord(**fields | {"began": 0, "ended": 1} | changes)
+
+
+def test_parent_knows_the_runs_of_its_children(store):
+    parent = ParentRun("search", "a study")
+    parent.open()
+    parent.add([a_child(scores={"value": 0.1 + 0.2})])
+    assert store.get_run(parent.children["0"]).data.metrics == {"value": 0.1 + 0.2}
+    again = ParentRun("search", "a study", parent.run_id)
+    again.open()
+    assert again.children == parent.children
+
+
+def test_long_curve_is_thinned_evenly_and_a_short_one_is_whole(store):
+    parent = ParentRun("search", "a study")
+    parent.open()
+    long, short = [float(epoch) for epoch in range(1, 1001)], [3.0, None, 1.0]
+    parent.add([a_child(curves={"long": long, "short": short})])
+    points = store.get_metric_history(parent.children["0"], "long")
+    assert (len(points), points[0].step, points[-1].step) == (tracking.CURVE_POINTS // 2, 1, 1000)
+    assert all(point.value == point.step for point in points)
+    points = store.get_metric_history(parent.children["0"], "short")
+    assert [(point.step, point.value) for point in points] == [(1, 3.0), (3, 1.0)]
+
+
+def test_parent_that_is_gone_on_with_may_have_other_settings_and_more_of_them(store, record):
+    parent = ParentRun("search", "a study")
+    parent.open()
+    parent.finish({"best": 1.0}, {"trials": 40}, [], record.datasets)
+    again = ParentRun("search", "a study", parent.run_id)
+    again.open()
+    again.finish({"best": 0.5}, {"trials": 60} | {f"p{i}": i for i in range(230)}, [])
+    run = store.get_run(parent.run_id)
+    assert (run.info.status, run.data.metrics["best"]) == ("FINISHED", 0.5)
+    assert (run.data.params["trials"], run.data.tags["trials"], len(run.data.params)) == ("40", "60", 231)
+    assert [item.dataset.digest for item in run.inputs.dataset_inputs] == ["abc", "def"]
 
 
 def test_processes_that_come_first_together_share_one_store(folder):

@@ -1,0 +1,133 @@
+"""What MLflow knows of runs: how often a test set was looked at, and the numbers of a run and of its children."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.store import first_cause, tracking_uri, without_password
+from pipeline.tracking import DIGEST_LENGTH, ParentRun, TrackingLost, is_loss, open_client, param_text
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+# The sections of params.yaml that a look at the test set is a look at.
+SETTINGS = ("data.", "model.", "train.")
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How many runs have read a test set, and whether they differ in their settings."""
+
+    looks: int
+    settings_changed: bool
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """A run as MLflow knows it; of a metric with many steps, the value of the last."""
+
+    run_id: str
+    name: str
+    status: str
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+def test_looks(digest: str, settings: Mapping[str, object] | None = None) -> Looks | None:
+    """The runs of any experiment, deleted ones too, that have read the test set of this digest; None: a lost store.
+
+    Args:
+        settings: flat, of a look that is about to come; it counts as a change where they differ, not as a look.
+    """
+    try:
+        found = list(_looks(open_client(tracking_uri()), digest[:DIGEST_LENGTH]))
+    except Exception as error:
+        if not is_loss(error):
+            raise
+        return None
+    used = {_asked(run.data.params) for run in found}
+    if settings is not None and found:
+        used.add(_asked({name: param_text(value) for name, value in settings.items()}))
+    return Looks(len(found), len(used) > 1)
+
+
+def _asked(params: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in params.items() if name.startswith(SETTINGS))
+
+
+def _looks(client: "MlflowClient", digest: str) -> Iterator["Run"]:
+    from mlflow.entities import ViewType
+
+    experiments = _pages(client.search_experiments, view_type=ViewType.ALL)
+    ids = [experiment.experiment_id for experiment in experiments]
+    query = {"filter_string": f"datasets.digest = '{digest}'", "run_view_type": ViewType.ALL}
+    for run in _pages(client.search_runs, experiment_ids=ids, **query):
+        uses = [
+            tag.value
+            for read in run.inputs.dataset_inputs
+            if read.dataset.digest == digest
+            for tag in read.tags
+            if tag.key == "mlflow.data.context"
+        ]
+        if "test" in uses:
+            yield run
+
+
+def _pages(search: Any, **query: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(max_results=1000, page_token=token, **query)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def read_run(run_id: str) -> LoggedRun | None:
+    """The run; None where the store has none of that id.
+
+    Raises:
+        TrackingLost: the store cannot be read.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _logged(open_client(tracking_uri()).get_run(run_id))
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise _lost(error) from error
+    except Exception as error:
+        if not is_loss(error):
+            raise
+        raise _lost(error) from error
+
+
+def read_children(run_id: str) -> dict[str, LoggedRun]:
+    """The children that a `ParentRun` logged, by key.
+
+    Raises:
+        TrackingLost: the store cannot be read.
+    """
+    try:
+        client = open_client(tracking_uri())
+        ids = [client.get_run(run_id).info.experiment_id]
+        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
+        runs = map(_logged, _pages(client.search_runs, experiment_ids=ids, filter_string=query))
+        return {run.tags[ParentRun.KEY]: run for run in runs if ParentRun.KEY in run.tags}
+    except Exception as error:
+        if not is_loss(error):
+            raise
+        raise _lost(error) from error
+
+
+def _logged(run: "Run") -> LoggedRun:
+    return LoggedRun(
+        run.info.run_id, run.info.run_name, run.info.status, run.data.metrics, run.data.params, run.data.tags
+    )
+
+
+def _lost(error: Exception) -> TrackingLost:
+    return TrackingLost(f"{without_password(tracking_uri())} cannot be read: {first_cause(error)}")
