@@ -1,0 +1,136 @@
+"""How the report writes a study's numbers: digits enough to see a difference, the unit, a dash for what is unknown."""
+
+import math
+from dataclasses import dataclass
+
+from experiments.study_record import Arm, Interval, Study
+
+UNKNOWN = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
+LOSS_NAMES = {"cross_entropy": "cross-entropy", "rmse": "RMSE"}
+SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
+SCORE_DECIMALS = 3
+LEAST_P = 0.001
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The metrics of a study by name, and their numbers as text.
+
+    Attributes:
+        loss, score: the metrics' names as the records have them.
+        unit: of the loss, as it follows a number.
+        loss_decimals: of every loss and difference of losses in the report, so that they can be compared.
+    """
+
+    loss: str
+    score: str
+    unit: str
+    loss_decimals: int
+
+    @classmethod
+    def of(cls, study: Study) -> "Numbers":
+        """Four digits of the baseline's holdout loss."""
+        about = study.about
+        size = score_of(study.section("remedies")[0], "holdout", about.loss).mean or 1.0
+        decimals = 3 - math.floor(math.log10(abs(size)))
+        of_target = f"in the unit of {about.target}" if about.target else "in the target's unit"
+        unit = "nats" if about.loss == "cross_entropy" else of_target
+        return cls(about.loss, about.score, unit, min(max(decimals, 0), 5))
+
+    @property
+    def loss_name(self) -> str:
+        """As it stands in a sentence."""
+        return LOSS_NAMES[self.loss]
+
+    @property
+    def score_name(self) -> str:
+        """As it stands in a sentence."""
+        return SCORE_NAMES[self.score]
+
+    @property
+    def loss_label(self) -> str:
+        """As it stands at an axis."""
+        return f"{self.loss_name} ({self.unit})"
+
+    def loss_text(self, value: float | None, sign: bool = False) -> str:
+        """A loss; with its sign where it is a difference."""
+        return number(value, self.loss_decimals, sign)
+
+    def losses(self, interval: Interval | None, sign: bool = False) -> str:
+        """A loss with its interval and unit."""
+        return f"{with_interval(interval, self.loss_decimals, sign)}{NO_BREAK}{self.unit}"
+
+    def scores(self, interval: Interval | None) -> str:
+        """A score with its interval."""
+        return with_interval(interval, SCORE_DECIMALS)
+
+
+def number(value: float | None, decimals: int, sign: bool = False) -> str:
+    """A number with so many decimals, with a true minus, and with a plus where asked for."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:{'+' if sign else ''},.{decimals}f}"
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")  # 0 has no sign
+    return text.replace("-", MINUS)
+
+
+def ends(interval: Interval | None, decimals: int) -> str:
+    """Both ends of an interval; nothing where they are not known."""
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f"[{number(interval.low, decimals)},{NO_BREAK}{number(interval.high, decimals)}]"
+
+
+def with_interval(interval: Interval | None, decimals: int, sign: bool = False) -> str:
+    """A mean and its interval, where it has one."""
+    if interval is None:
+        return UNKNOWN
+    return f"{number(interval.mean, decimals, sign)} {ends(interval, decimals)}".strip()
+
+
+def epoch(value: float | None) -> str:
+    """A mean epoch, to the nearest one."""
+    return number(value, 0)
+
+
+def p_value(value: float | None) -> str:
+    """A p-value; a small one is only called small."""
+    return f"<{LEAST_P}" if value is not None and value < LEAST_P else number(value, 3)
+
+
+def percent(interval: Interval | None) -> str:
+    """A share with its interval, in percent."""
+    if interval is None or interval.mean is None:
+        return UNKNOWN
+    mean, low, high = (None if end is None else 100 * end for end in (interval.mean, interval.low, interval.high))
+    between = "" if low is None or high is None else f" [{low:.0f},{NO_BREAK}{high:.0f}]"
+    return f"{mean:.0f}{between}{NO_BREAK}%"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def count(value: int, noun: str) -> str:
+    """`1 seed`, `10 seeds`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def listed(names: list[str], conjunction: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+
+
+def score_of(arm: Arm, split: str, metric: str) -> Interval:
+    """An arm's score; an interval of nothing where it was not scored."""
+    return arm.scores.get(split, {}).get(metric) or Interval(mean=None, low=None, high=None)
