@@ -86,15 +86,17 @@ def _pages(search: Any, **query: Any) -> Iterator[Any]:
 
 
 def read_run(run_id: str) -> LoggedRun | None:
-    """The run; None where the store has none of that id.
+    """The run; None where the store has none of that id, or has it deleted.
 
     Raises:
         TrackingLost: the store cannot be read.
     """
+    client = open_client(tracking_uri())
     from mlflow.exceptions import MlflowException
 
     try:
-        return _logged(open_client(tracking_uri()).get_run(run_id))
+        run = client.get_run(run_id)
+        return _logged(run) if run.info.lifecycle_stage == "active" else None
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return None

@@ -85,6 +85,11 @@ MAY_IMPORT = {
     "experiments.search_space experiments.search_storage experiments.search_trial experiments.search_workers",
     "experiments.search_results": "files figures params paths scores tracking experiments.search_storage",
     "experiments.study_log": "champion params scores splits tracking experiments.study_record",
+    "experiments.check_comparison": "",
+    "experiments.check_search": "errors params tracking_read experiments.check_comparison experiments.search_queue "
+    "experiments.search_results experiments.search_storage",
+    "experiments.check": "errors params paths scores splits store tracking tracking_read experiments.check_comparison "
+    "experiments.check_search experiments.study_log experiments.study_record",
     "experiments.search": "errors files params paths splits store tracking experiments.search_cluster "
     "experiments.search_queue experiments.search_results experiments.search_space experiments.search_storage "
     "experiments.search_worker experiments.search_workers",
@@ -94,7 +99,7 @@ MAY_IMPORT = {
 SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_storage", "_worker")}
 PLAIN = "experiments.benchmark_search"  # which does without this project what the project does
 MLFLOW = {"pipeline.tracking", "pipeline.tracking_model", "pipeline.tracking_read", "pipeline.champion"}
-ONLY_IN = {"mlflow": {*MLFLOW, PLAIN}, "optuna": {*SEARCH, PLAIN}}
+ONLY_IN = {"mlflow": {*MLFLOW, PLAIN}, "optuna": {*SEARCH, "experiments.check_search", PLAIN}}
 
 
 def imported(path: Path) -> set[str]:

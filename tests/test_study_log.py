@@ -41,9 +41,8 @@ def an_arm(name: str, losses: tuple[float, float], **more: object) -> dict[str, 
     }  # fmt: skip
 
 
-@pytest.fixture
-def study(digits_project: Path) -> Study:
-    """A study of two arms, its files written."""
+def written_study() -> Study:
+    """A study of two arms on the prepared data of the working folder, its files written."""
     summary = read_summary()
     compared = {
         "reference": "baseline", "difference": interval(-0.2, -0.1), "p": 0.01, "p_adjusted": 0.02,
@@ -75,6 +74,12 @@ def study(digits_project: Path) -> Study:
     seed_table().to_csv(STUDY_SEEDS_FILE, index=False)
     curve_table().to_csv(STUDY_CURVES_FILE, index=False)
     return found
+
+
+@pytest.fixture
+def study(digits_project: Path) -> Study:
+    """A study in a project of its own."""
+    return written_study()
 
 
 def seed_table() -> pd.DataFrame:
