@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.examples import Examples, Problem
+from pipeline.examples import Examples, Problem, Split
 from pipeline.params import Study
 from pipeline.partition import resplit, stratified_order
 from pipeline.splits import Summary, read_split
@@ -86,15 +86,24 @@ def read_rows(study: Study, seeds: list[int], summary: Summary) -> Rows:
             f"the study needs at least {LEAST_HELD} validation rows, half of them to judge on; there are "
             f"{len(validation)}: raise data.val_fraction"
         )
-    x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
+    # No more rows to choose and judge on than to train on: where training rows are few on purpose, the parts of the seeds
+    # would overlap almost wholly, and scoring would cost more than training.
+    held = _some(validation, min(len(validation), len(train)), summary)
+    x, y = np.concatenate([train.x, held.x]), np.concatenate([train.y, held.y])
     strata = y if summary.classes else np.zeros(len(y), np.int32)
-    groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
+    groups = None if train.groups is None else np.concatenate([train.groups, held.groups])
     if study.resplit:
-        parts = [resplit(strata, len(validation), seed, groups) for seed in seeds]
+        parts = [resplit(strata, len(held), seed, groups) for seed in seeds]
     else:
         parts = [_as_prepared(strata, len(train))]
     own = (_of_one_size(part) for part in zip(*parts, strict=True))
     return Rows(summary.problem, x, y, *own, summary.target_scale or 1.0, study.resplit)
+
+
+def _some(split: Split, rows: int, summary: Summary) -> Split:
+    strata = split.y if summary.classes else np.zeros(len(split), np.int32)
+    order = stratified_order(strata, np.random.default_rng(0))[:rows]
+    return Split(**{name: array[order] for name, array in split.arrays.items()})
 
 
 def _as_prepared(strata: np.ndarray, n_train: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

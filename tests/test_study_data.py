@@ -81,6 +81,13 @@ def test_rows_of_a_group_stay_in_one_part(digits_project):
         assert not own[0] & own[1] and not own[0] & own[2] and not own[1] & own[2]
 
 
+def test_no_more_rows_are_held_than_there_are_to_train_on(digits_project):
+    split = read_split("train")
+    write_arrays(split_file("train"), {"x": split.x[:100], "y": split.y[:100]})
+    rows = read_rows(Study(), SEEDS, read_summary())
+    assert [part.shape[1] for part in (rows.train, rows.val, rows.holdout)] == [100, 50, 50]
+
+
 def test_too_few_validation_rows_are_refused(digits_project):
     split = read_split("validation")
     write_arrays(split_file("validation"), {"x": split.x[:3], "y": split.y[:3]})
