@@ -17,15 +17,17 @@ from experiments import study_record as record
 from experiments.study_arms import WITH, WITHOUT, Arm
 from experiments.study_data import Rows, read_rows
 from experiments.study_jobs import Job, context
+from experiments.study_log import log_study
 from experiments.study_scores import Scored, chosen, curves, records, score, seed_rows
 from experiments.study_workers import Trainings
 from pipeline import scores, store
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, written_whole
 from pipeline.overfitting import overfits
-from pipeline.params import Settings, read_settings, seed_list
-from pipeline.paths import RESULTS
+from pipeline.params import Settings, flat, read_settings, seed_list
+from pipeline.paths import CHAMPION_FILE, RESULTS
 from pipeline.splits import Summary, read_split, read_summary
+from pipeline.tracking_read import test_looks
 
 FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
@@ -106,8 +108,9 @@ def about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int]) ->
 
 def look_at_test(sections: Sections, recommended: Scored, summary: Summary) -> None:
     """Score the baseline, the recommendation and the search's trials on the test set; nothing is chosen after it."""
-    from experiments.study_test import score_test  # with TensorFlow
+    from experiments.study_test import save_champion, score_test  # with TensorFlow
 
+    save_champion(recommended, summary)
     test = read_split("test")
     if len(test):
         looked_at = {id(each): each for each in (sections.base, recommended, *sections.scored.get("winner", []))}
@@ -181,21 +184,51 @@ def write_tables(by_seed: pd.DataFrame, by_epoch: pd.DataFrame) -> None:
             table.to_csv(beside, index=False, float_format="%.7g")
 
 
+def looks_at_test(settings: Settings, summary: Summary) -> record.TestLooks:
+    """How often MLflow knows the test set to have been looked at, this look included."""
+    if not summary.rows["test"]:
+        return record.TestLooks(looks=0, settings_changed_after_a_look=False)
+    known = test_looks(summary.digest["test"], flat(settings))
+    return record.TestLooks(
+        looks=known and known.looks + 1, settings_changed_after_a_look=bool(known and known.settings_changed)
+    )
+
+
+def log(settings: Settings, summary: Summary) -> None:
+    """Tell MLflow of the study whose files are there, and keep the runs' ids."""
+    found, run = record.read_study(), record.read_study_run()
+    curves, seeds = (pd.read_csv(path) for path in (record.STUDY_CURVES_FILE, record.STUDY_SEEDS_FILE))
+    parent, runs = log_study(found, run, curves, seeds, settings, summary, CHAMPION_FILE)
+    record.write_study(found, run.model_copy(update={"parent_run": parent, "runs": runs}))
+
+
+def told(spent: record.Cost, arms: int) -> str:
+    """What was done, in two lines."""
+    return (
+        f"{arms} arms: {spent.runs} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s\n"
+        f"stock Model.fit would take about {spent.model_fit_seconds:,.0f} s, "
+        f"{spent.model_fit_seconds / spent.seconds:.0f} times as long ({spent.model_fit_sample})"
+    )
+
+
 def main() -> None:
     """Run the stage."""
     settings, summary = read_settings(), read_summary()
     if sys.argv[1:] not in ([], ["--log-only"]):
         raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
     store.check_reachable()
+    if sys.argv[1:]:
+        return log(settings, summary)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         found, spent, timed = study(settings, summary)
     except KeyboardInterrupt:
         print("interrupted; what is trained is kept, and `dvc repro` goes on from there", file=sys.stderr)
         sys.exit(130)
-    looks = record.TestLooks(looks=None, settings_changed_after_a_look=False)
-    run = record.StudyRun(parent_run=None, runs={}, cost=spent, equal_time=timed, test_looks=looks)
-    record.write_study(found, run)
+    looks = looks_at_test(settings, summary)
+    record.write_study(found, record.StudyRun(parent_run=None, runs={}, cost=spent, equal_time=timed, test_looks=looks))
+    print(told(spent, len(found.arms)))
+    return log(settings, summary)
 
 
 if __name__ == "__main__":

@@ -86,8 +86,8 @@ def read_rows(study: Study, seeds: list[int], summary: Summary) -> Rows:
             f"the study needs at least {LEAST_HELD} validation rows, half of them to judge on; there are "
             f"{len(validation)}: raise data.val_fraction"
         )
-    # No more rows to choose and judge on than to train on: where training rows are few on purpose, the parts of the seeds
-    # would overlap almost wholly, and scoring would cost more than training.
+    # No more rows to choose and judge on than to train on: where training rows are few on purpose, the seeds would be
+    # judged on almost the same rows, and scoring would cost more than training.
     held = _some(validation, min(len(validation), len(train)), summary)
     x, y = np.concatenate([train.x, held.x]), np.concatenate([train.y, held.y])
     strata = y if summary.classes else np.zeros(len(y), np.int32)

@@ -1,12 +1,16 @@
-"""The study's one look at the test set, after everything is chosen."""
+"""What follows when everything is chosen: the study's one look at the test set, and the recommended model as a file."""
 
 import numpy as np
 import pandas as pd
 
 from experiments.study_scores import Scored
 from pipeline import scores
+from pipeline.errors import InputError
 from pipeline.examples import Problem, Split
-from pipeline.model import predict
+from pipeline.keras_file import save_model
+from pipeline.model import build_keras, predict, set_weights
+from pipeline.paths import CHAMPION_FILE
+from pipeline.splits import Summary
 
 
 def score_test(arms: list[Scored], test: Split, problem: Problem, target_scale: float) -> None:
@@ -21,3 +25,18 @@ def score_test(arms: list[Scored], test: Split, problem: Problem, target_scale: 
                 np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim))), metric(outputs, actual), np.nan
             )
             each.table[f"test_{name}"] = pd.Series(found)
+
+
+def save_champion(recommended: Scored, summary: Summary) -> None:
+    """Write the recommended arm's first sound seed as a plain Keras model, `models/champion.keras`.
+
+    Raises:
+        InputError: all its seeds diverged.
+    """
+    weights = recommended.result.weights
+    sound = np.logical_and.reduce([np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in weights.values()])
+    if not sound.any():
+        raise InputError("train.learning_rate is too high: no seed of the baseline stayed finite; try a tenth of it")
+    plain = build_keras(recommended.arm.model, summary.problem, summary.target_mean or 0.0, summary.target_scale or 1.0)
+    set_weights(plain, {name: value[sound.argmax()] for name, value in weights.items()})
+    save_model(plain, CHAMPION_FILE)

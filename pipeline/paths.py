@@ -5,6 +5,7 @@ from pathlib import Path
 ARCHITECTURE_FILE = Path("models/architecture.json")
 SEEDS_FILE = Path("models/seeds.npz")
 MODEL_FILE = Path("models/model.keras")
+CHAMPION_FILE = Path("models/champion.keras")
 CHECKPOINT_FILE = Path("models/checkpoint.npz")
 
 # The MLflow run that a stage made. DVC knows it and git does not, so a fresh clone, which has the results but no runs,

@@ -8,9 +8,7 @@ import hashlib
 import json
 import sys
 import time
-import zipfile
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from pipeline.checkpoint import Checkpoint, Interrupted
 from pipeline.errors import InputError, run_stage
 from pipeline.examples import Examples
 from pipeline.files import written_whole
+from pipeline.keras_file import save_model
 from pipeline.model import build_keras, set_weights
 from pipeline.params import Settings, flat, read_settings, seed_list
 from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MODEL_FILE
@@ -96,24 +95,10 @@ def write(fitted: Fitted, plain: keras.Model) -> None:
     trained = TrainedSeeds(np.array(fitted.seeds), fitted.best_epoch, fitted.diverged, fitted.weights)
     give_weights(plain, trained)
     write_seeds(trained)
-    with written_whole(MODEL_FILE) as beside:
-        plain.save(beside)
-        _take_dates_out(beside)
+    save_model(plain, MODEL_FILE)
     with written_whole(HISTORY_FILE) as beside:
         fitted.history.to_csv(beside, index=False, float_format="%.7g")
     CHECKPOINT_FILE.unlink(missing_ok=True)
-
-
-def _take_dates_out(path: Path) -> None:
-    # The same training gives the same bytes, so a repeated one changes no lock and makes nothing after it run again.
-    with zipfile.ZipFile(path) as archive:
-        contents = {name: archive.read(name) for name in archive.namelist()}
-    metadata = json.loads(contents["metadata.json"])
-    del metadata["date_saved"]
-    contents["metadata.json"] = json.dumps(metadata).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def report(fitted: Fitted, seconds: float) -> None:

@@ -37,6 +37,9 @@ MAY_IMPORT = {
     # Where a run goes, what made it, and its record.
     "pipeline.store": "errors",
     "pipeline.provenance": "",
+    "pipeline.comparisons": "scores",
+    "pipeline.overfitting": "scores",
+    "pipeline.learning_curve": "scores",
     "pipeline.tracking_model": "",
     "pipeline.tracking": "errors store provenance tracking_model",
     "pipeline.tracking_read": "store tracking",
@@ -65,8 +68,10 @@ MAY_IMPORT = {
     "pipeline.seeds": "errors files paths",
     "pipeline.figures": "files scores",
     # The stages that bring these together.
+    "pipeline.keras_file": "files backend",
     "pipeline.build": "errors files params paths backend splits model",
-    "pipeline.train": "errors files params paths backend examples splits seeds store model trainer progress checkpoint",
+    "pipeline.train": "errors files params paths backend examples splits seeds store keras_file model trainer progress "
+    "checkpoint",
     "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures store tracking model",
     # The model that a study recommends, as a user calls it. Its loader runs where this project is not.
     "pipeline.champion_loader": "",
@@ -84,6 +89,22 @@ MAY_IMPORT = {
     "experiments.search_worker": "errors examples optimizers params splits trainer experiments.search_queue "
     "experiments.search_space experiments.search_storage experiments.search_trial experiments.search_workers",
     "experiments.search_results": "files figures params paths scores tracking experiments.search_storage",
+    "experiments.study_record": "errors files paths",
+    "experiments.study_data": "errors examples params partition splits",
+    "experiments.study_arms": "params experiments.search_space experiments.study_data",
+    "experiments.study_jobs": "files params splits experiments.study_arms experiments.study_data",
+    "experiments.study_worker": "params splits trainer experiments.study_data experiments.study_jobs",
+    "experiments.study_workers": "errors params experiments.study_jobs experiments.study_worker",
+    "experiments.study_scores": "comparisons overfitting params scores experiments.study_arms experiments.study_data "
+    "experiments.study_jobs experiments.study_record",
+    "experiments.study_choose": "comparisons learning_curve experiments.study_record experiments.study_scores",
+    "experiments.study_test": "errors examples keras_file model paths scores splits experiments.study_scores",
+    "experiments.study_cost": "backend model optimizers scores experiments.study_data experiments.study_jobs "
+    "experiments.study_record experiments.study_scores",
+    "experiments.study": "errors files overfitting params paths scores splits store tracking_read "
+    "experiments.study_arms experiments.study_choose experiments.study_cost experiments.study_data "
+    "experiments.study_jobs experiments.study_log experiments.study_record experiments.study_scores "
+    "experiments.study_test experiments.study_workers",
     "experiments.study_log": "champion params scores splits tracking experiments.study_record",
     "experiments.check_comparison": "",
     "experiments.check_search": "errors params tracking_read experiments.check_comparison experiments.search_queue "
