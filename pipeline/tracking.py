@@ -49,7 +49,7 @@ PARAM_LENGTH = 6000
 DIGEST_LENGTH = 36
 
 # Of all of a child's curves together. SQLite takes some 16 ms for a child, and 0.08 ms more for each point.
-CURVE_POINTS = 150
+CURVE_POINTS = 120
 
 
 class TrackingLost(Exception):
