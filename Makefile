@@ -25,7 +25,7 @@ test: $(INSTALLED)  ## run the tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 reference: $(INSTALLED)  ## reproduce published results (slow)
-	@$(BIN)/pytest -m reference
+	@$(BIN)/pytest -m 'reference and not long'
 
 lint: $(INSTALLED)  ## check style and formatting
 	@$(BIN)/ruff check

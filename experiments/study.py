@@ -218,7 +218,9 @@ def main() -> None:
         raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
     store.check_reachable()
     if sys.argv[1:]:
-        return log(settings, summary)
+        log(settings, summary)
+        print("`dvc commit study` tells DVC that this is no change")
+        return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         found, spent, timed = study(settings, summary)
@@ -228,7 +230,7 @@ def main() -> None:
     looks = looks_at_test(settings, summary)
     record.write_study(found, record.StudyRun(parent_run=None, runs={}, cost=spent, equal_time=timed, test_looks=looks))
     print(told(spent, len(found.arms)))
-    return log(settings, summary)
+    log(settings, summary)
 
 
 if __name__ == "__main__":

@@ -148,8 +148,9 @@ def _comparison(judged: Judged, told: Verdict) -> dict[str, object]:
 
 
 def metrics(each: Scored, split: str) -> dict[str, record.Interval]:
-    """The metrics of one split, by name."""
-    return {name.removeprefix(f"{split}_"): each.interval(name) for name in each.table if name.startswith(f"{split}_")}
+    """The metrics of one split, by name; none where the split was not scored."""
+    names = next(found for found in scores.METRICS.values() if each.loss in found)
+    return {name: each.interval(column) for name in names if (column := f"{split}_{name}") in each.table}
 
 
 def changes(arm: Arm, base: Arm) -> dict[str, object]:

@@ -119,6 +119,20 @@ def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(p
     assert curves.groupby(["section", "arm"])["epoch"].max()["remedies", "baseline"] == 4
 
 
+def test_every_split_has_its_metrics_and_nothing_else(project):
+    for arm in read_study().arms:
+        assert set(arm.scores) >= {"train", "val", "holdout"}
+        assert all(set(found) == {"cross_entropy", "accuracy"} for found in arm.scores.values())
+
+
+def test_mlflow_has_a_run_for_each_arm_under_the_studys_own(project):
+    found, run = read_study(), read_study_run()
+    assert set(run.runs) == {f"{arm.section}/{arm.name}" for arm in found.arms}
+    looks = run.test_looks
+    # The stage evaluate has looked before, with the same settings.
+    assert (looks.looks, looks.settings_changed_after_a_look) == (2, False)
+
+
 def test_one_strength_of_each_remedy_is_chosen_by_its_validation_loss(project):
     strengths = [arm for arm in read_study().section("remedies") if arm.factor == "L2" and arm.group == "single"]
     best = min(strengths, key=lambda arm: arm.scores["val"]["cross_entropy"].mean)
