@@ -101,10 +101,12 @@ MAY_IMPORT = {
     "experiments.study_test": "errors examples keras_file model paths scores splits experiments.study_scores",
     "experiments.study_cost": "backend model optimizers scores experiments.study_data experiments.study_jobs "
     "experiments.study_record experiments.study_scores",
+    "experiments.study_sections": "params experiments.study_arms experiments.study_choose experiments.study_data "
+    "experiments.study_jobs experiments.study_scores",
     "experiments.study": "errors files overfitting params paths scores splits store tracking_read "
     "experiments.study_arms experiments.study_choose experiments.study_cost experiments.study_data "
     "experiments.study_jobs experiments.study_log experiments.study_record experiments.study_scores "
-    "experiments.study_test experiments.study_workers",
+    "experiments.study_sections experiments.study_test experiments.study_workers",
     "experiments.study_log": "champion params scores splits tracking experiments.study_record",
     "experiments.check_comparison": "",
     "experiments.check_search": "errors params tracking_read experiments.check_comparison experiments.search_queue "

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from experiments import study_choose
-from experiments.study import Sections
 from experiments.study_data import read_rows
 from experiments.study_jobs import Job, Result
 from experiments.study_record import Arm, Study, read_study
 from experiments.study_scores import records
+from experiments.study_sections import Sections
 from experiments.study_worker import train
 from pipeline.files import write_arrays
 from pipeline.params import read_settings
