@@ -2,9 +2,8 @@
 
 import math
 
-from experiments.report_numbers import UNKNOWN, Numbers, epoch, listed, score_of
-from experiments.report_tables import method
-from experiments.report_text import choice_of, optimizer_of
+from experiments.report_arms import method, score_of, short_name
+from experiments.report_numbers import UNKNOWN, Numbers, epoch, listed
 from experiments.study_record import Arm, Study, StudyRun
 
 
@@ -60,7 +59,7 @@ class Alt:
         """Every optimizer's loss."""
         groups = {"defaults": "at Keras' defaults", "tuned": "tuned"}
         parts = [
-            f"{title}: {self._each(own, optimizer_of)}"
+            f"{title}: {self._each(own, short_name)}"
             for group, title in groups.items()
             if (own := [arm for arm in self.study.section("optimizers") if arm.group == group])
         ]
@@ -70,7 +69,7 @@ class Alt:
 
     def activations(self) -> str:
         """Every activation's loss."""
-        told = self._each(self.study.section("activations"), choice_of)
+        told = self._each(self.study.section("activations"), short_name)
         return f"Dot chart of holdout {self.numbers.loss_name} with intervals, lowest first. {told}."
 
     def memorization(self) -> str:

@@ -4,6 +4,7 @@ What is told by a colour (Okabe and Ito's) is told by a mark, a line style or a 
 """
 
 import io
+import textwrap
 from collections.abc import Callable, Sequence
 
 import matplotlib
@@ -13,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from experiments.report_numbers import Numbers, score_of
+from experiments.report_arms import own_of, score_of, short_name
+from experiments.report_numbers import Numbers
 from experiments.report_svg import GRID, INK, MUTED, PAPER
 from experiments.study_record import Arm, Interval, Overfits, PowerLaw, Study
 from pipeline import figures
@@ -27,16 +29,19 @@ VERDICTS = {
     "no detectable difference": ("no detectable difference", MUTED, "o", PAPER),
     None: ("no verdict", MUTED, "x", MUTED),
 }
-WIDTH, ROW = 6.0, 0.24  # inches
+ASIDE = {"without": 0.975, "with": 1.025}
+NO_CHANGE = Interval(mean=0.0, low=None, high=None)
+WIDTH, ROW = 5.4, 0.24  # inches
 MOST_POINTS = 200
+MOST_BELOW = 30.0  # so far below the lowest holdout loss the training loss is shown
 WIDE = 6.0  # a range of losses whose largest is so many times the smallest has a log scale
 
 STYLE = {
-    "font.size": 9, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
+    "font.size": 9.5, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
     "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": GRID, "grid.alpha": 1,
     "grid.linewidth": 0.6, "axes.linewidth": 0.8, "axes.axisbelow": True, "legend.frameon": False,
-    "legend.fontsize": 9, "figure.facecolor": PAPER, "axes.facecolor": "none", "lines.linewidth": 1.6,
-    "lines.markersize": 5, "axes.titlesize": 9, "axes.titlelocation": "left",
+    "legend.fontsize": 9.5, "figure.facecolor": PAPER, "axes.facecolor": "none", "lines.linewidth": 1.6,
+    "lines.markersize": 5, "axes.titlesize": 9.5, "axes.titlelocation": "left",
 }  # fmt: skip
 
 
@@ -89,17 +94,14 @@ def baseline(arm: Arm, curves: pd.DataFrame, overfits: Overfits, numbers: Number
         axes.set_ylim(lowest, min(axes.get_ylim()[1], lowest + top))
     if overfits.onset_epoch is not None:
         axes.axvline(overfits.onset_epoch, color=INK, linewidth=1)
-        axes.annotate(
-            f"overfitting sets in:\nepoch {overfits.onset_epoch:.0f}",
-            (overfits.onset_epoch, 0.97),
-            xytext=(5, 0),
-            textcoords="offset points",
-            xycoords=axes.get_xaxis_transform(),
-            va="top",
-        )
+        # Above the picture, and never beyond its sides.
+        share = overfits.onset_epoch / table["epoch"].max()
+        side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
+        text = f"overfitting sets in: epoch {overfits.onset_epoch:.0f}"
+        axes.text(overfits.onset_epoch, 1.01, text, ha=side, va="bottom", transform=axes.get_xaxis_transform())
         if overfits.onset_range and overfits.onset_range[0] < overfits.onset_range[1]:
             axes.axvspan(*overfits.onset_range, color=MUTED, alpha=0.12, linewidth=0)
-    axes.set(xlabel="epoch", ylabel=plain(numbers.loss_label), xlim=(0, table["epoch"].max()))
+    axes.set(xlabel="epoch", ylabel=plain(numbers.loss_axis), xlim=(0, table["epoch"].max()))
     _legend(figure, *axes.get_legend_handles_labels())
     return figure
 
@@ -121,17 +123,18 @@ def remedies(arms: list[Arm], seeds: pd.DataFrame, numbers: Numbers) -> Figure:
     for axes, (title, panel) in zip(by_panel, panels.items(), strict=True):
         _forest(axes, panel, seeds, numbers)
         axes.set_title(title, color=MUTED)
-    _limits(by_panel[-1], [arm.difference for arm in compared])
+    _limits(by_panel[-1], [arm.difference for arm in compared] + [NO_CHANGE])
     by_panel[-1].set_xlabel(f"{plain(_difference_label(numbers))}\nleft of the line is better")
     handles = {}
     for axes in by_panel:
         handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    _legend(figure, list(handles.values()), list(handles))
+    labels = [name for name, *_ in VERDICTS.values() if name in handles]
+    _legend(figure, [handles[name] for name in labels], labels)
     return figure
 
 
 def _difference_label(numbers: Numbers) -> str:
-    return f"difference in holdout {numbers.loss_label}"
+    return f"difference in holdout {numbers.loss_axis}"
 
 
 def _forest(axes: Axes, arms: list[Arm], seeds: pd.DataFrame, numbers: Numbers) -> None:
@@ -159,7 +162,7 @@ def seed_differences(seeds: pd.DataFrame, arm: Arm, column: str) -> np.ndarray:
 def _limits(axes: Axes, intervals: Sequence[Interval]) -> None:
     """As wide as the intervals: a single seed far away would squeeze all others."""
     values = [end for each in intervals for end in (each.low, each.mean, each.high) if end is not None]
-    low, high = min(0, *values), max(0, *values)
+    low, high = min(values), max(values)
     room = 0.08 * (high - low) or 1
     axes.set_xlim(low - room, high + room)
     axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -168,20 +171,27 @@ def _limits(axes: Axes, intervals: Sequence[Interval]) -> None:
 def learning_curve(arms: list[Arm], laws: dict[str, PowerLaw], numbers: Numbers) -> Figure:
     """Holdout loss against training rows, with the power law that predicts what twice the rows would bring."""
     figure, axes = _axes(3.4)
+    known = [arm for arm in arms if arm.x is not None and score_of(arm, "holdout", numbers.loss).mean is not None]
+    if not known:
+        return figures._note("no training size was scored on holdout rows")
+    places = {arm.x for arm in known}
+    lowest = [_lowest_shown(known, numbers)]
     for group, (name, color, marker) in GROUPS.items():
-        own = _with_loss(arms, group, numbers)
+        own = [arm for arm in known if arm.group == group]
         if own:
-            _points(axes, own, numbers, color=color, marker=marker, label=name)
+            _points(axes, own, numbers, group, label=name)
         law = laws.get(group)
-        if own and law and law.floor is not None and law.scale is not None and law.exponent is not None:
-            rows = np.geomspace(min(arm.x for arm in own), 2 * law.rows, 60)
-            axes.plot(rows, law.floor + law.scale * rows**-law.exponent, "--", color=color, linewidth=1)
-            if law.predicted_twice is not None:
-                axes.plot(2 * law.rows, law.predicted_twice, marker, color=color, markerfacecolor=PAPER, clip_on=False)
-    _wide_scale(axes, arms, numbers)
-    rows = sorted({arm.x for arm in arms if arm.x is not None} | {2.0 * law.rows for law in laws.values()})
-    _powers(axes, rows)
-    axes.set(xlabel="training rows (outlined: predicted by the power law, dashed)", ylabel=plain(_holdout(numbers)))
+        if not own or law is None or None in (law.floor, law.scale, law.exponent):
+            continue
+        places.add(2 * law.rows)
+        rows = np.geomspace(min(arm.x for arm in own), 2 * law.rows, 60)
+        axes.plot(rows, law.floor + law.scale * rows**-law.exponent, "--", color=color, linewidth=1)
+        if law.predicted_twice is not None:
+            lowest.append(0.7 * law.predicted_twice)
+            axes.plot(2 * law.rows, law.predicted_twice, marker, color=color, markerfacecolor=PAPER, clip_on=False)
+    _powers(axes, sorted(places))
+    _wide_scale(axes, known, numbers, min(lowest))
+    axes.set(xlabel="training rows (dashed and outlined: power law)", ylabel=plain(_holdout(numbers)))
     _legend(figure, *axes.get_legend_handles_labels())
     return figure
 
@@ -190,23 +200,29 @@ def capacity(arms: list[Arm], numbers: Numbers) -> Figure:
     """Training and holdout loss against the units of each hidden layer, with and without the chosen remedy."""
     figure, axes = _axes(3.4)
     widths = [arm for arm in arms if arm.factor == "width" and arm.x is not None]
-    for group, (name, color, marker) in GROUPS.items():
-        own = _with_loss(widths, group, numbers)
+    widths = [arm for arm in widths if score_of(arm, "holdout", numbers.loss).mean is not None]
+    if not widths:
+        return figures._note("no width was scored on holdout rows")
+    for group, (_, color, marker) in GROUPS.items():
+        own = sorted((arm for arm in widths if arm.group == group), key=lambda arm: arm.x)
         if not own:
             continue
-        _points(axes, own, numbers, color=color, marker=marker, label=f"holdout, {name}", line="-")
+        _points(axes, own, numbers, group, label=f"holdout, {group} remedy", line="-")
         train = [(arm.x, score_of(arm, "train", numbers.loss).mean) for arm in own]
         train = [(x, y) for x, y in train if y is not None]
         if train:
             style = {"marker": marker, "markersize": 3, "color": color, "markerfacecolor": PAPER, "linewidth": 1}
-            axes.plot(*zip(*train, strict=True), ":", label=f"training, {name}", **style)
-    configured = next((arm.x for arm in widths if arm.reference is None), None)
-    if configured is not None:
-        axes.axvline(configured, color=MUTED, linewidth=0.8, zorder=0)
-        axes.text(configured, 1.0, " configured", transform=axes.get_xaxis_transform(), va="bottom", color=MUTED)
-    _wide_scale(axes, widths, numbers)
+            axes.plot(*zip(*train, strict=True), ":", label=f"training, {group} remedy", **style)
+    if configured := own_of(arms):
+        axes.axvline(configured.x, color=MUTED, linewidth=0.8, zorder=0)
+        # Its middle at the line, so that it stays in the picture at either end.
+        axes.text(configured.x, 1.01, "configured", ha="center", va="bottom", transform=axes.get_xaxis_transform())
     _powers(axes, sorted({arm.x for arm in widths}), base=2)
-    axes.set(xlabel="units in each hidden layer", ylabel=plain(numbers.loss_label))
+    # The training loss of a wide network goes on falling for decades, below the picture.
+    lowest = _lowest_shown(widths, numbers)
+    lowest = min(lowest, max(_lowest_shown(widths, numbers, "train"), lowest / MOST_BELOW))
+    _wide_scale(axes, widths, numbers, lowest)
+    axes.set(xlabel="units in each hidden layer", ylabel=plain(numbers.loss_axis))
     _legend(figure, *axes.get_legend_handles_labels())
     return figure
 
@@ -231,7 +247,7 @@ def optimizers(arms: list[Arm], numbers: Numbers) -> Figure:
         loss = score_of(arm, "holdout", numbers.loss)
         _interval(axes, loss, place, color=color, marker=marker, face=face, label=label, across=True)
     _rows(axes, names)
-    _wide_scale(axes, own, numbers, axis="x")
+    _limits(axes, [score_of(arm, "holdout", numbers.loss) for arm in own])
     axes.set_xlabel(plain(_holdout(numbers)))
     handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
     _legend(figure, list(handles.values()), list(handles))
@@ -252,13 +268,12 @@ def activations(arms: list[Arm], numbers: Numbers) -> Figure:
     by_panel = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=[n + 0.4 for n in rows])[:, 0]
     for axes, (group, panel) in zip(by_panel, panels.items(), strict=True):
         for place, arm in enumerate(panel):
-            is_own = arm.reference is None
-            face = PAPER if is_own else BLUE
+            face = PAPER if arm is own_of(panel) else BLUE
             loss = score_of(arm, "holdout", numbers.loss)
             _interval(axes, loss, place, color=BLUE, marker="o", face=face, label="", across=True)
-        _rows(axes, [short_name(arm) + (" (configured)" if arm.reference is None else "") for arm in panel])
+        _rows(axes, [short_name(arm) + (" (configured)" if arm is own_of(panel) else "") for arm in panel])
         axes.set_title({"activation": "activation", "loss": "loss that is trained with"}[group], color=MUTED)
-    _wide_scale(by_panel[-1], [arm for panel in panels.values() for arm in panel], numbers, axis="x")
+    _limits(by_panel[-1], [score_of(arm, "holdout", numbers.loss) for panel in panels.values() for arm in panel])
     by_panel[-1].set_xlabel(plain(_holdout(numbers)))
     return figure
 
@@ -275,7 +290,7 @@ def memorization(arms: list[Arm], curves: pd.DataFrame, numbers: Numbers) -> Fig
             name, color, line = SPLITS[split]
             [drawn] = axes.plot(table["epoch"], table[f"{split}_{numbers.score}"], line, color=color, label=name)
             handles[name] = drawn
-        axes.set_title(arm.name, color=INK)
+        axes.set_title(textwrap.fill(arm.name, 16), color=INK)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
     if not handles:
@@ -291,8 +306,8 @@ def memorization(arms: list[Arm], curves: pd.DataFrame, numbers: Numbers) -> Fig
 
 def winner(arms: list[Arm], study: Study, numbers: Numbers) -> Figure:
     """What the search promised and what came, for its winner and for every trial that was the best so far."""
-    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
-    top, below = figure.subplots(2, 1, height_ratios=[1, 1.6])
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    top, below = (part.subplots() for part in figure.subfigures(2, 1, height_ratios=[1, 1.5]))
     _promises(top, {arm.group: arm for arm in arms if arm.group != "incumbent"}, study, numbers)
     path = study.overtuning or []
     if not path:
@@ -310,9 +325,9 @@ def winner(arms: list[Arm], study: Study, numbers: Numbers) -> Figure:
     if found:
         below.plot([trial for trial, _ in found], [test.mean for _, test in found], color=ORANGE, linewidth=0.8)
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
-    below.set(xlabel="trial of the search that was the best so far", ylabel=plain(numbers.loss_label))
+    below.set(xlabel="trial of the search that was the best so far", ylabel=plain(numbers.loss_axis))
     handles = dict(zip(*below.get_legend_handles_labels()[::-1], strict=True))
-    below.legend(list(handles.values()), list(handles), loc="upper right")
+    below.legend(list(handles.values()), list(handles), loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 
@@ -330,7 +345,7 @@ def _promises(axes: Axes, arms: dict[str, Arm], study: Study, numbers: Numbers) 
         color, marker = (MUTED, "o") if face == MUTED else (ORANGE, "s") if face == ORANGE else (BLUE, "o")
         _interval(axes, loss, place, color=color, marker=marker, face=face, label="", across=True)
     _rows(axes, [name for name, _, _ in rows])
-    axes.set_xlabel(plain(numbers.loss_label))
+    axes.set_xlabel(plain(numbers.loss_axis))
 
 
 def curve_of(curves: pd.DataFrame, arm: Arm) -> pd.DataFrame:
@@ -339,11 +354,6 @@ def curve_of(curves: pd.DataFrame, arm: Arm) -> pd.DataFrame:
     if len(table) <= MOST_POINTS:
         return table
     return table.iloc[np.unique(np.linspace(0, len(table) - 1, MOST_POINTS).round().astype(int))]
-
-
-def short_name(arm: Arm) -> str:
-    """An arm's name without the group that it names."""
-    return arm.name.removesuffix(f", {arm.group}").removeprefix(f"{arm.factor} ")
 
 
 def _has_numbers(table: pd.DataFrame, column: str) -> bool:
@@ -355,7 +365,7 @@ def _with_loss(arms: list[Arm], group: str, numbers: Numbers) -> list[Arm]:
 
 
 def _holdout(numbers: Numbers) -> str:
-    return f"holdout {numbers.loss_label}"
+    return f"holdout {numbers.loss_axis}"
 
 
 def _axes(height: float) -> tuple[Figure, Axes]:
@@ -378,19 +388,25 @@ def _interval(
         error = [[interval.mean - interval.low], [interval.high - interval.mean]]
     x, y = (interval.mean, place) if across else (place, interval.mean)
     errors = {"xerr" if across else "yerr": error}
-    axes.errorbar(x, y, fmt=marker, color=color, markerfacecolor=face, label=label, elinewidth=1.4, **errors)
+    axes.errorbar(
+        x, y, fmt=marker, color=color, markerfacecolor=face, label=label, ecolor=(color, 0.6), elinewidth=1.6, **errors
+    )
 
 
-def _points(axes: Axes, arms: list[Arm], numbers: Numbers, color: str, marker: str, label: str, line: str = "") -> None:
+def _points(axes: Axes, arms: list[Arm], numbers: Numbers, group: str, label: str, line: str = "") -> None:
     """Holdout losses with their intervals at each arm's place on its scale."""
+    _, color, marker = GROUPS[group]
     arms = sorted(arms, key=lambda arm: arm.x)
     losses = [score_of(arm, "holdout", numbers.loss) for arm in arms]
     known = [each.low is not None and each.high is not None for each in losses]
-    below = [each.mean - each.low if ok else 0 for each, ok in zip(losses, known, strict=True)]
-    above = [each.high - each.mean if ok else 0 for each, ok in zip(losses, known, strict=True)]
-    means = [each.mean for each in losses]
-    style = {"color": color, "label": label, "elinewidth": 1.2, "linewidth": 1.2}
-    axes.errorbar([arm.x for arm in arms], means, [below, above], fmt=f"{marker}{line}", **style)
+    errors = [
+        [each.mean - each.low if ok else 0 for each, ok in zip(losses, known, strict=True)],
+        [each.high - each.mean if ok else 0 for each, ok in zip(losses, known, strict=True)],
+    ]
+    # A little aside, so that the intervals of both groups can be seen.
+    places = [arm.x * ASIDE[group] for arm in arms]
+    style = {"color": color, "label": label, "ecolor": (color, 0.5), "elinewidth": 1.4, "linewidth": 1.2}
+    axes.errorbar(places, [each.mean for each in losses], errors, fmt=f"{marker}{line}", **style)
 
 
 def _rows(axes: Axes, names: list[str]) -> None:
@@ -399,17 +415,23 @@ def _rows(axes: Axes, names: list[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _wide_scale(axes: Axes, arms: list[Arm], numbers: Numbers, axis: str = "y") -> None:
-    """A log scale where one would see nothing of the small losses beside the large ones."""
-    means = [score_of(arm, "holdout", numbers.loss).mean for arm in arms]
-    means = [mean for mean in means if mean is not None]
-    if not means or min(means) <= 0 or max(means) < WIDE * min(means):
+def _lowest_shown(arms: list[Arm], numbers: Numbers, split: str = "holdout") -> float:
+    """Half of the lowest mean, 0 if there is none; an interval that goes on below ends at the picture's edge."""
+    means = [score_of(arm, split, numbers.loss).mean for arm in arms]
+    return 0.5 * min((mean for mean in means if mean is not None), default=0.0)
+
+
+def _wide_scale(axes: Axes, arms: list[Arm], numbers: Numbers, lowest: float) -> None:
+    """A log scale upwards where one would see nothing of the small losses beside the large ones."""
+    losses = [score_of(arm, "holdout", numbers.loss) for arm in arms]
+    means = [each.mean for each in losses if each.mean is not None]
+    if not means or lowest <= 0 or max(means) < WIDE * min(means):
         return
-    getattr(axes, f"set_{axis}scale")("log")
-    along = getattr(axes, f"{axis}axis")
-    along.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    along.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    along.set_minor_locator(NullLocator())
+    axes.set_yscale("log")
+    axes.set_ylim(lowest, 1.2 * max(each.mean if each.high is None else each.high for each in losses))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _powers(axes: Axes, places: list[float], base: int = 10) -> None:

@@ -1,6 +1,6 @@
 """How the study was done: facts from the record, the statistics in plain words, and what each word means."""
 
-from experiments.report_numbers import Numbers, count, duration
+from experiments.report_numbers import Numbers, count, duration, some
 from experiments.study_record import Study, StudyRun
 
 MOST_NAMES = 60
@@ -9,19 +9,27 @@ STATISTICS = [
     ("Paired differences", "An arm and its reference share each seed: the same rows to train, choose and judge on, and "
      "the same random numbers where they have the same shape. Their losses are subtracted seed by seed, so what a seed "
      "does to both falls out."),
-    ("Interval", "95 %, by Student's t. Seeds that draw their own rows share many of them, so the variance is "
-     "multiplied by 1/seeds + judging rows / rows seen instead of 1/seeds (Nadeau and Bengio, 2003, Machine Learning "
-     "52, 239-281)."),
-    ("Adjusted p", "The more arms are compared, the more seem to help by luck. The p-values of a section's comparisons "
-     "are therefore adjusted together (Holm, 1979, Scandinavian Journal of Statistics 6, 65-70)."),
+    ("Interval", "95 %, by Student's t. Seeds that draw their own rows share many of them, so the variance of their "
+     "mean is taken as (1/seeds + judging rows / rows seen) times that of a seed, instead of 1/seeds (Nadeau and "
+     "Bengio, 2003, Machine Learning 52, 239-281). It is a cautious interval, so it may reach below 0 where a loss "
+     "cannot."),
+    ("Adjusted p", "The more arms are compared, the more seem to help by luck. So the p-values of a section are "
+     "adjusted together (Holm, 1979, Scandinavian Journal of Statistics 6, 65-70)."),
     ("P(better)", "The share of seeds in which the arm has the lower holdout loss, ties counting half, with an "
-     "interval by bootstrap over the seeds (Bouthillier et al., 2021, MLSys)."),
-    ("Verdict", "“Helps” or “hurts” where the adjusted p is below 0.05; else “no detectable difference”, which is a "
-     "result: with so many seeds the two cannot be told apart. An arm that is no better than knowing nothing of the "
-     "features (class frequencies, or the mean) is never said to help."),
+     "interval by bootstrap over the seeds (Bouthillier et al., 2021, MLSys); where all seeds agree, the exact one of "
+     "a proportion (Clopper and Pearson, 1934, Biometrika 26, 404-413)."),
+    ("Verdict", "“helps” or “hurts” where the adjusted p is below 0.05; else “no detectable difference”, which is a "
+     "result: so many seeds cannot tell the two apart. The better of the two must also beat a model that knows nothing "
+     "of the features (the class frequencies, or the mean), since among useless models a smaller loss is no help; the "
+     "larger of both p-values counts (Berger, 1982, Technometrics 24, 295-300)."),
     ("Choosing", "Strengths, rates and the recommendation are chosen on validation rows and judged on holdout rows, "
-     "since the best of many on the rows it was chosen by looks too good (Cawley and Talbot, 2010, JMLR 11, "
+     "since the best of many looks too good on the rows that it was chosen by (Cawley and Talbot, 2010, JMLR 11, "
      "2079-2107)."),
+    ("Overfitting", "The baseline overfits where the mean rise of its holdout loss, from the best epoch by validation "
+     "rows to the last, has an interval above 0. The holdout rows had no say in which epoch is the best, so without "
+     "overfitting their loss would fall as often as it rises."),
+    ("Twice the data", "A power law, loss = floor + scale / rows^exponent, is fitted to the learning curve; its "
+     "interval takes in how the seeds differ. It is a prediction beyond what was measured."),
 ]  # fmt: skip
 
 WORDS = [
@@ -29,8 +37,8 @@ WORDS = [
     ("arm", "One configuration, trained with every seed."),
     ("gap", "Validation loss minus training loss; above 0 means worse on new rows."),
     ("best epoch", "The epoch with the lowest validation loss. With early stopping its weights are the model."),
-    ("onset epoch", "The first epoch after which the validation loss never came back to its minimum: where overfitting "
-     "sets in."),
+    ("onset epoch", "The first epoch after which the validation loss never came back to its minimum: there overfitting "
+     "sets in. Mean over the seeds that have one."),
     ("rise", "The loss at the last epoch minus that at the best epoch."),
     ("optimism", "What selecting cost: the loss that the search promised for its winner, against the loss of the same "
      "settings with fresh seeds, and on the test set."),
@@ -53,7 +61,7 @@ class Method:
         """What was studied."""
         about = self.study.about
         rows = {"train": "training", "val": "validation", "holdout": "holdout", "test": "test"}
-        own = "each seed draws its own" if about.resplit else "the same for every seed"
+        own = "each seed draws its own of all but the test rows" if about.resplit else "every seed has the same ones"
         facts = [("Source", about.source)]
         if about.target:
             facts.append(("Target", about.target))
@@ -61,17 +69,19 @@ class Method:
             ("Task", about.task),
             ("Features", self._features()),
             ("Rows", ", ".join(f"{about.rows[part]:,} {name}" for part, name in rows.items() if part in about.rows)
-             + f"; training, validation and holdout rows are {own}"),
+             + f"; {own}"),
         ]  # fmt: skip
         if about.classes:
-            facts.insert(3, ("Classes", f"{len(about.classes)}: {_some(about.classes)}"))
+            facts.insert(3, ("Classes", f"{len(about.classes)}: {some(about.classes, MOST_NAMES)}"))
         return facts
 
     def _features(self) -> str:
         about = self.study.about
         if about.image_shape:
             return f"{about.n_features:,}, images of {' by '.join(map(str, about.image_shape))}"
-        return f"{about.n_features:,}" + (f", from the columns {_some(about.features)}" if about.features else "")
+        return f"{about.n_features:,}" + (
+            f", from the columns {some(about.features, MOST_NAMES)}" if about.features else ""
+        )
 
     @property
     def training(self) -> list[tuple[str, str]]:
@@ -112,8 +122,3 @@ class Method:
     def parent_run(self) -> str | None:
         """The study's run in MLflow."""
         return self.run.parent_run
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMES])
-    return f"{shown} and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else shown

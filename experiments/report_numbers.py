@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from experiments.study_record import Arm, Interval, Study
+from experiments.report_arms import score_of
+from experiments.study_record import Interval, Study
 
 UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -12,6 +13,8 @@ LOSS_NAMES = {"cross_entropy": "cross-entropy", "rmse": "RMSE"}
 SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
 SCORE_DECIMALS = 3
 LEAST_P = 0.001
+MOST_DECIMALS = 7
+MOST_AT_AXIS = 28  # letters of a unit
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,14 @@ class Numbers:
 
     @classmethod
     def of(cls, study: Study) -> "Numbers":
-        """Four digits of the baseline's holdout loss."""
+        """Four digits of the baseline's holdout loss, three where it is small."""
         about = study.about
         size = score_of(study.section("remedies")[0], "holdout", about.loss).mean or 1.0
-        decimals = 3 - math.floor(math.log10(abs(size)))
+        digit = math.floor(math.log10(abs(size)))
+        decimals = min(3 - digit, max(4, 2 - digit), MOST_DECIMALS)
         of_target = f"in the unit of {about.target}" if about.target else "in the target's unit"
         unit = "nats" if about.loss == "cross_entropy" else of_target
-        return cls(about.loss, about.score, unit, min(max(decimals, 0), 5))
+        return cls(about.loss, about.score, unit, max(decimals, 0))
 
     @property
     def loss_name(self) -> str:
@@ -51,8 +55,14 @@ class Numbers:
 
     @property
     def loss_label(self) -> str:
-        """As it stands at an axis."""
+        """With its unit, as in the head of a table."""
         return f"{self.loss_name} ({self.unit})"
+
+    @property
+    def loss_axis(self) -> str:
+        """With its unit, short enough for an axis."""
+        unit = self.unit.removeprefix("in the ")
+        return f"{self.loss_name} ({unit if len(unit) <= MOST_AT_AXIS else f'{unit[: MOST_AT_AXIS - 1]}…'})"
 
     def loss_text(self, value: float | None, sign: bool = False) -> str:
         """A loss; with its sign where it is a difference."""
@@ -124,13 +134,14 @@ def count(value: int, noun: str) -> str:
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 
 
+def some(names: list[str], most: int) -> str:
+    """`a, b` or, of more than `most`, `a, b and 3 more`."""
+    left_out = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")
+
+
 def listed(names: list[str], conjunction: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
-
-
-def score_of(arm: Arm, split: str, metric: str) -> Interval:
-    """An arm's score; an interval of nothing where it was not scored."""
-    return arm.scores.get(split, {}).get(metric) or Interval(mean=None, low=None, high=None)

@@ -11,7 +11,7 @@ from experiments.report_method import Method
 from experiments.report_numbers import Numbers
 from experiments.report_settings import as_yaml
 from experiments.report_svg import inline
-from experiments.report_tables import Table, Tables, by_group
+from experiments.report_tables import CAPACITY, LABELS, STANDARD, WINNER, Table, Tables, by_group
 from experiments.report_text import Text
 from experiments.study_record import Arm, SectionName, Study, StudyRun
 
@@ -105,7 +105,7 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
                 "baseline",
                 alt.baseline(),
                 f"The baseline's {loss} over the epochs, means over the seeds that still train; the first epochs may "
-                "run out of the picture at the top. The bar is the range of the onset over the seeds.",
+                "run out at the top. The upright line is the median onset, the bar its range over the seeds.",
                 pictures,
             ),
             [tables.overfitting(baseline)],
@@ -123,14 +123,14 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
             "Would more data help?",
             f"Holdout {loss} against the number of training rows, with 95 % intervals; dashed, the power law through "
             "the points, and outlined what it predicts for twice the rows.",
-            [tables.compared("Fewer training rows", _learning_curve(study), extra=f"training {loss}")],
+            [tables.compared("Fewer training rows", _learning_curve(study), STANDARD)],
         ),
         section(
             "capacity",
             "Would a smaller or a larger network?",
             f"{loss[0].upper()}{loss[1:]} against the units of each hidden layer: training (dotted) and holdout rows "
             "(solid, with 95 % intervals).",
-            [tables.compared("Other widths and depths", _capacity(study), extra=f"training {loss}; weights")],
+            [tables.compared("Other widths and depths", _capacity(study), CAPACITY)],
         ),
         section(
             "optimizers",
@@ -146,6 +146,7 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
                 tables.compared(
                     "Activations and losses",
                     by_group(study.section("activations"), {"activation": "Activation", "loss": "Loss"}),
+                    STANDARD,
                 )
             ],
         ),
@@ -160,7 +161,7 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
             "What did the search's winner really bring?",
             f"Above, the winner's {loss} as promised, on fresh seeds and on the test rows, beside the default. Below, "
             "every trial that was the best so far: promised, and on the test rows.",
-            [_winner(study, tables)],
+            _winner(study, tables),
         ),
     ]
 
@@ -178,11 +179,12 @@ def _remedies(study: Study, tables: Tables) -> list[Table]:
         "together": "All together",
         "leave_one_out": "All but one",
     }
-    made = [tables.compared("Remedies, each at the strength with the lowest validation loss", by_group(chosen, titles))]
+    caption = "Remedies, each at the strength with the lowest validation loss"
+    made = [tables.compared(caption, by_group(chosen, titles), STANDARD)]
     rest = [arm for arm in arms if not arm.chosen]
     if rest:
-        caption = f"The {len(rest)} strengths that were tried and not chosen"
-        made.append(tables.compared(caption, {"": rest}, folded=True))
+        caption = f"Strengths that were tried and not chosen: {len(rest)}"
+        made.append(tables.compared(caption, {"": rest}, STANDARD, folded=True))
     return made
 
 
@@ -208,20 +210,22 @@ def _capacity(study: Study) -> dict[str, list[Arm]]:
 
 def _optimizers(study: Study, tables: Tables) -> list[Table]:
     arms = [arm for arm in study.section("optimizers") if arm.chosen]
-    titles = {"defaults": "At Keras' defaults", "tuned": "Tuned: the best settings of the search"}
-    made = [tables.compared("Optimizers, all with early stopping", by_group(arms, titles))]
+    titles = {"defaults": "At Keras' defaults", "tuned": "At the best settings of the search"}
+    made = [tables.compared("Optimizers, all with early stopping", by_group(arms, titles), STANDARD)]
+    tuned = [arm for arm in arms if arm.group == "tuned"]
+    if tuned:
+        made.append(tables.changes("The settings of the tuned optimizers", tuned))
     batches = {"equal_epochs": "Equal epochs", "equal_updates": "Equal updates"}
     table = tables.batches({title: [arm for arm in arms if arm.group == group] for group, title in batches.items()})
     return [*made, table] if table.groups else made
 
 
 def _memorization(study: Study, tables: Tables) -> Table:
-    score, loss = tables.numbers.score_name, tables.numbers.loss_name
-    extra = f"training {score}; validation {score}; training {loss}"
-    return tables.compared("Training labels", {"": study.section("memorization")}, extra=extra)
+    return tables.compared("Training labels", {"": study.section("memorization")}, LABELS)
 
 
-def _winner(study: Study, tables: Tables) -> Table:
+def _winner(study: Study, tables: Tables) -> list[Table]:
+    arms = study.section("winner")
     groups = {"default": "Default", "winner": "Winner", "incumbent": "Trials that were the best so far"}
-    extra = f"promised by the search; test {tables.numbers.loss_name}; test {tables.numbers.score_name}"
-    return tables.compared("Promised and found", by_group(study.section("winner"), groups), extra=extra)
+    made = [tables.compared("Promised and found", by_group(arms, groups), WINNER)]
+    return [*made, tables.changes("The settings of the default and of these trials", arms)]

@@ -1,24 +1,21 @@
 """The report's sentences. Each follows from the numbers of the record, whichever way they point."""
 
-from experiments.report_numbers import Numbers, count, epoch, listed, p_value, percent, score_of
-from experiments.report_tables import method
-from experiments.study_record import Arm, Interval, Study, StudyRun
+from collections.abc import Callable
+from typing import NamedTuple
+
+from experiments.report_arms import is_known, method, own_of, score_of, short_name, short_reference
+from experiments.report_numbers import NO_BREAK, Numbers, count, epoch, listed, p_value, percent, some, with_interval
+from experiments.study_record import Arm, Interval, PowerLaw, Study, StudyRun
 
 NO_DIFFERENCE = "no detectable difference"
-SINGLE = ("single", "together")
-OF_BASELINE = "the baseline's"
+MOST_NAMES = 6
 
 
-def known(interval: Interval | None) -> bool:
-    """Whether an interval has all of its numbers."""
-    return interval is not None and None not in (interval.mean, interval.low, interval.high)
+class Answer(NamedTuple):
+    """An answer in a word or two, and what it rests on."""
 
-
-def below_zero(interval: Interval | None) -> str:
-    """The verdict on a change of a loss by its interval alone."""
-    if not known(interval):
-        return "cannot be told"
-    return "helps" if interval.high < 0 else "hurts" if interval.low > 0 else NO_DIFFERENCE
+    lead: str
+    detail: str
 
 
 class Text:
@@ -28,149 +25,123 @@ class Text:
         self.study, self.run, self.numbers = study, run, numbers
         self.baseline = study.section("remedies")[0]
         self.seeds = count(len(study.about.seeds), "seed")
+        self.can_tell = len(study.about.seeds) > 1
 
     # The answer.
 
-    def overfits(self) -> str:
+    def overfits(self) -> Answer:
         """Does the baseline overfit, and since which epoch?"""
         found = self.study.overfits
-        change = f"from its best epoch to its last its holdout {self.numbers.loss_name} changes by {self._rise()}"
-        if found.answer:
-            return f"Yes{self._since()}: {change.replace('changes by +', 'rises by ')}."
-        if not known(found.rise):
-            return f"It cannot be told from {self.seeds}: {change}."
-        return f"No: {change}, {NO_DIFFERENCE}{_p(found.p)}."
+        if not is_known(found.rise):
+            return Answer("It cannot be told", f" from {self.seeds}: {self._rise()}.")
+        if not found.answer:
+            return Answer("Not detectably", f": {self._rise()}{_p(found.p)}.")
+        since = "" if found.onset_epoch is None else f", since epoch {epoch(found.onset_epoch)}"
+        return Answer(f"Yes{since}", f"{self._onset_range()}: {self._rise()}.")
 
-    def _since(self) -> str:
-        found = self.study.overfits
-        if found.onset_epoch is None:
+    def _onset_range(self) -> str:
+        found = self.study.overfits.onset_range
+        if found is None or found[0] == found[1]:
             return ""
-        between = ""
-        if found.onset_range and found.onset_range[0] < found.onset_range[1]:
-            between = f" (between {epoch(found.onset_range[0])} and {epoch(found.onset_range[1])} by the seed)"
-        return f", since epoch {epoch(found.onset_epoch)}{between}"
+        return f" (from {epoch(found[0])} to {epoch(found[1])}, by the seed)"
 
     def _rise(self) -> str:
-        return self.numbers.losses(self.study.overfits.rise, sign=True)
+        rise = self.study.overfits.rise
+        rises = self.study.overfits.answer and (rise.mean or 0) > 0
+        amount = f"rises by {self.numbers.losses(rise)}" if rises else f"changes by {self.numbers.losses(rise, True)}"
+        return f"from its best epoch to its last, the baseline's holdout {self.numbers.loss_name} {amount}"
 
-    def helps_most(self) -> str:
+    def helps_most(self) -> Answer:
         """Which remedy helps most, by how much, and how sure that is."""
         arms = self.compared_remedies()
-        helping = [arm for arm in arms if arm.verdict == "helps"]
-        if not helping:
-            return f"Nothing: {self._of_none(arms)}."
-        best = self._chosen(helping)
-        others = len(helping) - 1
-        also = f" {count(others, 'other remedy').replace('remedys', 'remedies')} helped too." if others else ""
-        return f"{sentence(best.name)}: {self.difference(best, OF_BASELINE)}.{also}"
-
-    def _of_none(self, arms: list[Arm]) -> str:
         if not arms:
-            return "no remedy was compared with the baseline"
-        hurting = [arm.name for arm in arms if arm.verdict == "hurts"]
-        rest = [arm for arm in arms if arm.verdict == NO_DIFFERENCE]
-        parts = [f"{len(rest)} of {count(len(arms), 'comparison')} with the baseline gave {NO_DIFFERENCE}"]
-        if hurting:
-            parts.append(f"{listed(hurting)} {'hurts' if len(hurting) == 1 else 'hurt'}")
-        return ", ".join(parts) if rest or hurting else f"it cannot be told from {self.seeds}"
-
-    def _chosen(self, helping: list[Arm]) -> Arm:
-        """The chosen remedy where it helps; else of those that help the one that validation rows prefer."""
-        for arm in helping:
-            if self.study.chosen_remedy == arm.name:
-                return arm
-        return min(helping, key=self.validation)
-
-    def difference(self, arm: Arm, than: str) -> str:
-        """By how much an arm's holdout loss differs from another's, and how sure that is."""
-        gap = arm.difference
-        size = Interval(
-            mean=abs(gap.mean),
-            low=gap.low if gap.low is None else min(abs(gap.low), abs(gap.high)),
-            high=gap.high if gap.high is None else max(abs(gap.low), abs(gap.high)),
-        )
-        one_side = not known(gap) or gap.low * gap.high > 0
-        amount = f"{self.numbers.losses(size if one_side else gap, sign=not one_side)}"
-        direction = "lower" if gap.mean < 0 else "higher"
-        told = f"{direction} than {than} by {amount}" if one_side else f"{than} {amount}"
-        share = f"; with the same seed it is better in {percent(arm.probability_better)} of cases"
-        return f"its holdout {self.numbers.loss_name} is {told}{share if arm.probability_better else ''}"
-
-    def optimizer(self) -> str:
-        """Which optimizer to take."""
-        arms = [arm for arm in self.study.section("optimizers") if arm.group in ("tuned", "defaults")]
-        tuned = [arm for arm in arms if arm.group == "tuned"]
-        arms, how = (tuned, "each tuned with the same budget") if tuned else (arms, "each at Keras' defaults")
-        if not arms:
-            return "Not studied."
-        own = next((arm for arm in arms if arm.reference is None), None)
+            return Answer("Not studied", ": no remedy was compared with the baseline.")
         helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=self.validation)
         if helping:
-            also = f"; {listed([optimizer_of(arm) for arm in helping[1:]])} too" if helping[1:] else ""
-            of_own = f"{(helping[0].reference or '').partition(',')[0]}'s"
-            return f"{sentence(optimizer_of(helping[0]))} ({how}): {self.difference(helping[0], of_own)}{also}."
+            others = len(helping) - 1
+            also = f" {count(others, 'other')} {'helps' if others == 1 else 'help'} as well." if others else ""
+            best = helping[0]
+            return Answer(sentence(best.name), f": {self.difference(best, OF_BASELINE)}.{also}")
         best = min(arms, key=self.validation)
-        if own is None:
-            return f"{sentence(optimizer_of(best))} has the lowest validation loss of {len(arms)}, {how}."
-        if len(arms) == 1:
-            return f"{sentence(optimizer_of(own))}: no other was studied."
-        if all(arm.verdict is None for arm in arms):
-            return f"It cannot be told from {self.seeds}: {optimizer_of(best)} has the lowest validation loss."
-        worse = [arm for arm in arms if arm.verdict == "hurts"]
-        equal = len(arms) - 1 - len(worse)
-        told = [f"{count(equal, 'other')} made {NO_DIFFERENCE}"] if equal else []
-        told += [f"{listed([optimizer_of(arm) for arm in worse])} did worse"] if worse else []
-        return f"Keep {optimizer_of(own)}: {', '.join(told)} ({how})."
+        nearest = f"best by validation rows is {best.name}, {self.numbers.losses(best.difference, True)}"
+        if not self.can_tell:
+            return Answer("It cannot be told", f" from {self.seeds}; {nearest}.")
+        return Answer(
+            "Nothing detectably", f": of {count(len(arms), 'arm')} compared, {self.verdicts(arms, most=3)}; {nearest}."
+        )
 
-    def recommended(self) -> str:
+    def optimizer(self) -> Answer:
+        """Which optimizer to take."""
+        arms, how = self._optimizers()
+        if not arms:
+            return Answer("Not studied", ": the study has no arms with other optimizers.")
+        own, best = own_of(arms), min(arms, key=self.validation)
+        helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=self.validation)
+        if helping:
+            best, others = helping[0], [short_name(arm) for arm in helping[1:]]
+            also = f" Better than {short_reference(best)} too: {', '.join(others)}." if others else ""
+            lead = sentence(short_name(best))
+            return Answer(lead, f", {how}: {self.difference(best, f'that of {short_reference(best)}')}.{also}")
+        if own is None:
+            lead, detail = sentence(short_name(best)), f" has the lowest validation loss of {len(arms)}, {how}"
+            return Answer(lead, f"{detail}; the configured optimizer is not among them, so there is no verdict.")
+        if not self.can_tell:
+            lowest = f"the lowest validation loss has {short_name(best)}, {how}"
+            return Answer("It cannot be told", f" from {self.seeds}; {lowest}.")
+        others = [arm for arm in arms if arm is not own]
+        detail = f": of {count(len(others), 'other')}, {how}, {self.verdicts(others, most=3)}."
+        return Answer(f"Keep {short_name(own)}", detail if others else f": no other was tried, {how}.")
+
+    def _optimizers(self) -> tuple[list[Arm], str]:
+        arms = self.study.section("optimizers")
+        tuned = [arm for arm in arms if arm.group == "tuned"]
+        if tuned:
+            return tuned, "each tuned with the same budget"
+        return [arm for arm in arms if arm.group == "defaults"], "each at Keras' defaults"
+
+    def expected(self) -> Answer:
+        """The score on new data."""
+        found, rows = self.study.recommendation, self.study.about.rows
+        split = "test" if found.test else "holdout"
+        scores = found.test or found.holdout
+        score = scores.get(self.numbers.score)
+        where = f"{rows[split]:,} {split} rows" if rows.get(split) else f"{split} rows"
+        rest = "" if found.test else "; there are no test rows, so this may be somewhat too good"
+        told = f"{self.numbers.loss_name} {self.numbers.losses(scores.get(self.numbers.loss))}"
+        lead = sentence(f"{self.numbers.score_name} {self.numbers.scores(score)}")
+        return Answer(lead, f" and {told}, means over {self.seeds} on {where}{rest}.")
+
+    def recommended(self) -> Answer:
         """Which settings to use."""
         found = self.study.recommendation
         if not found.helps:
-            return f"The baseline's settings: no arm was found that helps. They are {found.arm}'s, below."
-        where = {"remedies": "the remedies", "winner": "the search"}.get(
-            found.section, f"the section {found.section.replace('_', ' ')}"
-        )
-        return f"Those of “{found.arm}” among {where}, chosen on validation rows among the arms that help; see below."
+            return Answer("The baseline's", ", since nothing helps detectably; here below.")
+        of = {"remedies": "", "optimizers": ", of the search's best for each optimizer", "winner": " of the search"}
+        rest = ", chosen on validation rows among the arms that help against the baseline; here below."
+        return Answer(f"Those of “{found.arm}”{of.get(found.section, '')}", rest)
 
-    def expected(self) -> str:
-        """The score on new data."""
-        found = self.study.recommendation
-        score, loss = self.numbers.score, self.numbers.loss
-        rows = self.study.about.rows
-        where, scores = (
-            ("the test rows", found.test)
-            if found.test
-            else ("the holdout rows, since there are no test rows", found.holdout)
-        )
-        n = rows.get("test" if found.test else "holdout")
-        told = f"{n:,} {where.removeprefix('the ')}" if n else where
-        parts = [f"{self.numbers.score_name} {self.numbers.scores(scores[score])}"] if score in scores else []
-        parts += [f"{self.numbers.loss_name} {self.numbers.losses(scores[loss])}"] if loss in scores else []
-        return f"{sentence(' and '.join(parts))}, the mean over {self.seeds}, on {told}."
-
-    # A section for each question: sentences.
+    # A section for each question.
 
     def overfitting_section(self) -> list[str]:
-        """Two sentences: the answer, and the gap."""
-        at_best, at_end = (
-            self.numbers.losses(self.baseline.gap_at_best, True),
-            self.numbers.losses(self.baseline.gap_at_end, True),
-        )
-        best = epoch(self.baseline.best_epoch.mean)
+        """The rise and its onset, and the gap."""
+        answer, arm = self.overfits(), self.baseline
+        decimals = self.numbers.loss_decimals
+        at_best, at_end = (with_interval(gap, decimals, True) for gap in (arm.gap_at_best, arm.gap_at_end))
         return [
-            self.overfits(),
-            f"At the best epoch ({best} on average) the validation {self.numbers.loss_name} lies {at_best} from the "
-            f"training one, at the last epoch {at_end}; above 0 is worse on new rows.",
+            answer.lead + answer.detail,
+            f"The gap, validation minus training {self.numbers.loss_label}, is {at_best} at the best epoch "
+            f"({epoch(arm.best_epoch.mean)} on average) and {at_end} at the last; above 0 is worse on new rows.",
         ]
 
     def remedies_section(self) -> list[str]:
         """How many remedies help, and whether all together do."""
-        single = [arm for arm in self.compared_remedies() if arm.group == "single"]
-        together = [arm for arm in self.compared_remedies() if arm.group == "together"]
-        left_out = [arm for arm in self.study.section("remedies") if arm.group == "leave_one_out" and arm.verdict]
-        told = f"Of {count(len(single), 'remedy').replace('remedys', 'remedies')} tried alone, {self.verdicts(single)}."
+        compared = self.compared_remedies()
+        single = [arm for arm in compared if arm.group == "single"]
+        together = [arm for arm in compared if arm.group == "together"]
+        told = f"Of {_remedies(len(single))} tried alone, {self.verdicts(single)}."
         if not together:
-            return [told, "Fewer than two remedies were tried, so there is no arm with all of them."]
+            return [told, "There is no arm with all of them, which needs two remedies at least."]
+        left_out = [arm for arm in self.study.section("remedies") if arm.group == "leave_one_out"]
         missed = [arm.factor for arm in left_out if arm.verdict == "hurts"]
         better = [arm.factor for arm in left_out if arm.verdict == "helps"]
         parts = [f"leaving out {listed(missed, 'or')} hurts"] if missed else []
@@ -182,105 +153,94 @@ class Text:
     def learning_curve_section(self) -> list[str]:
         """What twice the rows would change, without and with the remedy."""
         laws = self.study.power_law or {}
-        names = {"without": "the baseline", "with": f"{self.study.chosen_remedy or 'the chosen remedy'}"}
-        told = []
-        for group, name in names.items():
-            law = laws.get(group)
-            if law is None:
-                continue
-            verdict = below_zero(law.change)
-            if law.predicted_twice is None or law.change.mean is None:
-                told.append(f"For {name} the points do not determine a power law.")
-                continue
-            word = {NO_DIFFERENCE: f"{NO_DIFFERENCE} from 0", "cannot be told": "without an interval"}.get(
-                verdict, f"twice the data {verdict}"
-            )
-            told.append(
-                f"With {name}, {2 * law.rows:,} training rows instead of {law.rows:,} are predicted to change the "
-                f"holdout {self.numbers.loss_name} by {self.numbers.losses(law.change, True)}: {word}."
-            )
-        return told or ["No power law was fitted, so nothing is predicted for more rows."]
+        names = {"without": "the baseline", "with": self.study.chosen_remedy or "the chosen remedy"}
+        told = [self._twice(names[group], laws[group]) for group in names if group in laws]
+        return told or ["No power law was fitted, so nothing is said of more rows."]
+
+    def _twice(self, name: str, law: PowerLaw) -> str:
+        if law.change.mean is None:
+            return f"With {name}, the points do not determine a power law, so nothing is said of more rows."
+        if not is_known(law.change):
+            verdict = f"from {self.seeds} it cannot be told whether that helps"
+        elif law.change.high < 0:
+            verdict = "more data helps"
+        else:
+            verdict = "more data hurts" if law.change.low > 0 else NO_DIFFERENCE
+        return (
+            f"With {name}, twice the training rows ({2 * law.rows:,} instead of {law.rows:,}) are predicted to change "
+            f"the holdout {self.numbers.loss_name} by {self.numbers.losses(law.change, True)}: {verdict}."
+        )
 
     def capacity_section(self) -> list[str]:
         """Which other sizes help or hurt, without and with the remedy."""
         told = []
         for group, name in (("without", "Without a remedy"), ("with", "With the chosen remedy")):
             arms = [arm for arm in self.study.section("capacity") if arm.group == group]
-            own = next((arm for arm in arms if arm.reference is None), None)
-            others = [arm for arm in arms if arm.reference is not None]
             if not arms:
                 continue
-            best = min(arms, key=self.validation)
-            told.append(
-                f"{name}, {size_of(best)} has the lowest validation loss"
-                + (f" (configured: {size_of(own)})" if own is not None else "")
-                + (
-                    f"; of {count(len(others), 'other size')}, {self.verdicts(others, size_of)}."
-                    if others
-                    else "; no other size was tried."
-                )
-            )
+            own, best = own_of(arms), min(arms, key=self.validation)
+            others = [arm for arm in arms if arm is not own]
+            configured = f" (configured: {short_name(own)})" if own else ""
+            lowest = f"{name}, the lowest validation loss has the network of {short_name(best)} units{configured}"
+            told.append(f"{lowest}; of {count(len(others), 'other size')}, {self.verdicts(others)}.")
         return told
 
     def optimizers_section(self) -> list[str]:
         """Which optimizer, and what the size of a batch does."""
-        told = [self.optimizer()]
-        parts = []
-        for group in ("equal_epochs", "equal_updates"):
-            arms = [arm for arm in self.study.section("optimizers") if arm.group == group and arm.chosen]
-            arms = [arm for arm in arms if score_of(arm, "holdout", self.numbers.loss).mean is not None]
-            if arms:
-                best = min(arms, key=lambda arm: score_of(arm, "holdout", self.numbers.loss).mean)
-                parts.append((group.replace("_", " "), method(best)))
-        if self.run.equal_time:
-            losses = {name: loss.mean for name, loss in self.run.equal_time.losses.items() if loss.mean is not None}
-            if losses:
-                parts.append(("equal time", min(losses, key=losses.get)))
-        if parts:
+        answer = self.optimizer()
+        told = [answer.lead + answer.detail]
+        lowest = [(name, after) for name, after in self._lowest_batches() if name]
+        if lowest:
+            parts = [f"{name} after {after}" for name, after in lowest]
             told.append(
-                "Of gradient descent, mini-batches and single examples the lowest mean loss has "
-                + listed([f"{name} after {after}" for after, name in parts])
-                + "."
+                f"Of gradient descent, mini-batches and single examples the lowest mean loss has {listed(parts)}."
             )
         return told
+
+    def _lowest_batches(self) -> list[tuple[str | None, str]]:
+        found = []
+        for group in ("equal_epochs", "equal_updates"):
+            arms = [arm for arm in self.study.section("optimizers") if arm.group == group and arm.chosen]
+            losses = {method(arm): score_of(arm, "holdout", self.numbers.loss).mean for arm in arms}
+            found.append((_lowest(losses), group.replace("_", " ")))
+        if self.run.equal_time:
+            losses = {name: loss.mean for name, loss in self.run.equal_time.losses.items()}
+            found.append((_lowest(losses), "equal time"))
+        return found
 
     def activations_section(self) -> list[str]:
         """Which activations and losses differ from the configured ones."""
         told = []
-        for group, noun in (("activation", "activation"), ("loss", "loss")):
+        for group in ("activation", "loss"):
             arms = [arm for arm in self.study.section("activations") if arm.group == group]
-            own = next((arm for arm in arms if arm.reference is None), None)
-            others = [arm for arm in arms if arm.reference is not None]
+            own = own_of(arms)
+            others = [arm for arm in arms if arm is not own]
             if own is None:
-                continue
-            name = choice_of(own)
-            if not others:
-                told.append(f"No other {noun} than {name} was tried.")
+                told += [f"No other {group} than {short_name(arm)} was tried." for arm in arms[:1]]
             elif len(others) == 1:
                 told.append(
-                    f"{sentence(choice_of(others[0]))} instead of {name} as the {noun}: {self.judged(others[0])}."
+                    f"{sentence(short_name(others[0]))} in place of {short_name(own)} as the {group}: "
+                    f"{self.judged(others[0])}."
                 )
             else:
                 told.append(
-                    f"Of {len(others)} other {noun}s, compared with {name}, {self.verdicts(others, choice_of)}."
+                    f"Of {len(others)} other {group}s, compared with {short_name(own)}, {self.verdicts(others)}."
                 )
         return told
 
     def memorization_section(self) -> list[str]:
         """How far the training rows are learnt by heart where there is nothing to learn."""
-        metric, name, told = self.numbers.score, self.numbers.score_name, []
+        metric, told = self.numbers.score, []
         for arm in self.study.section("memorization"):
-            train, holdout = score_of(arm, "train", metric), score_of(arm, "holdout", metric)
-            validation = score_of(arm, "val", metric)
-            new = holdout if holdout.mean is not None else validation
-            told.append(
-                f"with {arm.name} {self.numbers.scores(train)} on training and {self.numbers.scores(new)} on new rows"
-            )
+            train, new = (self.numbers.scores(score_of(arm, split, metric)) for split in ("train", "holdout"))
+            told.append(f"{arm.name}: {train} on training rows and {new} on holdout rows")
         classes = self.study.about.classes
-        guess = f" (guessing among {len(classes)} classes gives about {1 / len(classes):.2f})" if classes else ""
-        told_all = f"{sentence(name)} reached {'; '.join(told)}{guess}."
-        return [told_all, "Shuffled labels have nothing to do with the features, so what is reached on their training "
-                "rows and not on new ones is memory."]  # fmt: skip
+        guess = f" (guessing among {len(classes)} classes: about {1 / len(classes):.2f})" if classes else ""
+        return [
+            f"{sentence(self.numbers.score_name)} with {'; with '.join(told)}{guess}.",
+            "Shuffled labels have nothing to do with the features, so what is reached on their training rows and not "
+            "on new ones is memory.",
+        ]
 
     def winner_section(self) -> list[str]:
         """What the search's winner promised and what came of it."""
@@ -291,13 +251,12 @@ class Text:
         told = f"Trial {found.trial}, the best of {found.trials}, promised {loss(found.promised)} {self.numbers.unit}; "
         told += f"fresh seeds gave {self.numbers.losses(found.fresh)}"
         if found.optimism_fresh is not None:
-            told += f", so that being selected made it look better by {loss(found.optimism_fresh)}"
+            told += f", {loss(abs(found.optimism_fresh))} {'worse' if found.optimism_fresh > 0 else 'better'} than that"
         if found.test is not None:
             told += f", and the test rows {self.numbers.losses(found.test)}"
         arm = next((arm for arm in self.study.section("winner") if arm.group == "winner"), None)
-        verdict = found.beats_default or "cannot be told"
-        more = f": {self.judged(arm)}" if arm and arm.difference else f": {verdict}"
-        return [f"{told}.", f"The winner against the default that the search began with{more}."]
+        verdict = self.judged(arm) if arm and arm.difference else found.beats_default or "not compared"
+        return [f"{told}.", f"Against the default that the search began with: {verdict}."]
 
     # Parts of sentences.
 
@@ -306,7 +265,7 @@ class Text:
         return [
             arm
             for arm in self.study.section("remedies")
-            if arm.group in SINGLE and arm.difference is not None and arm.difference.mean is not None
+            if arm.group in ("single", "together") and arm.difference is not None and arm.difference.mean is not None
         ]
 
     def validation(self, arm: Arm) -> float:
@@ -314,28 +273,40 @@ class Text:
         mean = score_of(arm, "val", self.numbers.loss).mean
         return float("inf") if mean is None else mean
 
+    def difference(self, arm: Arm, than: str) -> str:
+        """By how much the holdout loss of an arm that helps is lower, and how sure that is."""
+        gap = arm.difference
+        size = gap if not is_known(gap) else Interval(mean=-gap.mean, low=-gap.high, high=-gap.low)
+        share = arm.probability_better
+        better = f"; seed by seed it is better in {percent(share)} of cases" if share else ""
+        return f"its holdout {self.numbers.loss_name} is lower than {than} by {self.numbers.losses(size)}{better}"
+
     def judged(self, arm: Arm) -> str:
         """The difference, its interval and the verdict."""
         if arm.difference is None or arm.difference.mean is None:
-            return "cannot be told"
-        verdict = arm.verdict or f"cannot be told from {self.seeds}"
-        return f"{self.numbers.losses(arm.difference, True)}{_p(arm.p_adjusted)}, {verdict}"
+            return "not compared"
+        told = f"{self.numbers.losses(arm.difference, True)}{_p(arm.p_adjusted)}"
+        return f"{told}, {arm.verdict if arm.verdict and self.can_tell else f'which {self.seeds} cannot judge'}"
 
-    def verdicts(self, arms: list[Arm], name=lambda arm: arm.name) -> str:
-        """How many arms help, hurt, or neither, the first two by name."""
-        by_verdict = {verdict: [arm for arm in arms if arm.verdict == verdict] for verdict in ("helps", "hurts")}
-        none = [arm for arm in arms if arm.verdict == NO_DIFFERENCE]
+    def verdicts(self, arms: list[Arm], name: Callable[[Arm], str] = short_name, most: int = 99) -> str:
+        """How many arms help, hurt, or neither; the first two by name, `most` at most."""
+        if not arms:
+            return "none was compared"
+        if not self.can_tell:
+            return f"{self.seeds} cannot tell which help"
         parts = []
-        for verdict, own in by_verdict.items():
+        for verdict in ("helps", "hurts"):
+            own = [name(arm) for arm in arms if arm.verdict == verdict]
             if own:
                 word = verdict if len(own) == 1 else verdict.removesuffix("s")
-                parts.append(f"{len(own)} {word} ({', '.join(name(arm) for arm in own)})")
+                parts.append(f"{_of(own, arms)} {word} ({some(own, most)})")
+        none = [arm for arm in arms if arm.verdict == NO_DIFFERENCE]
         if none:
-            parts.append(f"{len(none)} made {NO_DIFFERENCE}")
-        untold = len(arms) - len(none) - sum(map(len, by_verdict.values()))
+            parts.append(f"{_of(none, arms)} made {NO_DIFFERENCE}")
+        untold = [arm for arm in arms if arm.verdict is None]
         if untold:
-            parts.append(f"{untold} cannot be told")
-        return listed(parts) or "none was compared"
+            parts.append(f"{_of(untold, arms)} could not be compared")
+        return listed(parts)
 
     def diverged(self, arms: list[Arm]) -> str | None:
         """A note on arms of which seeds diverged."""
@@ -343,9 +314,12 @@ class Text:
         if not found:
             return None
         return (
-            f"Seeds diverged in: {', '.join(found)}. They are left out of the means; in the differences each counts as "
-            "a model that knows nothing."
+            f"Seeds diverged in {some(found, MOST_NAMES)}. They are left out of the means; in the differences each "
+            "counts as a model that knows nothing."
         )
+
+
+OF_BASELINE = "the baseline's"
 
 
 def sentence(text: str) -> str:
@@ -353,23 +327,26 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def optimizer_of(arm: Arm) -> str:
-    """An optimizer's name."""
-    return arm.name.partition(",")[0]
+def _remedies(number: int) -> str:
+    return f"{number} {'remedy' if number == 1 else 'remedies'}"
 
 
-def size_of(arm: Arm) -> str:
-    """A network's shape, such as 64-64."""
-    return arm.name.partition(",")[0]
+def _of(some: list, all_of: list) -> str:
+    """How many of how many."""
+    if len(some) < len(all_of):
+        return str(len(some))
+    return f"all {len(some)}" if len(some) > 2 else {1: "it", 2: "both"}[len(some)]
 
 
-def choice_of(arm: Arm) -> str:
-    """An activation's or a loss's name."""
-    return arm.name.removeprefix(f"{arm.factor} ")
+def _lowest(losses: dict[str, float | None]) -> str | None:
+    known = {name: loss for name, loss in losses.items() if loss is not None}
+    return min(known, key=known.__getitem__, default=None)
 
 
 def _p(value: float | None) -> str:
     if value is None:
         return ""
     text = p_value(value)
-    return f" (p {text if text.startswith('<') else f'= {text}'})"
+    return (
+        f" (p{NO_BREAK}{text[0]}{NO_BREAK}{text[1:]})" if text.startswith("<") else f" (p{NO_BREAK}={NO_BREAK}{text})"
+    )

@@ -23,7 +23,8 @@ from pipeline.splits import Summary
 KEPT = Path("models/study")
 # What the numbers of a training depend on, beside its settings and its data.
 CODE = (
-    "pipeline/backend.py", "pipeline/examples.py", "pipeline/model.py", "pipeline/noise.py", "pipeline/optimizers.py",
+    "pipeline/backend.py", "pipeline/examples.py", "pipeline/losses.py", "pipeline/model.py", "pipeline/noise.py",
+    "pipeline/optimizers.py", "pipeline/packing.py",
     "pipeline/partition.py", "pipeline/schedules.py", "pipeline/stack.py", "pipeline/trainer.py",
     "experiments/study_data.py",
 )  # fmt: skip

@@ -99,30 +99,37 @@ class Training:
     """What a forward pass in training has beyond one in scoring.
 
     Attributes:
-        step: int32 scalar, counted over the whole training; with `keys` it fixes every random number.
-        keys: uint32 `[places, 2, R, 1, 1]`: the inputs' noise, the inputs' dropout, then each hidden layer's.
-        rates: the strengths of `Model`'s regularizers that are on.
-        example_weights: float32 `[batch, 1]`, 0 for rows that only fill the last batch up.
+        drawn: roots of random numbers for each of `drawing_places`, float32 `[R, batch, units]`: see `pipeline.noise`.
+        constants: of the regularizers that are on: see `pipeline.stack`.
+        shares: of each example in the means over the batch, float32 `[batch, 1]`; 0 for rows that only fill it up.
     """
 
-    step: tf.Tensor
-    keys: tf.Tensor
-    rates: dict[str, tf.Tensor]
-    example_weights: tf.Tensor
+    drawn: dict[str, tf.Tensor]
+    constants: dict[str, tf.Tensor]
+    shares: tf.Tensor
 
-    def drop(self, x: tf.Tensor, rate: str, place: int) -> tf.Tensor:
+    def drop(self, x: tf.Tensor, rate: str, place: str) -> tf.Tensor:
         """Inverted dropout, at the same expectation as without."""
-        if rate not in self.rates:
+        if place not in self.drawn:
             return x
-        kept = noise.uniform(self.keys[place], self.step, x.shape[-2], x.shape[-1]) >= self.rates[rate]
-        return tf.where(kept, x / (1 - self.rates[rate]), 0.0)
+        kept = self.drawn[place] >= self.constants[f"{rate}_root"]
+        return tf.where(kept, x * self.constants[f"{rate}_scale"], 0.0)
 
     def blur(self, x: tf.Tensor) -> tf.Tensor:
         """Gaussian noise on the inputs."""
-        if "gaussian_noise" not in self.rates:
+        if "inputs_noise" not in self.drawn:
             return x
-        drawn = noise.normal(self.keys[0], self.step, x.shape[-2], x.shape[-1])
-        return x + self.rates["gaussian_noise"] * drawn
+        return x + self.constants["gaussian_noise"] * noise.normal(self.drawn["inputs_noise"])
+
+
+def drawing_places(model: Model, problem: Problem) -> dict[str, int]:
+    """The places of the network that draw random numbers in training, and how many they draw for each example."""
+    hidden = {f"{name}_dropout": units for name, _, units in layers(model, problem) if name != "output"}
+    return (
+        ({"inputs_noise": problem.n_features} if model.gaussian_noise else {})
+        | ({"inputs_dropout": problem.n_features} if model.input_dropout else {})
+        | (hidden if model.dropout else {})
+    )
 
 
 def forward(
@@ -135,22 +142,23 @@ def forward(
         x: float32 `[R, batch, n_features]`, or `[1, batch, n_features]` where all seeds see the same rows.
 
     Returns:
-        Logits `[R, batch, n_outputs]`, and the new moving statistics of batch normalization, empty without `training`.
+        Logits `[R, batch, n_outputs]`, and the mean and variance of the batch at each batch normalization, under the
+        names of the moving ones that follow them; empty without `training`.
     """
-    activation, moved = keras.activations.get(model.activation), {}
+    activation, statistics = keras.activations.get(model.activation), {}
     if training:
-        x = training.drop(training.blur(x), "input_dropout", place=1)
-    for place, (name, _, _) in enumerate(layers(model, problem), start=2):
+        x = training.drop(training.blur(x), "input_dropout", "inputs_dropout")
+    for name, _, _ in layers(model, problem):
         x = tf.matmul(x, weights[f"{name}/kernel"]) + weights[f"{name}/bias"]
         if name == "output":
             break
         if model.batch_norm:
-            x, statistics = _batch_norm(weights, f"{name}_norm", x, training)
-            moved |= statistics
+            x, own = _batch_norm(weights, f"{name}_norm", x, training)
+            statistics |= own
         x = activation(x)
         if training:
-            x = training.drop(x, "dropout", place)
-    return x, moved
+            x = training.drop(x, "dropout", f"{name}_dropout")
+    return x, statistics
 
 
 def _batch_norm(
@@ -158,17 +166,34 @@ def _batch_norm(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Ioffe and Szegedy (2015), as Keras does it: the biased variance also goes into the moving one."""
     mean, variance = weights[f"{name}/moving_mean"], weights[f"{name}/moving_variance"]
-    moved = {}
-    if training:
-        kept = BATCH_NORM_MOMENTUM
-        batch_mean, batch_variance = tf.nn.weighted_moments(x, -2, training.example_weights, keepdims=True)
-        moved[f"{name}/moving_mean"] = mean * kept + batch_mean * (1 - kept)
-        moved[f"{name}/moving_variance"] = variance * kept + batch_variance * (1 - kept)
-        mean, variance = batch_mean, batch_variance
-    normalized = tf.nn.batch_normalization(
-        x, mean, variance, weights[f"{name}/beta"], weights[f"{name}/gamma"], BATCH_NORM_EPSILON
-    )
-    return normalized, moved
+    gamma, beta = weights[f"{name}/gamma"], weights[f"{name}/beta"]
+    if not training:
+        return (x - mean) * (tf.math.rsqrt(variance + BATCH_NORM_EPSILON) * gamma) + beta, {}
+    normalized, batch_mean, batch_variance = _normalize(x, gamma, beta, training.shares)
+    return normalized, {f"{name}/moving_mean": batch_mean, f"{name}/moving_variance": batch_variance}
+
+
+def _normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, shares: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Normalized by the batch, whose mean and variance come along; `[R, batch, units]`, `[R, 1, units]`.
+
+    The gradient is the paper's, in terms of two sums: what is derived from the steps above takes three times as many.
+    """
+
+    @tf.custom_gradient
+    def normalize(x, gamma, beta):
+        mean = tf.reduce_sum(x * shares, axis=-2, keepdims=True)
+        variance = tf.reduce_sum(tf.square(x - mean) * shares, axis=-2, keepdims=True)
+        inverse = tf.math.rsqrt(variance + BATCH_NORM_EPSILON)
+        centred = (x - mean) * inverse
+
+        def gradient(upstream, *_):  # mean and variance are of no consequence for the loss
+            total = tf.reduce_sum(upstream, axis=-2, keepdims=True)
+            along = tf.reduce_sum(upstream * centred, axis=-2, keepdims=True)
+            return (upstream - shares * (total + centred * along)) * (gamma * inverse), along, total
+
+        return (centred * gamma + beta, mean, variance), gradient
+
+    return normalize(x, gamma, beta)
 
 
 def predict(model: Model, problem: Problem, weights: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:

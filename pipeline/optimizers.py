@@ -1,10 +1,12 @@
 """Optimizers by name: Keras' own classes, stepping the weights of R seeds side by side."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from pipeline.backend import keras, tf
+from pipeline.packing import Pack, Shapes, packs
 from pipeline.params import Train
 
 SGD = keras.optimizers.SGD
@@ -53,57 +55,84 @@ def default_learning_rate(train: Train) -> float:
 class SideBySide:
     """Stacked weights `[R, ...]` that one Keras optimizer steps at once: right where its rule is element-wise."""
 
-    def __init__(self, train: Train, shapes: dict[str, tuple[int, ...]], constraint: Callable | None):
-        self.learning_rates = tf.Variable(tf.zeros((next(iter(shapes.values()))[0], 1, 1)))
-        self.weights = _variables(shapes, constraint)
-        self.optimizer = make_optimizer(train, self.learning_rates.read_value)
-        self.optimizer.build(list(self.weights.values()))
+    def __init__(self, train: Train, shapes: Shapes, max_norm: tf.Variable | None):
+        self.packs = packs(shapes)
+        self.are_kernels = [pack.where(is_kernel) for pack in self.packs]
+        self.joined = [keras.Variable(np.zeros(pack.shape, np.float32)) for pack in self.packs]
+        if max_norm is not None:
+            for variable, pack in zip(self.joined, self.packs, strict=True):
+                variable.constraint = partial(_limited, pack, max_norm)
+        self.learning_rates = tf.zeros((self.packs[0].shape[0], 1))  # of the step that is being traced
+        self.optimizer = make_optimizer(train, lambda: self.learning_rates)
+        self.optimizer.build(self.joined)
 
-    def values(self) -> dict[str, tf.Tensor]:
-        """The stacked weights as tensors, by name."""
-        return {name: weight.value.read_value() for name, weight in self.weights.items()}
+    def tensors(self) -> list[tf.Tensor]:
+        """All weights, the seed as first axis of each tensor."""
+        return [variable.value.read_value() for variable in self.joined]
 
-    def step(self, gradients: dict[str, tf.Tensor], learning_rates: tf.Tensor) -> None:
-        """One step of every seed: gradients stacked like the weights, learning rates `[R]`."""
-        self.learning_rates.assign(tf.reshape(learning_rates, (-1, 1, 1)))
-        self.optimizer.apply([gradients[name] for name in self.weights], list(self.weights.values()))
+    def named(self, tensors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Tensors like `tensors`, taken apart into stacked weights by name."""
+        parts = [pack.split(tensor) for pack, tensor in zip(self.packs, tensors, strict=True)]
+        return {name: value for part in parts for name, value in part.items()}
+
+    def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """The reverse of `named`."""
+        return [pack.join(named) for pack in self.packs]
+
+    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
+        """One step of every seed: gradients like `tensors`, learning rates `[R]`."""
+        self.learning_rates = learning_rates[:, None]
+        self.optimizer.apply(gradients, self.joined)
 
     def assign(self, values: dict[str, np.ndarray]) -> None:
         """Set the stacked weights."""
-        for name, weight in self.weights.items():
-            weight.assign(values[name])
+        for variable, value in zip(self.joined, self.as_tensors(values), strict=True):
+            variable.assign(value)
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All that a later step depends on: the weights and what the optimizer has accumulated."""
-        return [*self.weights.values(), *_accumulated(self.optimizer)]
+        return [*self.joined, *_accumulated(self.optimizer)]
 
 
 class OneByOne:
     """The same for an optimizer that mixes a whole weight: each seed has its own variables and its own optimizer."""
 
-    def __init__(self, train: Train, shapes: dict[str, tuple[int, ...]], constraint: Callable | None):
+    def __init__(self, train: Train, shapes: Shapes, max_norm: tf.Variable | None):
         self.shapes = shapes
+        self.are_kernels = [float(is_kernel(name)) for name in shapes]
         replicas = next(iter(shapes.values()))[0]
         self.learning_rates = [tf.Variable(0.0) for _ in range(replicas)]
         plain = {name: shape[1:] if is_kernel(name) else shape[-1:] for name, shape in shapes.items()}
+        constraint = None if max_norm is None else keras.constraints.MaxNorm(max_norm, axis=-2)
         self.weights = [_variables(plain, constraint) for _ in range(replicas)]
         self.optimizers = [make_optimizer(train, rate.read_value) for rate in self.learning_rates]
         for optimizer, weights in zip(self.optimizers, self.weights, strict=True):
             optimizer.build(list(weights.values()))
 
-    def values(self) -> dict[str, tf.Tensor]:
-        """See `SideBySide.values`."""
-        return {
-            name: tf.reshape(tf.stack([weights[name].value.read_value() for weights in self.weights]), shape)
+    def tensors(self) -> list[tf.Tensor]:
+        """See `SideBySide.tensors`."""
+        return [
+            tf.reshape(tf.stack([weights[name].value.read_value() for weights in self.weights]), shape)
             for name, shape in self.shapes.items()
-        }
+        ]
 
-    def step(self, gradients: dict[str, tf.Tensor], learning_rates: tf.Tensor) -> None:
+    def named(self, tensors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+        """See `SideBySide.named`."""
+        return dict(zip(self.shapes, tensors, strict=True))
+
+    def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """See `SideBySide.as_tensors`."""
+        return [named[name] for name in self.shapes]
+
+    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
         """See `SideBySide.step`."""
         for replica, (optimizer, weights) in enumerate(zip(self.optimizers, self.weights, strict=True)):
             self.learning_rates[replica].assign(learning_rates[replica])
-            own = [tf.reshape(gradients[name][replica], weight.shape) for name, weight in weights.items()]
+            own = [
+                tf.reshape(gradient[replica], weight.shape)
+                for gradient, weight in zip(gradients, weights.values(), strict=True)
+            ]
             optimizer.apply(own, list(weights.values()))
 
     def assign(self, values: dict[str, np.ndarray]) -> None:
@@ -119,15 +148,13 @@ class OneByOne:
         return weights + [variable for optimizer in self.optimizers for variable in _accumulated(optimizer)]
 
 
-def stacked_optimizer(
-    train: Train, shapes: dict[str, tuple[int, ...]], constraint: Callable | None = None
-) -> SideBySide | OneByOne:
+def stacked_optimizer(train: Train, shapes: Shapes, max_norm: tf.Variable | None = None) -> SideBySide | OneByOne:
     """Weights of the stacked `shapes` with the optimizer that `train` describes.
 
     Args:
-        constraint: applied to each kernel after each step, along its last two axes.
+        max_norm: of the weights that enter a unit, after each step.
     """
-    return (OneByOne if train.optimizer in MIXING else SideBySide)(train, shapes, constraint)
+    return (OneByOne if train.optimizer in MIXING else SideBySide)(train, shapes, max_norm)
 
 
 def is_kernel(name: str) -> bool:
@@ -135,7 +162,20 @@ def is_kernel(name: str) -> bool:
     return name.endswith("/kernel")
 
 
-def _variables(shapes: dict[str, tuple[int, ...]], constraint: Callable | None) -> dict[str, keras.Variable]:
+def _limited(pack: Pack, limit: tf.Variable, joined: tf.Tensor) -> tf.Tensor:
+    """Keras' MaxNorm on each kernel of a pack, the factors of all in one pass."""
+    weights = pack.split(tf.convert_to_tensor(joined))
+    kernels = [name for name in weights if is_kernel(name)]
+    if not kernels:
+        return joined
+    norms = tf.sqrt(tf.concat([tf.reduce_sum(tf.square(weights[name]), axis=-2) for name in kernels], axis=-1))
+    factors = tf.minimum(norms, limit) / (keras.config.epsilon() + norms)
+    units = [weights[name].shape[-1] for name in kernels]
+    limited = zip(kernels, tf.split(factors, units, axis=-1), strict=True)
+    return pack.join(weights | {name: weights[name] * own[:, None] for name, own in limited})
+
+
+def _variables(shapes: Shapes, constraint: Callable | None) -> dict[str, keras.Variable]:
     variables = {}
     for name, shape in shapes.items():
         variables[name] = keras.Variable(np.zeros(shape, np.float32), name=name.replace("/", "_"))

@@ -1,81 +1,106 @@
-"""R seeds of one configuration in one compiled graph: an epoch of training, and a scoring, are one call each.
+"""R seeds of one configuration in one compiled graph: an epoch of training is one call.
 
-The strengths of the regularizers and the learning rates are variables and arguments, not constants of the graph, so
-configurations that differ in nothing else share one.
+The strengths of the regularizers, the learning rates and the number of steps are variables and arguments, not
+constants of the graph, so configurations that differ in nothing else share one.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline import noise
-from pipeline.backend import keras, tf
+from pipeline.backend import tf
 from pipeline.examples import Problem
-from pipeline.model import Training, forward, initial_weights, is_trained
+from pipeline.losses import cross_entropy
+from pipeline.model import BATCH_NORM_MOMENTUM, Training, drawing_places, forward, initial_weights, is_trained
 from pipeline.optimizers import is_kernel, stacked_optimizer
+from pipeline.packing import Pack
 from pipeline.params import Model, Train
 
 
-def strengths(model: Model, train: Train) -> dict[str, float]:
-    """The regularizers that are on, each with its strength."""
-    every = {
-        name: getattr(section, name)
-        for section, names in (
-            (model, ("l1", "l2", "dropout", "input_dropout", "max_norm", "gaussian_noise")),
-            (train, ("clip_norm", "ema", "label_smoothing")),
-        )
-        for name in names
-    }
-    return {name: value for name, value in every.items() if value}
+def constants(model: Model, train: Train) -> dict[str, float]:
+    """The numbers that the graph needs for its regularizers; those at 0 that would cost something are not in it.
+
+    All that follows from a strength is computed here: in the graph each such number would be a kernel of its own,
+    which takes as long to compile as any other.
+    """
+    numbers = {"l1": model.l1, "l2_twice": 2 * model.l2}
+    numbers |= {"label_smoothing": train.label_smoothing}
+    for name in ("dropout", "input_dropout"):
+        if rate := getattr(model, name):
+            numbers |= {f"{name}_root": rate**0.5, f"{name}_scale": 1 / (1 - rate)}
+    optional = {"gaussian_noise": model.gaussian_noise, "max_norm": model.max_norm}
+    optional |= {"clip_norm": train.clip_norm, "ema": train.ema}
+    return numbers | {name: value for name, value in optional.items() if value}
+
+
+class Batches(NamedTuple):
+    """What an epoch trains on; there may be more steps than are taken.
+
+    Attributes:
+        steps: how many are taken, int32 scalar.
+        first_step: how many were before this epoch, int32 scalar.
+        rows, targets: of each batch, `[steps, R, batch]`, int32, and int32 or float32 as in `Split`.
+        shares: of each example in its batch's mean, float32 `[steps, batch]`; 0 for rows that only fill it up.
+        learning_rates: float32 `[steps, R]`.
+        keys: of the random numbers, uint32 `[steps, R, 2]`.
+    """
+
+    steps: np.ndarray
+    first_step: np.ndarray
+    rows: np.ndarray
+    targets: np.ndarray
+    shares: np.ndarray
+    learning_rates: np.ndarray
+    keys: np.ndarray
 
 
 class Stack:
-    """The graph and its variables; `start` gives it seeds, each call of `epoch` trains and then scores them.
+    """The graph and its variables; `start` gives it seeds, each call of `epoch` trains them.
 
-    `epoch` is called with tensors or arrays:
-        x, y: all rows that are trained or scored on, float32 `[n, n_features]`; int32 or float32 `[n]`.
-        batches: the rows of each batch, int32 `[steps, R, batch]`.
-        example_weights: float32 `[steps, batch]`, 0 for rows that only fill a batch up, else 1.
-        learning_rates: float32 `[steps, R]`.
-        first_step: int32 scalar, the number of steps before this epoch.
-        blocks: the rows to score, int32 `[blocks, R, block]`, or `[blocks, 1, block]` where all seeds share them.
-        members: float32 `[blocks, splits, block]`, 1 where the row is one of the split, else 0.
+    `epoch` is called with all rows, float32 `[n, n_features]`, and `Batches`; it returns the mean training loss of each
+    seed, `[R]`, penalties left out.
 
-    It returns the mean training loss of each seed, penalties left out, `[R]`, NaN for a seed whose weights are not
-    finite; and the sums of loss and hits over each split, `[2, splits, R]`, dropout and noise off. That second loss is
-    the cross-entropy in nats whatever is trained on; for regression it is the squared error, and there are no hits.
+    `score` is called with all rows, and with those to score and their targets, `[R, k]`, or `[1, k]` where all seeds
+    share them. It returns loss and hit of each, `[2, R, k]`, dropout and noise off. That loss is the cross-entropy in
+    nats whatever is trained on; for regression it is the squared error, and there are no hits.
     """
 
     def __init__(self, model: Model, train: Train, problem: Problem, replicas: int):
         self.model, self.problem, self.replicas = model, problem, replicas
         self.squared_error = train.loss == "mean_squared_error" or not problem.is_classification
-        self.rates = {name: tf.Variable(value) for name, value in strengths(model, train).items()}
+        self.constants = {name: tf.Variable(value) for name, value in constants(model, train).items()}
         shapes = {
             name: (replicas, *(value.shape if is_kernel(name) else (1, *value.shape)))
             for name, value in initial_weights(model, problem, seed=0).items()
         }
-        constraint = keras.constraints.MaxNorm(self.rates["max_norm"], axis=-2) if "max_norm" in self.rates else None
-        self.trained = stacked_optimizer(train, {n: s for n, s in shapes.items() if is_trained(n)}, constraint)
-        self.moving = {name: tf.Variable(tf.zeros(shape)) for name, shape in shapes.items() if not is_trained(name)}
-        self.averages = {
-            name: tf.Variable(tf.zeros(shape)) for name, shape in shapes.items() if is_trained(name) and train.ema
-        }
-        self.keys = tf.Variable(noise.keys([0] * replicas, places=2 + len(model.hidden_units)))
+        limit = self.constants.get("max_norm")
+        self.trained = stacked_optimizer(train, {n: s for n, s in shapes.items() if is_trained(n)}, limit)
+        self.moving_pack = Pack({name: shape for name, shape in shapes.items() if not is_trained(name)})
+        self.moving = [tf.Variable(tf.zeros(self.moving_pack.shape))] if model.batch_norm else []
+        self.averages = [tf.Variable(tf.zeros_like(each)) for each in self.trained.tensors()] if train.ema else []
+        self.places = drawing_places(model, problem)
         self.fresh = self.state()
         self.tenant: object | None = None  # whose numbers the variables hold
         self.epoch = tf.function(self._epoch, jit_compile=True, autograph=False)
+        # Few operations, each on many rows: to compile them takes longer than it saves.
+        self.score = tf.function(self._score, autograph=False, reduce_retracing=True)
 
     def start(self, model: Model, train: Train, seeds: list[int]) -> None:
         """Begin anew with these seeds; `model` and `train` may differ from the graph's in strengths alone."""
         self.restore(self.fresh)
         each = [initial_weights(model, self.problem, seed) for seed in seeds]
-        weights = {
-            name: np.stack([own[name] if is_kernel(name) else own[name][None] for own in each]) for name in each[0]
-        }
-        self.trained.assign({name: value for name, value in weights.items() if is_trained(name)})
-        for name, variable in self.moving.items():
-            variable.assign(weights[name])
-        for name, value in strengths(model, train).items():
-            self.rates[name].assign(value)
-        self.keys.assign(noise.keys(seeds, places=self.keys.shape[0]))
+        self.assign(
+            {name: np.stack([own[name] if is_kernel(name) else own[name][None] for own in each]) for name in each[0]}
+        )
+        for name, value in constants(model, train).items():
+            self.constants[name].assign(value)
+
+    def assign(self, weights: dict[str, np.ndarray]) -> None:
+        """Set the stacked weights."""
+        self.trained.assign(weights)
+        for variable in self.moving:
+            variable.assign(self.moving_pack.join(weights))
 
     def weights(self) -> dict[str, np.ndarray]:
         """What scores, so the averages where there are any: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
@@ -94,110 +119,99 @@ class Stack:
             variable.assign(value)
 
     def _variables(self) -> list:
-        return [
-            *self.trained.variables,
-            *self.moving.values(),
-            *self.averages.values(),
-            *self.rates.values(),
-            self.keys,
-        ]
+        return [*self.trained.variables, *self.moving, *self.averages, *self.constants.values()]
 
     def _scoring_weights(self) -> dict[str, tf.Tensor]:
-        trained = {n: a.read_value() for n, a in self.averages.items()} if self.averages else self.trained.values()
-        return trained | {name: variable.read_value() for name, variable in self.moving.items()}
+        averages = [variable.read_value() for variable in self.averages]
+        return self.trained.named(averages or self.trained.tensors()) | self._moving()
 
-    def _epoch(self, x, y, batches, example_weights, learning_rates, first_step, blocks, members):
-        def train(step, losses):
-            rows = batches[step]
-            training = Training(first_step + step, self.keys, self.rates, example_weights[step][:, None])
-            return losses + self._step(tf.gather(x, rows), tf.gather(y, rows), training, learning_rates[step])
+    def _moving(self) -> dict[str, tf.Tensor]:
+        return self.moving_pack.split(self.moving[0].read_value()) if self.moving else {}
 
-        losses = _loop(batches.shape[0], train, tf.zeros(self.replicas))
-        mean_losses = tf.where(self._finite(), losses / tf.cast(batches.shape[0], tf.float32), np.nan)
-        return mean_losses, self._score(x, y, blocks, members)
-
-    def _finite(self):
+    def finite(self) -> np.ndarray:
+        """Which seeds have finite weights, bool `[R]`."""
         # The loss alone does not tell: compiled, ReLU turns a NaN into 0, and the loss of broken weights is finite.
-        each = [tf.reduce_all(tf.math.is_finite(value), axis=(1, 2)) for value in self.trained.values().values()]
-        return tf.reduce_all(tf.stack(each), axis=0)
+        return np.all(
+            [np.isfinite(w.numpy()).reshape(self.replicas, -1).all(axis=1) for w in self.trained.tensors()], axis=0
+        )
 
-    def _step(self, x, y, training, learning_rates):
-        weights = self.trained.values()
+    def _epoch(self, x, batches):
+        def train(step, losses):
+            return losses + self._step(tf.gather(x, batches.rows[step]), step, batches)
+
+        return _loop(batches.steps, train, tf.zeros(self.replicas)) / tf.cast(batches.steps, tf.float32)
+
+    def _step(self, x, step, batches):
+        weights = self.trained.named(self.trained.tensors())
+        training = Training(self._draw(batches.keys[step], x.shape[1]), self.constants, batches.shares[step][:, None])
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            moving = {name: variable.read_value() for name, variable in self.moving.items()}
-            outputs, moved = forward(self.model, self.problem, weights | moving, x, training)
-            share = training.example_weights[:, 0] / tf.reduce_sum(training.example_weights)
-            losses = tf.reduce_sum(self._loss(outputs, y) * share, axis=-1)
-            # The seeds share no weight, so the gradient of the sum is each one's own.
-            total = tf.reduce_sum(losses) + self._penalty(weights)
-        self.trained.step(self._clipped(tape.gradient(total, weights)), learning_rates)
-        for name, value in moved.items():
-            self.moving[name].assign(value)
-        self._average(is_first=training.step == 0)
+            outputs, statistics = forward(self.model, self.problem, weights | self._moving(), x, training)
+            losses = tf.reduce_sum(self._loss(outputs, batches.targets[step]) * batches.shares[step], axis=-1)
+        # The seeds share no weight, so the gradient of their sum is each one's own.
+        gradients = self.trained.as_tensors(tape.gradient(losses, weights))
+        self.trained.step(self._clipped(self._penalized(gradients)), batches.learning_rates[step])
+        for variable in self.moving:
+            kept = BATCH_NORM_MOMENTUM
+            variable.assign(variable * kept + self.moving_pack.join(statistics) * (1 - kept))
+        self._average(is_first=batches.first_step + step == 0)
         return losses
 
-    def _loss(self, outputs, y):
+    def _draw(self, key, rows):
+        """The random bits of a step, for each place that draws."""
+        if not self.places:
+            return {}
+        drawn = noise.root_uniform(key, rows, sum(self.places.values()))  # all in one pass
+        return dict(zip(self.places, tf.split(drawn, list(self.places.values()), axis=-1), strict=True))
+
+    def _loss(self, outputs, targets):
         """The data loss of each example, `[R, batch]`."""
         if not self.problem.is_classification:
-            return tf.square(outputs[..., 0] - y)
+            return tf.square(outputs[..., 0] - targets)
         if self.squared_error:
-            return tf.reduce_mean(tf.square(tf.nn.softmax(outputs) - self._one_hot(y)), axis=-1)
-        if "label_smoothing" not in self.rates:
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs)
-        smoothing = self.rates["label_smoothing"]
-        labels = self._one_hot(y) * (1 - smoothing) + smoothing / self.problem.n_outputs
-        return tf.nn.softmax_cross_entropy_with_logits(labels, outputs)
+            return tf.reduce_mean(tf.square(tf.nn.softmax(outputs) - self._one_hot(targets)), axis=-1)
+        labels = self._one_hot(targets)
+        smoothed = labels + self.constants["label_smoothing"] * (1 / self.problem.n_outputs - labels)
+        return cross_entropy(smoothed, outputs)
 
-    def _one_hot(self, y):
-        return tf.one_hot(y, self.problem.n_outputs)
+    def _one_hot(self, targets):
+        return tf.one_hot(targets, self.problem.n_outputs)
 
-    def _penalty(self, weights):
-        kernels = [value for name, value in weights.items() if is_kernel(name)]
-        penalty = tf.zeros(())
-        if "l1" in self.rates:
-            penalty += self.rates["l1"] * tf.add_n([tf.reduce_sum(tf.abs(kernel)) for kernel in kernels])
-        if "l2" in self.rates:
-            penalty += self.rates["l2"] * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
-        return penalty
+    def _penalized(self, gradients):
+        """With those of L1 and L2 added, which are for kernels alone."""
+        l1, l2_twice = self.constants["l1"], self.constants["l2_twice"]
+        return [
+            gradient + is_kernel * (l1 * tf.sign(weights) + l2_twice * weights)
+            for gradient, weights, is_kernel in zip(
+                gradients, self.trained.tensors(), self.trained.are_kernels, strict=True
+            )
+        ]
 
     def _clipped(self, gradients):
         """Each seed's gradient scaled down to the norm it may have (Pascanu, Mikolov and Bengio 2013)."""
-        if "clip_norm" not in self.rates:
+        if "clip_norm" not in self.constants:
             return gradients
-        squares = [tf.reduce_sum(tf.square(g), axis=(1, 2), keepdims=True) for g in gradients.values()]
-        norm, limit = tf.sqrt(tf.add_n(squares)), self.rates["clip_norm"]
-        return {name: gradient * limit / tf.maximum(norm, limit) for name, gradient in gradients.items()}
+        squares = [tf.reduce_sum(tf.reshape(tf.square(g), (self.replicas, -1)), axis=1) for g in gradients]
+        norm, limit = tf.sqrt(tf.add_n(squares)), self.constants["clip_norm"]
+        factor = limit / tf.maximum(norm, limit)
+        return [gradient * tf.reshape(factor, (-1, *[1] * (len(gradient.shape) - 1))) for gradient in gradients]
 
     def _average(self, is_first):
         """Exponential moving average of the weights, which starts from those after the first step, as in Keras."""
         if not self.averages:
             return
-        kept = tf.where(is_first, 0.0, self.rates["ema"])
-        for name, value in self.trained.values().items():
-            self.averages[name].assign(self.averages[name] * kept + value * (1 - kept))
+        kept = tf.where(is_first, 0.0, self.constants["ema"])
+        for average, value in zip(self.averages, self.trained.tensors(), strict=True):
+            average.assign(average * kept + value * (1 - kept))
 
-    def _score(self, x, y, blocks, members):
-        weights, sums = self._scoring_weights(), tf.zeros((2, members.shape[1], self.replicas))
-        if blocks.shape[0] == 0:  # a loop that never runs still compiles its body, and a row of none cannot be
-            return sums
-
-        def score(block, sums):
-            rows = blocks[block]
-            outputs, _ = forward(self.model, self.problem, weights, tf.gather(x, rows))
-            scores = self._scores(outputs, tf.gather(y, rows))
-            return sums + tf.einsum("krb,sb->ksr", scores, members[block])
-
-        return _loop(blocks.shape[0], score, sums)
-
-    def _scores(self, outputs, y):
-        """Loss and hit of each example, `[2, R, batch]`."""
+    def _score(self, x, rows, targets):
+        outputs, _ = forward(self.model, self.problem, self._scoring_weights(), tf.gather(x, rows))
+        targets = tf.broadcast_to(targets, tf.shape(outputs)[:-1])
         if not self.problem.is_classification:
-            errors = tf.square(outputs[..., 0] - y)
+            errors = tf.square(outputs[..., 0] - targets)
             return tf.stack([errors, tf.zeros_like(errors)])
-        y = tf.broadcast_to(y, outputs.shape[:-1])
-        hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == y
-        return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs), tf.cast(hits, tf.float32)])
+        hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == targets
+        return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), tf.cast(hits, tf.float32)])
 
 
 def _loop(times, body, start):

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from pipeline import noise
 from pipeline.backend import tf
 from pipeline.errors import InputError
 from pipeline.examples import Examples, Problem
@@ -18,7 +19,7 @@ from pipeline.model import initial_weights
 from pipeline.optimizers import default_learning_rate
 from pipeline.params import Model, Train
 from pipeline.schedules import Patience, learning_rates
-from pipeline.stack import Stack, strengths
+from pipeline.stack import Batches, Stack
 
 State = dict[str, np.ndarray]
 
@@ -137,16 +138,16 @@ class _Group:
 
     def __init__(self, examples: Examples, model: Model, train: Train, seeds: list[int], part: slice):
         self.seeds, self.part, self.size = seeds[part], part, batch_size(train, examples.train_rows.shape[1])
+        self.targets = examples.y
         self.train_rows, val_rows, holdout_rows = (
             rows if len(rows) == 1 else rows[part]
             for rows in (examples.train_rows, examples.val_rows, examples.holdout_rows)
         )
         scored = self.train_rows[:, _scored_positions(self.train_rows.shape[1], train.train_score_rows)]
         every = {"train": scored, "val": val_rows, "holdout": holdout_rows}
-        self.splits = {name: rows for name, rows in every.items() if rows.shape[1]}
-        self.split_sizes = np.reshape([rows.shape[1] for rows in self.splits.values()], (-1, 1))
+        self.splits = {name: np.int32(rows) for name, rows in every.items() if rows.shape[1]}
         width = len(self.seeds) * (examples.problem.n_features + sum(model.hidden_units))
-        self.scored = blocks(list(self.splits.values()), SCORED_NUMBERS_PER_BLOCK // width)
+        self.scored_at_once = max(1, SCORED_NUMBERS_PER_BLOCK // width)
         self._stack = _stack(*_structure(model, train), examples.problem, len(self.seeds))
         self.saved: list[np.ndarray] | None = None
         self.stack.start(model, train, self.seeds)
@@ -167,13 +168,43 @@ class _Group:
         """Let go of the graph, which outlives the training."""
         self._stack.tenant = None
 
-    def epoch(self, x: tf.Tensor, y: tf.Tensor, epoch: int, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Train one epoch (from 1) at the learning rates `[steps, R]`; see `Stack.epoch`."""
+    def epoch(self, x: tf.Tensor, epoch: int, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Train one epoch (from 1) at the learning rates `[steps, R]`.
+
+        Returns:
+            The mean training loss of each seed, `[R]`, NaN where its weights are not finite; and the mean loss and hits
+            over each split, `[2, splits, R]`.
+        """
+        losses = self.stack.epoch(x, self.batches(epoch, rates)).numpy()
+        scores = [self.score(x, rows) for rows in self.splits.values()]
+        means = np.reshape(scores, (-1, 2, len(self.seeds))).transpose(1, 0, 2)
+        return np.where(self.stack.finite(), losses, np.nan), means
+
+    def score(self, x: tf.Tensor, rows: np.ndarray) -> np.ndarray:
+        """Mean loss and hits over rows, `[2, R]`."""
+        parts = [rows[:, start : start + self.scored_at_once] for start in range(0, rows.shape[1], self.scored_at_once)]
+        scores = [self.stack.score(x, part, self.targets[part]).numpy() for part in parts]
+        return np.concatenate(scores, axis=-1).mean(axis=-1, dtype=float)
+
+    def batches(self, epoch: int, rates: np.ndarray) -> Batches:
+        """The steps of an epoch (from 1)."""
         orders = [epoch_order(seed, epoch, self.train_rows.shape[1]) for seed in self.seeds]
-        rows, example_weights = _in_batches(np.take_along_axis(self.train_rows, np.stack(orders), axis=1), self.size)
-        first_step = tf.constant((epoch - 1) * len(rows), tf.int32)
-        losses, sums = self.stack.epoch(x, y, rows, example_weights, np.float32(rates), first_step, *self.scored)
-        return losses.numpy(), sums.numpy() / self.split_sizes
+        rows, counted = in_batches(np.take_along_axis(self.train_rows, np.stack(orders), axis=1), self.size)
+        steps = len(rows)
+        return Batches(
+            np.int32(steps),
+            np.int32((epoch - 1) * steps),
+            *(
+                _lengthened(values)
+                for values in (
+                    rows,
+                    self.targets[rows],
+                    counted / counted.sum(axis=1, keepdims=True),
+                    np.float32(rates),
+                    noise.keys(self.seeds, epoch, steps),
+                )
+            ),
+        )
 
     def spread(self, y: np.ndarray) -> np.ndarray:
         """Variance of the target in each split, `[splits, R]`."""
@@ -193,7 +224,7 @@ class _Run:
             _Group(examples, model, train, seeds, slice(start, start + together))
             for start in range(0, len(seeds), together)
         ]
-        self.x, self.y = tf.constant(examples.x), tf.constant(examples.y)
+        self.x = tf.constant(examples.x)
         self.spread = np.concatenate([group.spread(examples.y) for group in self.groups], axis=-1)
         steps = -(-examples.train_rows.shape[1] // self.groups[0].size)
         self.rates = learning_rates(
@@ -214,7 +245,7 @@ class _Run:
         """Train and score every seed once, and decide which go on."""
         self.epoch += 1
         rates = self.rates[self.epoch - 1][:, None] * self.rate_factor
-        parts = [group.epoch(self.x, self.y, self.epoch, rates[:, group.part]) for group in self.groups]
+        parts = [group.epoch(self.x, self.epoch, rates[:, group.part]) for group in self.groups]
         losses, means = (np.concatenate(pieces, axis=-1) for pieces in zip(*parts, strict=True))
         scores = self._scores(*means) | {"learning_rate": rates[-1]}
         self.table.append({name: np.where(self.active, values, np.nan) for name, values in scores.items()})
@@ -314,35 +345,22 @@ class _Run:
 PROGRESS = ("epoch", "rate_factor", "active", "diverged", "best_score", "best_epoch")
 
 
-def blocks(splits: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of several splits, each `[S, n]`, cut into blocks of about `size` rows to score; see `Stack`.
-
-    Returns:
-        The rows `[blocks, S, block]`, S as in the split that has most, and the members `[blocks, splits, block]`.
-    """
-    shared = max((len(rows) for rows in splits), default=1)
-    total = sum(rows.shape[1] for rows in splits)
-    every = np.zeros((shared, total), np.int32)
-    members, start = np.zeros((len(splits), total), np.float32), 0
-    for split, rows in enumerate(splits):
-        end = start + rows.shape[1]
-        every[:, start:end] = rows
-        members[split, start:end] = 1
-        start = end
-    size = max(1, min(size, total))
-    cut, _ = _in_batches(every, size)
-    padded = np.pad(members, ((0, 0), (0, cut.shape[0] * size - total)))
-    return cut, padded.reshape(len(splits), len(cut), size).transpose(1, 0, 2)
-
-
-def _in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut rows `[S, n]` into batches `[steps, S, size]`; weights `[steps, size]` are 0 where the last is filled up."""
+def in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut rows `[S, n]` into batches `[steps, S, size]`; 0 in `[steps, size]` where the last is filled up, else 1."""
     n = rows.shape[1]
     steps = -(-n // size)
     # Filled up with a row of its own: what another seed alone trains on must not reach this one, not even times 0.
     padded = np.pad(rows.astype(np.int32), ((0, 0), (0, steps * size - n)), mode="edge" if n else "empty")
-    weights = (np.arange(steps * size) < n).astype(np.float32)
-    return padded.reshape(len(rows), steps, size).transpose(1, 0, 2), weights.reshape(steps, size)
+    counted = (np.arange(steps * size) < n).astype(np.float32)
+    return padded.reshape(len(rows), steps, size).transpose(1, 0, 2), counted.reshape(steps, size)
+
+
+def _lengthened(values: np.ndarray) -> np.ndarray:
+    """With zeros behind, to one of few lengths, so that trainings of about the same length share a graph."""
+    length = 1
+    while length < len(values):
+        length = -(-length * 5 // 4)
+    return np.pad(values, ((0, length - len(values)), *[(0, 0)] * (values.ndim - 1)))
 
 
 def _scored_positions(rows: int, limit: int | None) -> np.ndarray:
@@ -354,17 +372,16 @@ def _scored_positions(rows: int, limit: int | None) -> np.ndarray:
 
 def _structure(model: Model, train: Train) -> tuple[str, str]:
     """What a graph depends on: the settings without those that are variables and arguments of it."""
-    on = strengths(model, train)
-    placeholder = dict.fromkeys(on, 0.5)
     graph_of = Train(
         optimizer=train.optimizer,
         momentum=train.momentum,
         weight_decay=train.weight_decay,
         loss=train.loss,
-        **{name: 0.5 for name in on if name in Train.model_fields},
+        **{name: 0.5 for name in ("clip_norm", "ema") if getattr(train, name)},
     )
-    model = model.model_copy(update={name: value for name, value in placeholder.items() if name in Model.model_fields})
-    return model.model_dump_json(), graph_of.model_dump_json()
+    switches = ("dropout", "input_dropout", "max_norm", "gaussian_noise")
+    on = {name: 0.5 for name in switches if getattr(model, name)}
+    return model.model_copy(update={"l1": 0.0, "l2": 0.0} | on).model_dump_json(), graph_of.model_dump_json()
 
 
 @lru_cache(maxsize=16)

@@ -57,10 +57,12 @@ MAY_IMPORT = {
     # The model and its training, which know neither MLflow nor Optuna nor files.
     "pipeline.noise": "backend",
     "pipeline.model": "params examples backend noise",
-    "pipeline.optimizers": "errors params backend",
+    "pipeline.packing": "backend",
+    "pipeline.losses": "backend",
+    "pipeline.optimizers": "errors params backend packing",
     "pipeline.schedules": "params",
-    "pipeline.stack": "params examples backend noise model optimizers",
-    "pipeline.trainer": "errors params backend examples model optimizers schedules stack",
+    "pipeline.stack": "params examples backend noise losses model optimizers packing",
+    "pipeline.trainer": "errors params backend examples noise model optimizers schedules stack",
     # What happens beside the training comes in through callbacks.
     "pipeline.progress": "trainer",
     "pipeline.checkpoint": "files trainer",

@@ -126,29 +126,37 @@ def test_set_weights_gives_the_plain_model_every_weight():
         np.testing.assert_array_equal(getattr(plain.get_layer(layer), weight), value[0])
 
 
-def training(seeds: list[int], step: int = 0, **rates: float) -> Training:
-    rates = {name: tf.constant(value) for name, value in rates.items()}
-    return Training(tf.constant(step), tf.constant(noise.keys(seeds, places=4)), rates, tf.ones((400, 1)))
+def training(seeds: list[int], step: int = 0, **constants: float) -> Training:
+    key = tf.constant(noise.keys(seeds, epoch=1, steps=step + 1)[step])
+    places = {"gaussian_noise": ["inputs_noise"], "dropout_root": ["hidden_1_dropout", "hidden_2_dropout"]}
+    drawing = [place for name in constants for place in places.get(name, [])]
+    drawn = tf.split(noise.root_uniform(key, 400, 200), 2, axis=-1)
+    constants = {name: tf.constant(value) for name, value in constants.items()}
+    return Training(dict(zip(drawing, drawn, strict=False)), constants, tf.fill((400, 1), 1 / 400))
+
+
+def dropping(seeds: list[int], rate: float, step: int = 0) -> Training:
+    return training(seeds, step, dropout_root=rate**0.5, dropout_scale=1 / (1 - rate))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
 def test_dropout_drops_the_stated_share_and_keeps_the_expectation(rate):
     x = tf.ones((2, 400, 100))
-    dropped = training([0, 1], dropout=rate).drop(x, "dropout", place=2).numpy()
+    dropped = dropping([0, 1], rate).drop(x, "dropout", "hidden_1_dropout").numpy()
     # 80,000 units: five standard errors of the share are less than 0.009.
     assert (dropped == 0).mean() == pytest.approx(rate, abs=0.009)
     assert dropped.mean() == pytest.approx(1, abs=0.009 / (1 - rate))
     np.testing.assert_allclose(dropped[dropped != 0], 1 / (1 - rate), rtol=1e-6)
 
 
-def test_dropout_differs_between_seeds_steps_and_places_and_is_off_without_a_rate():
+def test_dropout_differs_between_seeds_steps_and_places_and_is_off_where_nothing_is_drawn():
     x = tf.ones((2, 400, 100))
-    masks = training([0, 1], dropout=0.5).drop(x, "dropout", place=2).numpy()
-    later = training([0, 1], step=1, dropout=0.5).drop(x, "dropout", place=2).numpy()
-    elsewhere = training([0, 1], dropout=0.5).drop(x, "dropout", place=3).numpy()
+    masks = dropping([0, 1], 0.5).drop(x, "dropout", "hidden_1_dropout").numpy()
+    later = dropping([0, 1], 0.5, step=1).drop(x, "dropout", "hidden_1_dropout").numpy()
+    elsewhere = dropping([0, 1], 0.5).drop(x, "dropout", "hidden_2_dropout").numpy()
     for other in (masks[1], later[0], elsewhere[0]):
         assert (masks[0] == other).mean() == pytest.approx(0.5, abs=0.02)
-    assert training([0, 1]).drop(x, "dropout", place=2) is x
+    assert training([0, 1]).drop(x, "dropout", "hidden_1_dropout") is x
 
 
 def test_dropout_spares_inputs_and_outputs():
@@ -156,7 +164,7 @@ def test_dropout_spares_inputs_and_outputs():
     weights = {name: tf.reshape(value, (1, -1, 3)) for name, value in weights.items()}
     x = tf.ones((1, 400, 7))
     linear = Model(hidden_units=[], dropout=0.5)
-    in_training = forward(linear, CLASSES, weights, x, training([0], dropout=0.5))[0]
+    in_training = forward(linear, CLASSES, weights, x, dropping([0], 0.5))[0]
     np.testing.assert_array_equal(in_training, forward(linear, CLASSES, weights, x)[0])
 
 

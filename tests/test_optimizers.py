@@ -58,12 +58,12 @@ def random_arrays(seed: int) -> dict[str, np.ndarray]:
     return {name: rng.normal(0, 1, shape).astype(np.float32) for name, shape in SHAPES.items()}
 
 
-def step_stacked(train: Train, rates: np.ndarray) -> dict[str, np.ndarray]:
-    stacked = stacked_optimizer(train, SHAPES)
+def step_stacked(train: Train, rates: np.ndarray, max_norm: float | None = None) -> dict[str, np.ndarray]:
+    stacked = stacked_optimizer(train, SHAPES, max_norm and tf.constant(max_norm))
     stacked.assign(random_arrays(0))
-    for step in range(1, STEPS + 1):
-        stacked.step({n: tf.constant(g) for n, g in random_arrays(step).items()}, tf.constant(rates[step - 1]))
-    return {name: value.numpy() for name, value in stacked.values().items()}
+    for step in range(1, len(rates) + 1):
+        stacked.step(stacked.as_tensors(random_arrays(step)), tf.constant(rates[step - 1]))
+    return {name: value.numpy() for name, value in stacked.named(stacked.tensors()).items()}
 
 
 def step_alone(optimizer: keras.Optimizer, rates: np.ndarray, replica: int) -> dict[str, np.ndarray]:
@@ -112,9 +112,11 @@ def test_weight_decay_of_muon_is_also_that_of_its_biases():
 
 
 @pytest.mark.parametrize("name", ["adam", "lamb"])
-def test_constraint_is_for_kernels_alone(name):
-    stacked = stacked_optimizer(Train(optimizer=name), SHAPES, constraint=lambda kernel: kernel * 0)
-    stacked.assign(random_arrays(0))
-    stacked.step({n: tf.constant(g) for n, g in random_arrays(1).items()}, tf.constant([0.1, 0.1, 0.1]))
-    for weight, value in stacked.values().items():
-        assert value.numpy().any() != weight.endswith("kernel"), weight
+def test_max_norm_is_keras_own_for_each_seeds_kernels_alone(name):
+    limit = 1.2
+    limited, free = (
+        step_stacked(Train(optimizer=name), np.full((1, 3), 0.1, np.float32), norm) for norm in (limit, None)
+    )
+    for weight, value in free.items():
+        expected = keras.constraints.MaxNorm(limit, axis=-2)(value) if weight.endswith("kernel") else value
+        np.testing.assert_allclose(limited[weight], expected, atol=1e-6, err_msg=weight)

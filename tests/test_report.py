@@ -1,7 +1,12 @@
 """The report: it says what the records say, whichever way they point, in a page that stands alone."""
 
+import functools
+import json
+import re
+import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -12,28 +17,23 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from experiments import report, study_record
+from experiments.report_figures import seed_differences
+from experiments.report_numbers import Numbers, count, duration, listed, number, p_value, percent, some, with_interval
+from experiments.report_settings import as_yaml
 from experiments.study_record import (
-    About,
-    Arm,
-    Cost,
-    EqualTime,
-    Incumbent,
-    Interval,
-    Optimism,
-    Overfits,
-    PowerLaw,
-    Recommendation,
-    SectionName,
-    Study,
-    StudyRun,
-    write_study,
+    About, Arm, Cost, EqualTime, Incumbent, Interval, Optimism, Overfits, PowerLaw, Recommendation, SectionName, Study,
+    StudyRun, read_study_run, write_study,
 )  # fmt: skip
-from pipeline.params import Settings
+from pipeline.errors import InputError, run_stage
+from pipeline.params import Settings, parse_settings
+from pipeline.paths import STUDY_RUN_FILE
 
 NASTY = "<script>alert(1)</script>"
 DOLLARS = "cost $ & more $"
+LONG = "long_" * 60
 SECTIONS = get_args(SectionName)
 NO_DIFFERENCE = "no detectable difference"
 
@@ -44,6 +44,8 @@ class Made:
 
     Attributes:
         effect: of the remedies: mixed, none, helps, hurts.
+        diverged: seeds of every arm.
+        scored: False: all seeds of all arms diverged.
     """
 
     task: str = "classification"
@@ -57,6 +59,8 @@ class Made:
     diverged: int = 0
     test_rows: int = 360
     changed_after_a_look: bool = False
+    overfits: bool = True
+    scored: bool = True
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -72,6 +76,8 @@ class Made:
         return 1.0 if self.task == "classification" else 430.0
 
     def interval(self, mean: float | None, half: float = 0.0) -> Interval:
+        if not self.scored:
+            return Interval(mean=None, low=None, high=None)
         if mean is None or self.seeds < 2:
             return Interval(mean=mean, low=None, high=None)
         return Interval(mean=mean, low=mean - half, high=mean + half)
@@ -305,8 +311,8 @@ class Made:
             ),
             arms=arms,
             overfits=Overfits(
-                answer=self.seeds > 1,
-                rise=self.interval(0.028 * scale, 0.006 * scale),
+                answer=self.overfits and self.seeds > 1 and self.scored,
+                rise=self.interval((0.028 if self.overfits else 0.001) * scale, 0.006 * scale),
                 p=0.0002 if self.seeds > 1 else None,
                 onset_epoch=33.0,
                 onset_range=(27.0, 40.0) if self.seeds > 1 else None,
@@ -399,6 +405,8 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.texts: list[str] = []
+        self.by_id: dict[str, str] = {}
+        self.ids: list[str | None] = []
         self.feed(html)
         self.close()
 
@@ -406,16 +414,24 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
         if tag not in self.VOID:
             self.open.append(tag)
+            self.ids.append(dict(attrs).get("id"))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        self.ids.pop()
 
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
             self.texts.append(data)
+        for name in filter(None, self.ids):
+            self.by_id[name] = self.by_id.get(name, "") + data
+
+    def inside(self, name: str) -> str:
+        """The text of the element of this id, as it is."""
+        return self.by_id[name]
 
     @property
     def text(self) -> str:
@@ -427,7 +443,7 @@ class Page(HTMLParser):
 
 STUDIES = {
     "classification": Made(),
-    "regression": Made(task="regression", source="patients.csv", target="progression", features=("age", "bmi")),
+    "regression": Made(task="regression", source="patients.csv", target=DOLLARS, features=("age", "bmi")),
     "one seed": Made(seeds=1),
     "nothing helps": Made(effect="none"),
     "everything helps": Made(effect="helps"),
@@ -435,45 +451,349 @@ STUDIES = {
     "remedies alone": Made(sections=("remedies",)),
     "diverged": Made(diverged=2),
     "no test rows": Made(test_rows=0),
-    "names": Made(source=NASTY, target=DOLLARS, classes=(NASTY, DOLLARS), features=(NASTY, DOLLARS)),
+    "changed after a look": Made(changed_after_a_look=True),
+    "names": Made(source=NASTY, target=LONG, classes=(NASTY, DOLLARS), features=(NASTY, DOLLARS, LONG)),
+    "nothing scored": Made(scored=False),
 }
 
 
-@pytest.fixture
-def made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Page]:
-    """`made(Made(seeds=1))` writes that study and its report; returns the page."""
-    monkeypatch.setattr(sys, "argv", ["report"])
+@dataclass(frozen=True)
+class Reported:
+    """A study with its report: the page, and where its files are."""
 
-    def write_and_report(study: Made) -> Page:
+    study: Study
+    run: StudyRun
+    folder: Path
+
+    @property
+    def html(self) -> str:
+        return (self.folder / report.REPORT_FILE).read_text(encoding="utf-8")
+
+    @property
+    def page(self) -> "Page":
+        return Page(self.html)
+
+    def words_of(self, picture: str) -> str:
+        """The text in a picture."""
+        root = ElementTree.parse(self.folder / report.FIGURES[picture]).getroot()
+        return " ".join(" ".join(root.itertext()).split())
+
+
+def write_report(made: Made, folder: Path) -> Reported:
+    """Write a study that nobody ran and its report."""
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
         study_record.STUDY_FILE.parent.mkdir(parents=True, exist_ok=True)
-        study.write()
+        study = made.write()
+        patch.setattr(sys, "argv", ["report"])
         report.main()
-        return Page(report.REPORT_FILE.read_text(encoding="utf-8"))
+        return Reported(study, read_study_run(), folder)
 
-    return write_and_report
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reported]:
+    """`reported("one seed")` is that study with its report, written once."""
+    return functools.cache(lambda name: write_report(STUDIES[name], tmp_path_factory.mktemp("report")))
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_page_is_whole_and_stands_alone(made, name):
-    page = made(STUDIES[name])
+def test_page_is_whole(reported, name):
+    page = reported(name).page
     assert page.open == []
     ids = [each["id"] for _, each in page.elements if "id" in each]
     assert len(ids) == len(set(ids))
     levels = [int(tag[1]) for tag, _ in page.elements if tag in {"h1", "h2", "h3", "h4"}]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert page.all("script") == []
-    assert all(each["role"] == "img" and len(each["aria-label"]) > 30 for each in page.all("svg"))
-    html = report.REPORT_FILE.read_text(encoding="utf-8")
-    assert "http" not in html and "//" not in html.replace("://", "//") and "url(" not in html.replace("url(#", "")
-    targets = [each[key] for _, each in page.elements for key in ("href", "xlink:href") if key in each]
-    assert {target[1:] for target in targets if target != "data:,"} <= set(ids)
+    targets = {each["href"] for tag, each in page.elements if "href" in each and tag != "link"}
+    assert {target[1:] for target in targets if target.startswith("#")} <= set(ids)
+    assert page.all("html")[0]["lang"] == "en"
+    assert len(page.all("main")) == len(page.all("nav")) == 1
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_page_stands_alone(reported, name):
+    html, page = reported(name).html, reported(name).page
+    assert page.all("script") == page.all("img") == page.all("iframe") == []
+    assert [each["href"] for each in page.all("link")] == ["data:,"]
+    assert "http" not in html
+    assert "@import" not in html
+    assert re.findall(r"url\((?!#)", html) == []
     assert len(html) < 1 << 20
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_pictures_are_svg(made, name):
-    made(STUDIES[name])
-    assert sorted(report.FIGURES) == sorted(["baseline", *SECTIONS])
+def test_pictures_and_tables_are_told_to_those_who_do_not_see_them(reported, name):
+    page = reported(name).page
+    assert all(each["role"] == "img" and len(each["aria-label"]) > 40 for each in page.all("svg"))
+    assert len(page.all("figure")) == len(page.all("figcaption")) == len(page.all("svg"))
+    assert len(page.all("table")) == len(page.all("caption"))
+    assert all(each["scope"] in {"col", "row", "rowgroup"} for each in page.all("th"))
+    boxes = [each for _, each in page.elements if "scroll" in (each.get("class") or "")]
+    assert all(each["tabindex"] == "0" and each["role"] == "region" for each in boxes)
+    assert all(each.get("aria-label") or each.get("aria-labelledby") for each in boxes)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_picture_is_written(reported, name):
+    assert set(report.FIGURES) == {"baseline", *SECTIONS}
     for path in report.FIGURES.values():
-        assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+        assert path.name.startswith("study_")
+        assert ElementTree.parse(reported(name).folder / path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_settings_can_be_pasted_into_params(reported, name):
+    found = reported(name)
+    pasted = YAML(typ="safe").load(found.page.inside("settings"))
+    assert pasted == found.study.recommendation.settings
+    assert parse_settings(pasted).model_dump(include={"model", "train"}) == pasted
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_verdict_and_run_of_the_record_stands_in_a_table(reported, name):
+    found, page = reported(name), reported(name).page
+    verdicts = [(each.get("class") or "").partition("verdict ")[2] for each in page.all("span")]
+    for verdict in ("helps", "hurts", NO_DIFFERENCE):
+        wanted = sum(arm.verdict == verdict for arm in found.study.arms)
+        assert verdicts.count(verdict.partition(" ")[0]) == wanted
+    not_shown = ("equal_epochs", "equal_updates")  # the rates of these that were not chosen
+    titles = {each.get("title") for each in page.all("code")}
+    for arm in found.study.arms:
+        if arm.chosen or arm.group not in not_shown:
+            assert found.run.runs[f"{arm.section}/{arm.name}"] in titles
+
+
+def test_same_input_gives_the_same_bytes(reported, tmp_path):
+    one, two = reported("names").folder, write_report(STUDIES["names"], tmp_path).folder
+    for path in (report.REPORT_FILE, *report.FIGURES.values()):
+        assert (one / path).read_bytes() == (two / path).read_bytes()
+
+
+def test_answer_comes_first(reported):
+    text = reported("classification").page.text
+    answer = text[text.index("The answer", 300) : text.index("To be pasted")]
+    assert "Yes, since epoch 33 (from 27 to 40, by the seed)" in answer
+    assert "rises by 0.0280 [0.0220, 0.0340] nats" in answer
+    assert "All together : its holdout cross-entropy is lower than the baseline's by 0.0360" in answer
+    assert "Nesterov , each tuned with the same budget" in answer
+    assert "Accuracy 0.970 [0.960, 0.980] and cross-entropy 0.0890 [0.0790, 0.0990] nats" in answer
+    assert "means over 10 seeds on 360 test rows" in answer
+    assert "Those of “dropout 0.35”" in answer
+
+
+def test_nothing_helps_is_said(reported):
+    text = reported("nothing helps").page.text
+    assert "Nothing detectably : of 13 arms compared, all 13 made no detectable difference" in text
+    assert "Of 12 remedies tried alone, all 12 made no detectable difference." in text
+    assert "The baseline's , since nothing helps detectably" in text
+
+
+def test_everything_hurts_is_said(reported):
+    text = reported("everything hurts").page.text
+    assert "of 13 arms compared, all 13 hurt (L1 0.001, L2 0.001, weight decay 0.1 and 10 more)" in text
+
+
+def test_everything_helps_is_said(reported):
+    assert "Of 12 remedies tried alone, all 12 help" in reported("everything helps").page.text
+
+
+def test_one_seed_tells_nothing(reported):
+    text = reported("one seed").page.text
+    assert text.count("It cannot be told from 1 seed") >= 3
+    assert "With one seed there are no intervals" in text
+    assert "1 seed cannot tell which help" in text
+
+
+def test_baseline_that_does_not_overfit(tmp_path):
+    text = write_report(Made(overfits=False, sections=("remedies",)), tmp_path).page.text
+    assert "Not detectably : from its best epoch to its last, the baseline's holdout cross-entropy changes by" in text
+    assert "+0.0010 [\N{MINUS SIGN}0.0050, 0.0070] nats" in text
+
+
+@pytest.mark.parametrize("section", SECTIONS[1:])
+def test_switched_off_section_is_told_in_page_and_picture(reported, section):
+    found = reported("remedies alone")
+    assert f"Not asked in this study: {section} is not in study.sections" in found.page.text
+    assert "not in this study" in found.words_of(section)
+
+
+def test_names_are_shown_as_they_are(reported):
+    found = reported("names")
+    assert NASTY in found.page.text
+    assert DOLLARS in found.page.text
+    assert NASTY not in found.html
+    assert "cost $ & more $" in reported("regression").words_of("capacity")
+
+
+def test_regression_is_in_the_unit_of_the_target(reported):
+    text = reported("regression").page.text
+    assert "rises by 12.04 [9.46, 14.62] in the unit of cost $ & more $" in text
+    assert "R² 0.970" in text
+    assert "nats" not in text
+    assert "from the columns age, bmi" in text
+
+
+def test_diverged_seeds_are_told(reported):
+    text = reported("diverged").page.text
+    assert "Seeds diverged in baseline (2 of 10). They are left out of the means" in text
+    assert "2 of 10 seeds diverged" in text
+
+
+def test_without_test_rows_the_score_is_that_of_holdout_rows(reported):
+    text = reported("no test rows").page.text
+    assert "on 143 holdout rows; there are no test rows" in text
+    assert "There are no test rows." in text
+
+
+def test_settings_that_changed_after_a_look_are_warned_of(reported):
+    warning = "Settings were changed after a look at this test set"
+    assert warning in reported("changed after a look").page.text
+    assert warning not in reported("classification").page.text
+    assert "2 times as far as MLflow knows" in reported("classification").page.text
+
+
+def test_how_it_was_done(reported):
+    text = reported("classification").page.text
+    assert "1,870 training runs, 143,210 epochs of one seed each, in 3 minutes" in text
+    assert "3.1 hours for the same runs, extrapolated from a measured sample (5 runs of the baseline)" in text
+    assert "keras 3.15.0, numpy 2.2.0, tensorflow 2.21.0" in text
+    assert "t" * 64 in text
+    assert "Nadeau and Bengio" in text and "Holm" in text and "Bouthillier" in text
+
+
+def test_forest_plot_names_every_chosen_remedy(reported):
+    found = reported("classification")
+    words = found.words_of("remedies")
+    for arm in found.study.section("remedies"):
+        assert (arm.name in words) == (arm.difference is not None)
+    assert "left of the line is better" in words
+
+
+def test_seed_differences_are_paired():
+    rows = [("remedies", "baseline", 0, 3.0), ("remedies", "baseline", 1, 5.0), ("winner", "L2", 0, 9.0)]
+    rows += [("remedies", "L2", 1, 4.0), ("remedies", "L2", 0, 1.0), ("remedies", "L2", 2, np.nan)]
+    table = pd.DataFrame(rows, columns=["section", "arm", "seed", "holdout_rmse"])
+    arm = Made().arm("remedies", "L2", "L2", "single", 0.1, None, "baseline")
+    assert seed_differences(table, arm, "holdout_rmse").tolist() == [-2.0, -1.0]
+
+
+FILES = [
+    study_record.STUDY_FILE, STUDY_RUN_FILE, study_record.STUDY_CURVES_FILE, study_record.STUDY_SEEDS_FILE,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff\xfe", b"a,b\n1,2\n"], ids=repr)
+def test_missing_or_damaged_file_costs_a_line(folder, monkeypatch, capsys, path, content):
+    study_record.STUDY_FILE.parent.mkdir(parents=True)
+    Made(sections=("remedies",)).write()
+    path.unlink() if content is None else path.write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["report"])
+    with pytest.raises(SystemExit) as ended:
+        run_stage(report.main)
+    assert ended.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {path} is {'missing' if content is None else 'not what the stage study writes'}")
+    assert not report.REPORT_FILE.exists()
+
+
+def test_study_without_a_baseline_costs_a_line(folder, monkeypatch):
+    study_record.STUDY_FILE.parent.mkdir(parents=True)
+    Made(sections=("remedies", "memorization")).write()
+    content = json.loads(study_record.STUDY_FILE.read_text())
+    content["arms"] = [arm for arm in content["arms"] if arm["section"] != "remedies"]
+    study_record.STUDY_FILE.write_text(json.dumps(content))
+    monkeypatch.setattr(sys, "argv", ["report"])
+    with pytest.raises(InputError, match="has no baseline"):
+        report.main()
+
+
+def test_open_shows_the_page_in_the_browser(folder, monkeypatch):
+    study_record.STUDY_FILE.parent.mkdir(parents=True)
+    Made(sections=("remedies",)).write()
+    opened = []
+    monkeypatch.setattr(report.webbrowser, "open", opened.append)
+    monkeypatch.setattr(sys, "argv", ["report", "--open"])
+    report.main()
+    assert opened == [(folder / report.REPORT_FILE).as_uri()]
+
+
+def test_report_needs_no_library_that_trains_searches_or_tracks():
+    code = "import sys, experiments.report; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    command = [sys.executable, "-c", code]
+    names = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent).stdout
+    assert {"tensorflow", "keras", "mlflow", "optuna"} & set(names.split()) == set()
+
+
+def test_yaml_keeps_every_kind_of_value():
+    changes = {
+        "model": {"hidden_units": [64, 32], "l2": 2.1e-6, "l1": 1e-5, "batch_norm": True, "max_norm": 3.0},
+        "train": {"optimizer": "adam", "early_stopping": {"patience": 3}, "ema": None, "seeds": [3, 14]},
+    }
+    settings = parse_settings(changes).model_dump(include={"model", "train"})
+    assert YAML(typ="safe").load(as_yaml(settings, Settings().model_dump())) == settings
+
+
+def test_yaml_says_what_is_not_the_baseline_s():
+    settings = Settings().model_dump(include={"model", "train"})
+    text = as_yaml(settings | {"model": settings["model"] | {"dropout": 0.3}}, settings)
+    assert re.findall("  (.*) +# baseline: (.*)", text) == [("dropout: 0.3 ", "0.0")]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (number(-0.01234, 4), "\N{MINUS SIGN}0.0123"),
+        (number(0.01234, 4, sign=True), "+0.0123"),
+        (number(-0.00001, 4, sign=True), "0.0000"),
+        (number(12345.6, 0), "12,346"),
+        (number(None, 2), "\N{EN DASH}"),
+        (p_value(0.0004), "<0.001"),
+        (p_value(0.25), "0.250"),
+        (p_value(None), "\N{EN DASH}"),
+        (percent(Interval(mean=0.9, low=0.7, high=1.0)), "90 [70, 100] %"),
+        (percent(Interval(mean=1.0, low=None, high=None)), "100 %"),
+        (with_interval(Interval(mean=1.0, low=-0.5, high=2.5), 1), "1.0 [\N{MINUS SIGN}0.5, 2.5]"),
+        (with_interval(Interval(mean=1.0, low=None, high=None), 1), "1.0"),
+        (with_interval(None, 1), "\N{EN DASH}"),
+        (duration(3.2), "3.2 s"),
+        (duration(184), "3 minutes"),
+        (duration(27331), "7.6 hours"),
+        (count(1, "seed"), "1 seed"),
+        (count(1200, "seed"), "1,200 seeds"),
+        (listed(["a"]), "a"),
+        (listed(["a", "b", "c"], "or"), "a, b or c"),
+        (some(["a", "b", "c"], 2), "a, b and 1 more"),
+        (some(["a", "b"], 2), "a, b"),
+    ],
+)
+def test_numbers_as_text(text, wanted):
+    assert text.replace("\N{NO-BREAK SPACE}", " ") == wanted
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"), [(0.0719, "0.0719"), (0.1234, "0.1234"), (2.3026, "2.303"), (0.0012, "0.00120")]
+)
+def test_losses_have_digits_enough(loss, text):
+    study = Made(sections=("remedies",)).study()
+    arm = study.arms[0]
+    scores = arm.scores | {"holdout": {"cross_entropy": Interval(mean=loss, low=None, high=None)}}
+    arms = [arm.model_copy(update={"scores": scores}), *study.arms[1:]]
+    assert Numbers.of(study.model_copy(update={"arms": arms})).loss_text(loss) == text
+
+
+def luminance(color: str) -> float:
+    """Relative luminance, as WCAG 2.2 defines it."""
+    channels = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("text", ["ink", "muted", "accent", "good", "bad"])
+@pytest.mark.parametrize("ground", ["paper", "tint", "warn"])
+def test_text_has_the_contrast_of_wcag_aa(theme, text, ground):
+    css = (Path(report.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    colors = dict(re.findall(r"--(\S+): (#\w{6});", css.split(":root {")[1 + theme].partition("}")[0]))
+    lighter, darker = sorted((luminance(colors[text]), luminance(colors[ground])), reverse=True)
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
