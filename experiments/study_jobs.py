@@ -28,6 +28,8 @@ CODE = (
     "pipeline/partition.py", "pipeline/schedules.py", "pipeline/stack.py", "pipeline/trainer.py",
     "experiments/study_data.py",
 )  # fmt: skip
+# Regularizers that a graph has only where they are on; the others are numbers in each.
+SWITCHES = ("dropout", "input_dropout", "max_norm", "gaussian_noise", "clip_norm", "ema")
 COLUMN, WEIGHT = "history/", "weights/"
 
 
@@ -60,10 +62,12 @@ class Job:
     @property
     def graph(self) -> str:
         """Jobs that are alike in this differ at most in strengths, rates and rows, and can share a compiled graph."""
-        strengths = {name for section in (self.model, self.train) for name, value in section if _is_strength(value)}
+        switched_on = [
+            name for section in (self.model, self.train) for name, value in section if name in SWITCHES and value
+        ]
         model = self.model.model_dump(include={"hidden_units", "activation", "batch_norm"})
         train = self.train.model_dump(include={"optimizer", "momentum", "weight_decay", "batch_size", "loss"})
-        return json.dumps([model, train, sorted(strengths)])
+        return json.dumps([model, train, switched_on])
 
     @property
     def effort(self) -> int:
@@ -80,10 +84,6 @@ class Result:
     diverged: np.ndarray
     weights: dict[str, np.ndarray]
     seconds: float
-
-
-def _is_strength(value: object) -> bool:
-    return isinstance(value, float) and value > 0
 
 
 def context(study: Study, seeds: list[int], summary: Summary) -> str:

@@ -21,16 +21,17 @@ def test_jobs_of_the_same_training_are_equal_whatever_their_seeds_setting():
 @pytest.mark.parametrize(
     ("other", "shares"),
     [
-        (job(model={"l2": 0.2}), True),
-        (job(model={"l2": 0.1}, epochs=3), True),
-        (job(model={"l2": 0.1}, rows=20), True),
+        (job(model={"dropout": 0.2}), True),
+        (job(model={"dropout": 0.1, "l2": 0.1}), True),
+        (job(model={"dropout": 0.1}, epochs=3), True),
+        (job(model={"dropout": 0.1}, rows=20), True),
         (job(), False),
-        (job(model={"l2": 0.1, "hidden_units": [3]}), False),
-        (job(model={"l2": 0.1}, optimizer="sgd"), False),
+        (job(model={"dropout": 0.1, "hidden_units": [3]}), False),
+        (job(model={"dropout": 0.1}, optimizer="sgd"), False),
     ],
 )
 def test_jobs_that_differ_in_strengths_and_lengths_come_together(other, shares):
-    assert (job(model={"l2": 0.1}).graph == other.graph) == shares
+    assert (job(model={"dropout": 0.1}).graph == other.graph) == shares
 
 
 def test_a_result_is_kept_as_it_is(tmp_path):
