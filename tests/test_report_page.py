@@ -1,18 +1,23 @@
 """The report in a browser: it fits its window, asks no host for anything, and nothing is complained of."""
 
 import base64
+import functools
 import json
 import os
 import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_report import STUDIES, Reported, write_report
+
+from experiments import report
+from experiments.report_figures import STYLE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -28,7 +33,17 @@ FLAGS = [
     "--remote-debugging-pipe",
 ]
 PATIENCE = 60  # seconds
+SHOWN = ("classification", "regression", "names", "remedies alone", "diverged")
 WIDTHS = (320, 360, 390, 768, 1280, 1600)
+
+# What reaches beyond the window's right side, but for what is inside a box that scrolls, or was put aside on purpose.
+TOO_WIDE = """
+[...document.querySelectorAll("body *")]
+  .filter(it => it.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .filter(it => !it.closest(".scroll *") || getComputedStyle(it.closest(".scroll")).overflowX == "visible")
+  .map(it => it.outerHTML.slice(0, 80))
+  .concat(document.documentElement.scrollWidth > document.documentElement.clientWidth ? ["the page"] : [])
+"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
@@ -131,3 +146,81 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     browser = Browser(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reported]:
+    """`reported("names")` is that study of `test_report` with its report, written once."""
+    return functools.cache(lambda name: write_report(STUDIES[name], tmp_path_factory.mktemp("report")))
+
+
+def page_of(reported: Reported) -> Path:
+    return reported.folder / report.REPORT_FILE
+
+
+@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_page_fits_its_window(browser, reported, width, name):
+    browser.open(page_of(reported(name)), width)
+    assert browser.value("document.documentElement.clientWidth") <= width
+    assert browser.value(TOO_WIDE) == []
+
+
+@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_browser_has_nothing_to_complain_of_and_asks_no_host(browser, reported, name, theme):
+    page = page_of(reported(name))
+    browser.open(page, 1280, prefers_color_scheme=theme)
+    assert browser.found("Log.entryAdded") == []
+    assert browser.found("Runtime.consoleAPICalled") == browser.found("Runtime.exceptionThrown") == []
+    asked = {each["request"]["url"] for each in browser.found("Network.requestWillBeSent")}
+    assert page.resolve().as_uri() in asked
+    assert {url for url in asked if not url.startswith("data:")} == {page.resolve().as_uri()}
+
+
+def test_probes_find_what_is_wrong(browser, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<div style='width: 2000px'>wide</div><script>console.error('no'); missing()</script>"
+        "<img src='http://localhost:9/picture.png'>"
+    )
+    browser.open(page, 390)
+    assert browser.value(TOO_WIDE) != []
+    assert len(browser.found("Runtime.consoleAPICalled")) == len(browser.found("Runtime.exceptionThrown")) == 1
+    assert "http://localhost:9/picture.png" in {
+        each["request"]["url"] for each in browser.found("Network.requestWillBeSent")
+    }
+
+
+def test_pictures_are_legible_on_a_phone(browser, reported):
+    browser.open(page_of(reported("classification")), 390)
+    scales = browser.value("[...document.querySelectorAll('svg')].map(it => it.clientWidth / it.viewBox.baseVal.width)")
+    assert min(scales) * STYLE["font.size"] >= 8
+
+
+def test_tables_fit_a_desktop(browser, reported):
+    browser.open(page_of(reported("classification")), 1280)
+    boxes = "[...document.querySelectorAll('div.scroll')]"
+    assert browser.value(f"{boxes}.filter(it => it.scrollWidth > it.clientWidth + 40).map(it => it.ariaLabel)") == []
+
+
+def test_printed_page_fits_the_paper(browser, reported):
+    browser.open(page_of(reported("classification")), 688)  # A4 less its margins
+    browser("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert browser.value(TOO_WIDE) == []
+        assert browser.value("[...document.querySelectorAll('details table')].every(it => it.clientHeight > 0)")
+    finally:
+        browser("Emulation.setEmulatedMedia", media="")
+
+
+def test_keyboard_reaches_the_answer_first_and_every_box_that_scrolls(browser, reported):
+    browser.open(page_of(reported("classification")), 390)
+    reached = []
+    for _ in range(browser.value("document.querySelectorAll('a, summary, [tabindex]').length")):
+        for kind in ("keyDown", "keyUp"):
+            browser("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        reached.append(browser.value("document.activeElement.className || document.activeElement.tagName"))
+    assert reached[0] == "skip"
+    # Those in what is folded are reached once it is opened.
+    assert reached.count("scroll") == browser.value("document.querySelectorAll('.scroll:not(details .scroll)').length")
