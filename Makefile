@@ -37,9 +37,12 @@ check: $(INSTALLED)  ## compare what DVC, Optuna and MLflow say of the last run,
 report: $(INSTALLED)  ## open the report in the browser
 	@$(BIN)/python -m experiments.report --open
 
-bench: $(INSTALLED)  ## measure the speed of the training, then of a search
-	@$(BIN)/python -m experiments.benchmark
-	@$(BIN)/python -m experiments.benchmark_search
+# The peers are optional, and no part of the lock; what is installed already stays as it is.
+bench: $(INSTALLED)  ## measure the speed next to what others use, in an hour (make bench ONLY=epochs: one part)
+	@$(BIN)/python -c 'import keras_tuner, optuna_integration' 2> /dev/null || \
+	    $(BIN)/pip install -qqq --no-build-isolation -e '.[bench]' || \
+	    { echo "error: the peers cannot be installed; $(BIN)/pip install -e '.[bench]' says why" >&2; exit 2; }
+	@$(BIN)/python -m experiments.benchmarks $(ONLY)
 
 # One worker alone would end in a traceback at Ctrl-C; MLflow's job queue (five processes) serves nothing here.
 ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)

@@ -18,9 +18,9 @@ from pipeline.params import read_settings
 
 ROOT = Path(__file__).parent.parent
 MODULES = {
-    f"{path.parent.name}.{path.stem}": path
-    for package in ("pipeline", "experiments")
-    for path in sorted((ROOT / package).glob("*.py"))
+    f"{package}.{path.stem}": path
+    for package in ("pipeline", "experiments", "experiments.benchmarks")
+    for path in sorted((ROOT / package.replace(".", "/")).glob("*.py"))
     if path.stem != "__init__"
 }
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -79,9 +79,38 @@ MAY_IMPORT = {
     "pipeline.champion_loader": "",
     "pipeline.champion": "champion_loader examples splits store tracking tracking_model",
     # The experiments stand on the pipeline; none of its files knows them.
-    "experiments.benchmark": "errors files params paths backend examples datasets prepare splits model "
-    "optimizers trainer",
-    "experiments.benchmark_search": "errors files params paths backend splits model optimizers",
+    # The benchmarks stand beside the project: they start its commands and train with its trainer and without it.
+    "experiments.benchmarks.fresh": "",
+    "experiments.benchmarks.records": "",
+    "experiments.benchmarks.peers": "experiments.benchmarks.records",
+    "experiments.benchmarks.project": "params experiments.benchmarks.fresh",
+    "experiments.benchmarks.works": "datasets files params prepare",
+    "experiments.benchmarks.training": "backend examples files model optimizers params trainer",
+    "experiments.benchmarks.floor": "params experiments.benchmarks.training",
+    "experiments.benchmarks.plain": "backend params splits experiments.benchmarks.training",
+    "experiments.benchmarks.tuners": "backend model optimizers params splits",
+    "experiments.benchmarks.profile": "params splits trainer experiments.study_data",
+    "experiments.benchmarks.epochs": "experiments.benchmarks.fresh experiments.benchmarks.peers "
+    "experiments.benchmarks.records experiments.benchmarks.works",
+    "experiments.benchmarks.search": "experiments.benchmarks.fresh experiments.benchmarks.peers "
+    "experiments.benchmarks.project experiments.benchmarks.records",
+    "experiments.benchmarks.study": "files experiments.benchmarks.fresh experiments.benchmarks.peers "
+    "experiments.benchmarks.project experiments.benchmarks.records",
+    "experiments.benchmarks.tracking": "evaluate tracking experiments.benchmarks.fresh "
+    "experiments.benchmarks.project experiments.benchmarks.records",
+    "experiments.benchmarks.start": "experiments.benchmarks.fresh experiments.benchmarks.peers "
+    "experiments.benchmarks.project experiments.benchmarks.records",
+    "experiments.benchmarks.memory": "experiments.benchmarks.epochs experiments.benchmarks.peers "
+    "experiments.benchmarks.records experiments.benchmarks.works",
+    "experiments.benchmarks.aims": "experiments.benchmarks.epochs experiments.benchmarks.memory "
+    "experiments.benchmarks.records experiments.benchmarks.search experiments.benchmarks.start "
+    "experiments.benchmarks.study experiments.benchmarks.works",
+    "experiments.benchmarks.tables": "experiments.benchmarks.aims experiments.benchmarks.records",
+    "experiments.benchmarks.picture": "figures experiments.benchmarks.epochs experiments.benchmarks.records",
+    "experiments.benchmarks.__main__": "errors figures files paths experiments.benchmarks.epochs "
+    "experiments.benchmarks.memory experiments.benchmarks.picture experiments.benchmarks.records "
+    "experiments.benchmarks.search experiments.benchmarks.start experiments.benchmarks.study "
+    "experiments.benchmarks.tables experiments.benchmarks.tracking",
     "experiments.search_space": "errors params",
     "experiments.search_storage": "errors params",
     "experiments.search_queue": "errors params experiments.search_storage",
@@ -122,9 +151,12 @@ MAY_IMPORT = {
 
 # Libraries that these modules alone may import.
 SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_storage", "_worker")}
-PLAIN = "experiments.benchmark_search"  # which does without this project what the project does
+BENCH = "experiments.benchmarks"  # some of which do plainly what the project does
 MLFLOW = {"pipeline.tracking", "pipeline.tracking_model", "pipeline.tracking_read", "pipeline.champion"}
-ONLY_IN = {"mlflow": {*MLFLOW, PLAIN}, "optuna": {*SEARCH, "experiments.check_search", PLAIN}}
+ONLY_IN = {
+    "mlflow": {*MLFLOW, f"{BENCH}.plain", f"{BENCH}.tracking"},
+    "optuna": {*SEARCH, "experiments.check_search", f"{BENCH}.plain", f"{BENCH}.search", f"{BENCH}.tracking"},
+}
 
 
 def imported(path: Path) -> set[str]:

@@ -1,0 +1,56 @@
+"""The floor: the matrix products of a training and of its validation, in NumPy, and nothing else."""
+
+import os
+import time
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from experiments.benchmarks.training import read_rows
+from pipeline.params import Model, Train
+
+
+def matrix_products(task: dict[str, Any]) -> dict[str, Any]:
+    """Seconds of the products of each epoch, with one thread or with all, whichever is faster; see `training`."""
+    model, train = Model.model_validate(task["model"]), Train.model_validate(task["train"])
+    rows, validation = read_rows(task["rows"])
+    sizes = [rows.x.shape[1], *model.hidden_units, int(rows.y.max()) + 1]
+    found = {}
+    for threads in {1, os.cpu_count() or 1}:
+        with threadpool_limits(threads, "blas"):
+            found[threads] = [_epoch(rows.x, validation.x, sizes, train.batch_size) for _ in range(train.epochs)]
+    threads = min(found, key=lambda threads: median(found[threads]))
+    (blas,) = {
+        (each["internal_api"], each.get("architecture")) for each in threadpool_info() if each["user_api"] == "blas"
+    }
+    note = f"{blas[0]}, kernel {blas[1]}, {threads} thread{'s' if threads > 1 else ''}"
+    return {"epochs": found[threads], "note": note}
+
+
+def _epoch(x: np.ndarray, x_validation: np.ndarray, sizes: list[int], batch: int) -> float:
+    kernels = [np.full(shape, 0.01, np.float32) for shape in pairwise(sizes)]
+    began = time.perf_counter()
+    for start in range(0, len(x), batch):
+        _step(x[start : start + batch], kernels)
+    _forward(x_validation, kernels)
+    return time.perf_counter() - began
+
+
+def _forward(rows: np.ndarray, kernels: list[np.ndarray]) -> list[np.ndarray]:
+    values = [rows]
+    for kernel in kernels:
+        values.append(values[-1] @ kernel)
+    return values
+
+
+def _step(rows: np.ndarray, kernels: list[np.ndarray]) -> None:
+    """Forward; backward, the gradient of each kernel, and of each layer's inputs but the first's."""
+    values = _forward(rows, kernels)
+    error = values[-1]
+    for place in reversed(range(len(kernels))):
+        _ = values[place].T @ error
+        if place:
+            error = error @ kernels[place].T

@@ -1,0 +1,42 @@
+"""The time that a study's trainings spend in tracing and compiling graphs, seen from outside.
+
+The trainings go through `trainer.fit` in one process, those that can share a graph together, as a worker of the study
+does them. A callback takes the time at the end of each epoch, and the first epoch begins with the call of `fit`. An
+epoch that takes much longer than the median of its training has built, traced or compiled something.
+"""
+
+import time
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+LEAST = (
+    0.1  # seconds over the median; no graph is traced and compiled in less, and no epoch on digits varies by so much
+)
+LABELS = {"": "true", "shuffled labels": "shuffled"}
+
+
+def over_median(epochs: list[float], least: float = LEAST) -> list[float]:
+    """By how much the epochs exceed their median, of those that do by more than `least`."""
+    middle = median(epochs)
+    return [seconds - middle for seconds in epochs if seconds - middle > least]
+
+
+def graphs(task: dict[str, Any]) -> dict[str, float]:
+    """Do the trainings; the seconds of all of them, and those of graphs. Called in a process of its own."""
+    from experiments.study_data import read_rows
+    from pipeline.params import Model, Train, read_settings
+    from pipeline.splits import read_summary
+    from pipeline.trainer import fit
+
+    rows, seeds = read_rows(read_settings().study, task["seeds"], read_summary()), task["seeds"]
+    seconds, found = 0.0, []
+    for training in task["trainings"]:
+        model, train = Model.model_validate(training["model"]), Train.model_validate(training["train"])
+        examples = rows.examples(training["rows"], LABELS.get(training["labels"], "wrong"))
+        stamps = [time.perf_counter()]
+        fit(examples, model, train, seeds, [lambda epoch, stamps=stamps: stamps.append(time.perf_counter())])
+        seconds += time.perf_counter() - stamps[0]
+        found += over_median(np.diff(stamps).tolist())
+    return {"seconds": seconds, "graphs": sum(found), "compiled": len(found), "least": LEAST}

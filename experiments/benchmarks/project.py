@@ -1,0 +1,37 @@
+"""A project in a folder of its own, in which stages run as commands, as a user has them run."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks.fresh import ROOT, command_seconds
+from pipeline.params import read_settings
+
+
+class Project:
+    """A folder with a `params.yaml`: this project's, with the changes that are asked for."""
+
+    def __init__(self, folder: Path, **sections: dict[str, Any]):
+        self.folder = folder
+        self.write(**sections)
+
+    def write(self, **sections: dict[str, Any]) -> None:
+        """Write the settings; the changes are by section."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = read_settings(ROOT / "params.yaml").model_dump(mode="json")
+        for name, changes in sections.items():
+            settings[name] |= changes
+        (self.folder / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
+
+    def stage(self, *names: str) -> float:
+        """Run stages, such as `pipeline.train`; the seconds of all of them, imports included."""
+        return sum(command_seconds([sys.executable, "-m", name], self.folder) for name in names)
+
+    def copy(self, folder: Path) -> "Project":
+        """The same, with all that its stages have left."""
+        shutil.copytree(self.folder, folder)
+        other = Project.__new__(Project)
+        other.folder = folder
+        return other

@@ -1,0 +1,64 @@
+"""The trainings that peers are compared on, and their rows as a file that every peer reads."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.datasets import load
+from pipeline.files import write_arrays
+from pipeline.params import Data, Model, Train
+from pipeline.prepare import prepare
+
+QUICK_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Work:
+    """One training; `epochs` are timed in each turn, after the one that compiles, with validation after each.
+
+    Attributes:
+        seeds: how many train side by side, for each turn of the trainer.
+        rows: to train on at most; None for all.
+    """
+
+    name: str
+    data: Data
+    model: Model
+    batch_size: int
+    epochs: int
+    seeds: tuple[int, ...]
+    rows: int | None = None
+
+    @property
+    def train(self) -> Train:
+        """No scoring of training rows, which no peer does."""
+        return Train(batch_size=self.batch_size, epochs=1 + self.epochs, train_score_rows=0)
+
+    @property
+    def quick(self) -> "Work":
+        """The same on few rows, to see that it runs."""
+        return replace(self, epochs=2, seeds=self.seeds[:2], rows=QUICK_ROWS)
+
+    def task(self, rows: Path) -> dict[str, Any]:
+        """What a peer's process is told; `rows` is the file of `write_rows`."""
+        return {"model": self.model.model_dump(), "train": self.train.model_dump(), "rows": str(rows)}
+
+
+MNIST, DIGITS = Data(source="mnist", val_fraction=1 / 6), Data(source="digits", test_fraction=0.0)
+TEXTBOOK = Work("MNIST 784-32-10, batch 128", MNIST, Model(hidden_units=[32]), 128, 5, (1, 3, 10, 30))
+WIDE = Work("MNIST 784-512-512-10, batch 128", MNIST, Model(hidden_units=[512, 512]), 128, 2, (1, 3))
+SMALL = Work("digits 64-128-10, batch 32", DIGITS, Model(hidden_units=[128]), 32, 20, (1, 3, 10, 30))
+WORKS = (TEXTBOOK, WIDE, SMALL)
+
+
+def write_rows(work: Work, folder: Path) -> Path:
+    """Prepare the work's rows as the stage does, and write the training and the validation part."""
+    prepared = prepare(load(work.data), work.data)
+    arrays = {
+        f"{name}/{axis}": getattr(prepared.splits[name], axis) for name in ("train", "validation") for axis in "xy"
+    }
+    path = folder / f"{work.data.source}.npz"
+    write_arrays(path, {name: np.ascontiguousarray(array[: work.rows]) for name, array in arrays.items()})
+    return path
