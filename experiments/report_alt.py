@@ -2,9 +2,9 @@
 
 import math
 
-from experiments.report_arms import method, score_of, short_name
-from experiments.report_numbers import UNKNOWN, Numbers, epoch, listed
-from experiments.study_record import Arm, Study, StudyRun
+from experiments.report_arms import score_of, short_name
+from experiments.report_numbers import UNKNOWN, Numbers, epoch, listed, sentence
+from experiments.study_record import Arm, SectionName, Study, StudyRun
 
 
 class Alt:
@@ -16,20 +16,29 @@ class Alt:
     def baseline(self) -> str:
         """The curves by their ends, and the onset."""
         arm = self.study.section("remedies")[0]
-        onset = self.study.overfits.onset_epoch
-        at = f"A line marks the onset of overfitting at epoch {epoch(onset)}." if onset is not None else "No onset."
+        found = self.study.overfits
+        onset = found.onset_epoch if found.answer else None
+        at = "" if onset is None else f" A line marks the onset of overfitting at epoch {epoch(onset)}."
         return (
             f"Line chart over the epochs: training, validation and holdout {self.numbers.loss_name} of the baseline. "
             f"Validation is lowest at epoch {epoch(arm.best_epoch.mean)} and at the end "
-            f"{self._loss(arm.rise.mean)} above that. {at}"
+            f"{self._loss(arm.rise.mean)} above that.{at}"
         )
 
     def remedies(self) -> str:
-        """Every difference with its verdict."""
+        """Every difference that was detected, and the range of the others."""
         arms = [arm for arm in self.study.section("remedies") if arm.difference and arm.difference.mean is not None]
-        told = [f"{arm.name} {self.numbers.loss_text(arm.difference.mean, True)} ({arm.verdict or 'no verdict'})"
-                for arm in sorted(arms, key=lambda arm: arm.difference.mean)]  # fmt: skip
-        return f"Forest plot of differences in holdout {self.numbers.loss_name}, below 0 is better: {', '.join(told)}."
+        arms = sorted(arms, key=lambda arm: arm.difference.mean)
+        told = [f"{self._difference(arm)}, {arm.verdict}" for arm in arms if arm.verdict in ("helps", "hurts")]
+        rest = [arm for arm in arms if arm.verdict not in ("helps", "hurts")]
+        if rest:
+            between = " to ".join(self._difference(arm) for arm in [rest[0], *rest[1:][-1:]])
+            told.append(f"no detectable difference for {len(rest)}, from {between}")
+        name = self.numbers.loss_name
+        return f"Forest plot of differences in holdout {name}, below 0 is better. {sentence('; '.join(told))}."
+
+    def _difference(self, arm: Arm) -> str:
+        return f"{arm.name} {self.numbers.loss_text(arm.difference.mean, True)}"
 
     def learning_curve(self) -> str:
         """Each curve by its ends, and the prediction."""
@@ -42,7 +51,7 @@ class Alt:
             law = (self.study.power_law or {}).get(group)
             if law and law.predicted_twice is not None:
                 parts[-1] += f", and {self._loss(law.predicted_twice)} predicted at {2 * law.rows:,} rows"
-        return f"Holdout {self.numbers.loss_name} against training rows, with intervals. {'; '.join(parts)}."
+        return f"Holdout {self.numbers.loss_name} against training rows, with intervals. {sentence('; '.join(parts))}."
 
     def capacity(self) -> str:
         """Each curve by its ends and its lowest point."""
@@ -58,19 +67,20 @@ class Alt:
     def optimizers(self) -> str:
         """Every optimizer's loss."""
         groups = {"defaults": "at Keras' defaults", "tuned": "tuned"}
-        parts = [
-            f"{title}: {self._each(own, short_name)}"
-            for group, title in groups.items()
-            if (own := [arm for arm in self.study.section("optimizers") if arm.group == group])
-        ]
-        if not parts:
-            parts = [self._each([arm for arm in self.study.section("optimizers") if arm.chosen], method)]
-        return f"Dot chart of holdout {self.numbers.loss_name} with intervals, lowest first. {'; '.join(parts)}."
+        return self._dots("optimizers", groups)
 
     def activations(self) -> str:
         """Every activation's loss."""
-        told = self._each(self.study.section("activations"), short_name)
-        return f"Dot chart of holdout {self.numbers.loss_name} with intervals, lowest first. {told}."
+        return self._dots("activations", {"activation": "activation", "loss": "loss that is trained with"})
+
+    def _dots(self, section: SectionName, groups: dict[str, str]) -> str:
+        parts = []
+        for group, title in groups.items():
+            own = [arm for arm in self.study.section(section) if arm.group == group]
+            own = sorted(own, key=lambda arm: self._holdout(arm, math.inf))
+            losses = [f"{short_name(arm)} {self._loss(self._holdout(arm, None))}" for arm in own]
+            parts += [f"{sentence(title)}: {', '.join(losses)}."] if own else []
+        return f"Dot chart of holdout {self.numbers.loss_name} with intervals, lowest first. {' '.join(parts)}"
 
     def memorization(self) -> str:
         """The scores at the end."""
@@ -112,7 +122,3 @@ class Alt:
             return UNKNOWN
         ends = [f"{self._loss(self._holdout(arm, None))} at {arm.x:,.0f} {noun}" for arm in (arms[0], arms[-1])]
         return " and ".join(ends)
-
-    def _each(self, arms: list[Arm], name) -> str:
-        ordered = sorted(arms, key=lambda arm: self._holdout(arm, math.inf))
-        return ", ".join(f"{name(arm)} {self._loss(self._holdout(arm, None))}" for arm in ordered)

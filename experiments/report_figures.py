@@ -33,6 +33,7 @@ ASIDE = {"without": 0.975, "with": 1.025}
 NO_CHANGE = Interval(mean=0.0, low=None, high=None)
 WIDTH, ROW = 5.4, 0.24  # inches
 MOST_POINTS = 200
+LETTERS_OF_A_MARK, LETTERS_IN_A_ROW = 10, 78  # of a legend
 MOST_BELOW = 30.0  # so far below the lowest holdout loss the training loss is shown
 WIDE = 6.0  # a range of losses whose largest is so many times the smallest has a log scale
 
@@ -77,7 +78,7 @@ def plain(text: str) -> str:
 
 
 def baseline(arm: Arm, curves: pd.DataFrame, overfits: Overfits, numbers: Numbers) -> Figure:
-    """The baseline's mean losses over the epochs, and the epoch from which its validation loss only gets worse."""
+    """The baseline's mean losses over the epochs and, where it overfits, the epoch at which that sets in."""
     table = curve_of(curves, arm)
     shown = [split for split in SPLITS if _has_numbers(table, f"{split}_{numbers.loss}")]
     if not shown:
@@ -92,7 +93,7 @@ def baseline(arm: Arm, curves: pd.DataFrame, overfits: Overfits, numbers: Number
         top = 3 * held.iloc[-1].max()
         lowest = 0 if numbers.loss == "cross_entropy" else axes.get_ylim()[0]
         axes.set_ylim(lowest, min(axes.get_ylim()[1], lowest + top))
-    if overfits.onset_epoch is not None:
+    if overfits.answer and overfits.onset_epoch is not None:
         axes.axvline(overfits.onset_epoch, color=INK, linewidth=1)
         # Above the picture, and never beyond its sides.
         share = overfits.onset_epoch / table["epoch"].max()
@@ -375,7 +376,8 @@ def _axes(height: float) -> tuple[Figure, Axes]:
 
 def _legend(figure: Figure, handles: list, labels: list[str]) -> None:
     if labels:
-        columns = 2 if max(map(len, labels)) > 24 else len(labels)
+        room = len("".join(labels)) + LETTERS_OF_A_MARK * len(labels)
+        columns = len(labels) if room <= LETTERS_IN_A_ROW else 2
         figure.legend(handles, labels, loc="outside upper left", ncols=columns, borderpad=0, handlelength=2.2)
 
 

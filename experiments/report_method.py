@@ -28,12 +28,13 @@ STATISTICS = [
     ("Overfitting", "The baseline overfits where the mean rise of its holdout loss, from the best epoch by validation "
      "rows to the last, has an interval above 0. The holdout rows had no say in which epoch is the best, so without "
      "overfitting their loss would fall as often as it rises."),
-    ("Twice the data", "A power law, loss = floor + scale / rows^exponent, is fitted to the learning curve; its "
-     "interval takes in how the seeds differ. It is a prediction beyond what was measured."),
+    ("Twice the data", "A power law, loss = floor + scale / rows^exponent, through the learning curve (Hestness et "
+     "al., 2017, arXiv 1712.00409), with an interval by bootstrap over whole seeds. It says how sure the fit is if the "
+     "law holds, not whether it holds beyond the rows that there are."),
 ]  # fmt: skip
 
 WORDS = [
-    ("holdout rows", "Rows that neither train nor stop nor choose anything: they judge. Each seed has its own."),
+    ("holdout rows", "Rows that neither train nor stop nor choose anything: they judge."),
     ("arm", "One configuration, trained with every seed."),
     ("gap", "Validation loss minus training loss; above 0 means worse on new rows."),
     ("best epoch", "The epoch with the lowest validation loss. With early stopping its weights are the model."),

@@ -11,7 +11,7 @@ from experiments.report_method import Method
 from experiments.report_numbers import Numbers
 from experiments.report_settings import as_yaml
 from experiments.report_svg import inline
-from experiments.report_tables import CAPACITY, LABELS, STANDARD, WINNER, Table, Tables, by_group
+from experiments.report_tables import LABELS, STANDARD, WINNER, Table, Tables, by_group
 from experiments.report_text import Text
 from experiments.study_record import Arm, SectionName, Study, StudyRun
 
@@ -96,6 +96,8 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
     baseline = text.baseline
     loss = text.numbers.loss_name
     note = text.diverged([baseline])
+    has_onset = study.overfits.answer and study.overfits.onset_epoch is not None
+    onset = " The upright line is the median onset, the bar its range over the seeds." if has_onset else ""
     return [
         Section(
             "overfitting",
@@ -105,7 +107,7 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
                 "baseline",
                 alt.baseline(),
                 f"The baseline's {loss} over the epochs, means over the seeds that still train; the first epochs may "
-                "run out at the top. The upright line is the median onset, the bar its range over the seeds.",
+                f"run out at the top.{onset}",
                 pictures,
             ),
             [tables.overfitting(baseline)],
@@ -130,7 +132,7 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
             "Would a smaller or a larger network?",
             f"{loss[0].upper()}{loss[1:]} against the units of each hidden layer: training (dotted) and holdout rows "
             "(solid, with 95 % intervals).",
-            [tables.compared("Other widths and depths", _capacity(study), CAPACITY)],
+            [tables.compared("Other widths and depths", _capacity(study), STANDARD)],
         ),
         section(
             "optimizers",

@@ -12,7 +12,6 @@ SPLITS = {"train": "training", "val": "validation", "holdout": "holdout", "test"
 
 JUDGED = ["difference", "P(better)", "adjusted p", "verdict", "MLflow run"]
 STANDARD = ["holdout loss", "holdout score", "gap at best", "gap at end", "onset epoch", *JUDGED]
-CAPACITY = ["holdout loss", "holdout score", "weights", "gap at best", "gap at end", "onset epoch", *JUDGED]
 LABELS = ["train score", "val score", "holdout score", "train loss", "holdout loss", "onset epoch", "MLflow run"]
 WINNER = ["promised", "holdout loss", "test loss", "test score", *JUDGED]
 
@@ -108,7 +107,6 @@ class Tables:
                 lambda arm, split=split: self._score(score_of(arm, split, score)),
             )
         plain: dict[str, Callable[[Arm], Cell]] = {
-            "weights": lambda arm: Cell(f"{arm.weights:,}"),
             "gap at best": lambda arm: self._loss(arm.gap_at_best, sign=True),
             "gap at end": lambda arm: self._loss(arm.gap_at_end, sign=True),
             "onset epoch": lambda arm: Cell(epoch(arm.onset_epoch.mean)),
@@ -159,7 +157,8 @@ class Tables:
         return self.numbers.loss_text(promised)
 
     def _name(self, arm: Arm) -> Cell:
-        return Cell(short_name(arm), self._diverged(arm))
+        size = f"{arm.weights:,} weights" if arm.section == "capacity" else ""
+        return Cell(short_name(arm), "; ".join(filter(None, [size, self._diverged(arm)])))
 
     def _diverged(self, arm: Arm) -> str:
         return f"{arm.diverged} of {count(len(self.study.about.seeds), 'seed')} diverged" if arm.diverged else ""

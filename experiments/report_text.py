@@ -4,7 +4,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments.report_arms import is_known, method, own_of, score_of, short_name, short_reference
-from experiments.report_numbers import NO_BREAK, Numbers, count, epoch, listed, p_value, percent, some, with_interval
+from experiments.report_numbers import (
+    NO_BREAK,
+    Numbers,
+    count,
+    epoch,
+    listed,
+    p_value,
+    percent,
+    sentence,
+    some,
+    with_interval,
+)
 from experiments.study_record import Arm, Interval, PowerLaw, Study, StudyRun
 
 NO_DIFFERENCE = "no detectable difference"
@@ -189,24 +200,24 @@ class Text:
         """Which optimizer, and what the size of a batch does."""
         answer = self.optimizer()
         told = [answer.lead + answer.detail]
-        lowest = [(name, after) for name, after in self._lowest_batches() if name]
-        if lowest:
-            parts = [f"{name} after {after}" for name, after in lowest]
-            told.append(
-                f"Of gradient descent, mini-batches and single examples the lowest mean loss has {listed(parts)}."
-            )
+        lowest: dict[str, list[str]] = {}
+        for name, after in self._lowest_batches():
+            lowest.setdefault(name, []).append(after)
+        parts = [f"{name} after equal {listed(after)}" for name, after in lowest.items()]
+        if parts:
+            methods = "gradient descent, mini-batches and single examples"
+            told.append(f"Of {methods}, the lowest mean loss is that of {listed(parts)}.")
         return told
 
-    def _lowest_batches(self) -> list[tuple[str | None, str]]:
-        found = []
-        for group in ("equal_epochs", "equal_updates"):
+    def _lowest_batches(self) -> list[tuple[str, str]]:
+        losses: dict[str, dict[str, float | None]] = {}
+        for group, what in (("equal_epochs", "epochs"), ("equal_updates", "updates")):
             arms = [arm for arm in self.study.section("optimizers") if arm.group == group and arm.chosen]
-            losses = {method(arm): score_of(arm, "holdout", self.numbers.loss).mean for arm in arms}
-            found.append((_lowest(losses), group.replace("_", " ")))
+            losses[what] = {method(arm): score_of(arm, "holdout", self.numbers.loss).mean for arm in arms}
         if self.run.equal_time:
-            losses = {name: loss.mean for name, loss in self.run.equal_time.losses.items()}
-            found.append((_lowest(losses), "equal time"))
-        return found
+            losses["time"] = {name: loss.mean for name, loss in self.run.equal_time.losses.items()}
+        found = [(_lowest(by_method), what) for what, by_method in losses.items()]
+        return [(name, what) for name, what in found if name is not None]
 
     def activations_section(self) -> list[str]:
         """Which activations and losses differ from the configured ones."""
@@ -320,11 +331,6 @@ class Text:
 
 
 OF_BASELINE = "the baseline's"
-
-
-def sentence(text: str) -> str:
-    """With a capital, as a sentence begins."""
-    return text[:1].upper() + text[1:]
 
 
 def _remedies(number: int) -> str:

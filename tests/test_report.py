@@ -618,9 +618,11 @@ def test_one_seed_tells_nothing(reported):
 
 
 def test_baseline_that_does_not_overfit(tmp_path):
-    text = write_report(Made(overfits=False, sections=("remedies",)), tmp_path).page.text
+    found = write_report(Made(overfits=False, sections=("remedies",)), tmp_path)
+    text = found.page.text
     assert "Not detectably : from its best epoch to its last, the baseline's holdout cross-entropy changes by" in text
     assert "+0.0010 [\N{MINUS SIGN}0.0050, 0.0070] nats" in text
+    assert "sets in" not in found.words_of("baseline")
 
 
 @pytest.mark.parametrize("section", SECTIONS[1:])
