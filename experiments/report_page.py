@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from experiments.report_alt import Alt
 from experiments.report_method import Method
@@ -22,7 +21,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Picture:
     """A picture with the text that stands for it and the one beneath it."""
 
-    svg: Markup
+    svg: str
     alt: str
     caption: str
 
@@ -169,7 +168,7 @@ def _sections(study: Study, tables: Tables, text: Text, alt: Alt, pictures: dict
 
 
 def _picture(name: str, alt: str, caption: str, pictures: dict[str, str]) -> Picture:
-    return Picture(Markup(inline(pictures[name], name)), alt, caption)
+    return Picture(inline(pictures[name], name), alt, caption)
 
 
 def _remedies(study: Study, tables: Tables) -> list[Table]:

@@ -8,11 +8,7 @@ VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
 def inline(svg: str, name: str) -> str:
-    """The inner part of an SVG, all of its ids beginning with `name`, with the view box of the whole.
-
-    Returns:
-        An `<svg>` element without name and role, for the page to put `{attributes}` in.
-    """
+    """An `<svg>` element less its `<svg `, after which the page puts role and label; all ids begin with `name`."""
     view_box = re.search(r'viewBox="([^"]+)"', svg)
     inner = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", svg, flags=re.DOTALL)
     inner = re.sub(r"<metadata>.*?</metadata>", "", inner, flags=re.DOTALL)
