@@ -77,11 +77,13 @@ def equal_time(batches: Iterable[Scored]) -> record.EqualTime | None:
     losses, epochs = {}, {}
     for kind, arms in kinds.items():
         epochs[kind] = max(1, min(arms[0].arm.train.epochs, int(seconds / per_epoch[kind])))
-        losses[kind] = min((_at(each, epochs[kind]) for each in arms), key=lambda each: each.mean)
+        chosen = min(arms, key=lambda each: _at(each, "val", epochs[kind]).mean())
+        losses[kind] = record.Interval(**scores.interval(_at(chosen, "holdout", epochs[kind]), chosen.overlap))
     return record.EqualTime(seconds=seconds, losses=losses, epochs=epochs)
 
 
-def _at(each: Scored, epoch: int) -> record.Interval:
-    at = each.result.history[each.result.history["epoch"] == epoch].set_index("seed")[f"holdout_{each.loss}"]
-    found = at.reindex(each.table["seed"]).fillna(dict(zip(each.table["seed"], each.chance, strict=True)))
-    return record.Interval(**scores.interval(found.to_numpy(), each.overlap))
+def _at(each: Scored, split: str, epoch: int) -> np.ndarray:
+    """The losses of the seeds after an epoch; one that diverged is worth what knowing nothing is."""
+    at = each.result.history[each.result.history["epoch"] == epoch].set_index("seed")[f"{split}_{each.loss}"]
+    found = at.reindex(each.table["seed"]).to_numpy()
+    return np.where(np.isfinite(found), found, each.chance)

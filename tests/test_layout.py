@@ -95,7 +95,7 @@ MAY_IMPORT = {
     "experiments.benchmarks.search": "experiments.benchmarks.fresh experiments.benchmarks.peers "
     "experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.study": "files experiments.benchmarks.fresh experiments.benchmarks.peers "
-    "experiments.benchmarks.project experiments.benchmarks.records",
+    "experiments.benchmarks.profile experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.tracking": "evaluate tracking experiments.benchmarks.fresh "
     "experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.start": "experiments.benchmarks.fresh experiments.benchmarks.peers "
@@ -139,6 +139,22 @@ MAY_IMPORT = {
     "experiments.study_jobs experiments.study_log experiments.study_record experiments.study_scores "
     "experiments.study_sections experiments.study_test experiments.study_workers",
     "experiments.study_log": "champion params scores splits tracking experiments.study_record",
+    # The report reads what the study left, and trains nothing.
+    "experiments.report": "errors files paths experiments.study_record experiments.report_figures "
+    "experiments.report_numbers experiments.report_page",
+    "experiments.report_page": "experiments.study_record experiments.report_alt experiments.report_method "
+    "experiments.report_numbers experiments.report_settings experiments.report_svg experiments.report_tables "
+    "experiments.report_text",
+    "experiments.report_figures": "figures experiments.study_record experiments.report_arms "
+    "experiments.report_numbers experiments.report_svg",
+    "experiments.report_alt": "experiments.study_record experiments.report_arms experiments.report_numbers",
+    "experiments.report_text": "experiments.study_record experiments.report_arms experiments.report_numbers",
+    "experiments.report_tables": "experiments.study_record experiments.report_arms experiments.report_numbers",
+    "experiments.report_method": "experiments.study_record experiments.report_numbers",
+    "experiments.report_numbers": "experiments.study_record experiments.report_arms",
+    "experiments.report_arms": "experiments.study_record",
+    "experiments.report_settings": "",
+    "experiments.report_svg": "",
     "experiments.check_comparison": "",
     "experiments.check_search": "errors params tracking_read experiments.check_comparison experiments.search_queue "
     "experiments.search_results experiments.search_storage",

@@ -1,4 +1,4 @@
-"""The stages up to evaluate under the real DVC, on a user's own table, from the first run to an interrupted one."""
+"""The stages under the real DVC, on a user's own table, from the first run to an interrupted one."""
 
 import json
 import os
@@ -14,11 +14,36 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("pipeline", "experiments/*.py", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
+COPIED = (
+    "pipeline",
+    "experiments/*.py",
+    "experiments/templates",
+    "dvc.yaml",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    ".gitignore",
+)
 PARAMS = {
     "data": {"source": "patients.csv", "target": "ill", "drop": ["name"]},
     "model": {"hidden_units": [8], "dropout": 0.0},
     "train": {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3, "seeds": 2, "early_stopping": None},
+}
+SEARCH = {
+    "trials": 3,
+    "seeds": 1,
+    "workers": 1,
+    "space": {"train.optimizer": {"choices": ["adam", "sgd"]}, "model.l2": {"low": 1e-4, "high": 0.1, "switch": True}},
+}
+STUDY = {
+    "seeds": 3,
+    "workers": 1,
+    "remedies": {"model.l2": [1e-2], "train.early_stopping.patience": [1]},
+    "sizes": 2,
+    "widths": [2],
+    "depths": [1],
+    "optimizers": ["sgd"],
+    "activations": ["tanh"],
 }
 RESULTS = Path("experiments/results")
 
@@ -34,6 +59,7 @@ def write_patients(path: Path, seed: int) -> None:
             "city": pd.Series(rng.choice(["Bonn", "Kiel", "Ulm"], rows)).where(rng.random(rows) < 0.9),
             "smoker": rng.random(rows) < 0.4,
             "ill": np.where(age + rng.normal(0, 5, rows) > 50, "yes", "no"),
+            "weight": (50 + age / 2 + rng.normal(0, 3, rows)).round(1),
         }
     )
     table.to_csv(path, index=False)
@@ -66,7 +92,7 @@ def outputs() -> dict[Path, bytes]:
 
 
 def set_params(**sections: dict[str, object]) -> None:
-    content = {name: PARAMS[name] | sections.get(name, {}) for name in PARAMS}
+    content = {name: PARAMS.get(name, {}) | sections.get(name, {}) for name in {**PARAMS, **sections}}
     Path("params.yaml").write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -174,3 +200,17 @@ def test_interrupted_training_leaves_every_result_of_before_and_its_checkpoint(r
     after = outputs()
     assert after.pop(checkpoint)
     assert after == before
+
+
+@pytest.mark.parametrize(("target", "drop", "named"), [("ill", "weight", ["no", "yes"]), ("weight", "ill", [])])
+def test_every_stage_runs_on_a_users_table_and_the_report_names_its_columns(repository, target, drop, named):
+    set_params(data={"target": target, "drop": [drop, "name"]}, search=SEARCH, study=STUDY)
+    assert stages_run(dvc("repro"))[-3:] == ["search", "study", "report"]
+    report = (RESULTS / "report.html").read_text()
+    for name in ("patients.csv", target, "city=Kiel", "smoker", *named):
+        assert name in report
+    checked = subprocess.run(
+        [sys.executable, "-m", "experiments.check"], env=environment(repository), capture_output=True, text=True
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert stages_run(dvc("repro")) == ["source"]
