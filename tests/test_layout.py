@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "pipeline.overfitting": "scores",
     "pipeline.learning_curve": "scores",
     "pipeline.tracking_model": "",
-    "pipeline.tracking": "errors store provenance tracking_model",
+    "pipeline.tracking_view": "",
+    "pipeline.tracking": "errors store provenance tracking_model tracking_view",
     "pipeline.tracking_read": "store tracking",
     # The examples, from their source to the three splits.
     "pipeline.source": "errors files params",
@@ -168,7 +169,13 @@ MAY_IMPORT = {
 # Libraries that these modules alone may import.
 SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_storage", "_worker")}
 BENCH = "experiments.benchmarks"  # some of which do plainly what the project does
-MLFLOW = {"pipeline.tracking", "pipeline.tracking_model", "pipeline.tracking_read", "pipeline.champion"}
+MLFLOW = {
+    "pipeline.tracking",
+    "pipeline.tracking_model",
+    "pipeline.tracking_view",
+    "pipeline.tracking_read",
+    "pipeline.champion",
+}
 ONLY_IN = {
     "mlflow": {*MLFLOW, f"{BENCH}.plain", f"{BENCH}.tracking"},
     "optuna": {*SEARCH, "experiments.check_search", f"{BENCH}.plain", f"{BENCH}.search", f"{BENCH}.tracking"},

@@ -23,10 +23,9 @@ def matrix_products(task: dict[str, Any]) -> dict[str, Any]:
         with threadpool_limits(threads, "blas"):
             found[threads] = [_epoch(rows.x, validation.x, sizes, train.batch_size) for _ in range(train.epochs)]
     threads = min(found, key=lambda threads: median(found[threads]))
-    (blas,) = {
-        (each["internal_api"], each.get("architecture")) for each in threadpool_info() if each["user_api"] == "blas"
-    }
-    note = f"{blas[0]}, kernel {blas[1]}, {threads} thread{'s' if threads > 1 else ''}"
+    blas = next(each for each in threadpool_info() if each["user_api"] == "blas")
+    kernel = f"{blas['internal_api']}, kernel {blas.get('architecture')}"
+    note = f"{kernel}, {threads} thread{'s' if threads > 1 else ''}"
     return {"epochs": found[threads], "note": note}
 
 

@@ -1,8 +1,9 @@
 """The time that a study's trainings spend in tracing and compiling graphs, seen from outside.
 
-The trainings go through `trainer.fit` in one process, those that can share a graph together, as a worker of the study
-does them. A callback takes the time at the end of each epoch, and the first epoch begins with the call of `fit`. An
-epoch that takes much longer than the median of its training has built, traced or compiled something.
+The trainings go through `trainer.fit` in processes that do them as the study's workers do: those that can share a
+graph together, with a worker's part of the cores. A callback takes the time at the end of each epoch, and the first
+epoch begins with the call of `fit`. An epoch that takes much longer than the median of its training has built, traced
+or compiled something.
 """
 
 import time
@@ -11,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-LEAST = (
-    0.1  # seconds over the median; no graph is traced and compiled in less, and no epoch on digits varies by so much
-)
+# Seconds over the median: no graph is traced and compiled in less, and no epoch on digits varies by so much.
+LEAST = 0.1
 LABELS = {"": "true", "shuffled labels": "shuffled"}
 
 
@@ -39,4 +39,4 @@ def graphs(task: dict[str, Any]) -> dict[str, float]:
         fit(examples, model, train, seeds, [lambda epoch, stamps=stamps: stamps.append(time.perf_counter())])
         seconds += time.perf_counter() - stamps[0]
         found += over_median(np.diff(stamps).tolist())
-    return {"seconds": seconds, "graphs": sum(found), "compiled": len(found), "least": LEAST}
+    return {"seconds": seconds, "graphs": sum(found), "compiled": len(found)}

@@ -6,7 +6,6 @@ epoch for each of its trainings and seeds, and its other epochs as many times as
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -15,8 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from experiments.benchmarks.fresh import fresh, fresh_together
+from experiments.benchmarks.fresh import fresh_together
 from experiments.benchmarks.peers import measure
+from experiments.benchmarks.profile import LEAST
 from experiments.benchmarks.project import Project
 from experiments.benchmarks.records import Measured, Record, record
 from pipeline.files import read_json
@@ -73,6 +73,12 @@ def total(every: Sequence[Training], seconds: dict[str, list[float]], seeds: int
     return seeds * sum(first[each.alike] + (each.epochs - 1) * later[each.alike] for each in every)
 
 
+def shares(every: Sequence[Training], processes: int) -> list[list[Training]]:
+    """The trainings for each process; those of a class stay together."""
+    classes = list(dict.fromkeys(each.alike for each in every))
+    return [[each for each in every if each.alike in classes[place::processes]] for place in range(processes)]
+
+
 @dataclass
 class Ours:
     """The stage study as a command; its trainings are removed before each turn."""
@@ -109,35 +115,35 @@ class Plain:
         """Sample every class, each process its share of them."""
         every = self.ours.trainings()
         classes = list({each.alike: each for each in every}.values())
-        shares = [classes[place :: self.processes] for place in range(self.processes)]
+        parts = shares(classes, self.processes)
         tasks = [
-            {"configurations": [each.settings | {"rows": each.rows} for each in share], "epochs": SAMPLED_EPOCHS}
-            for share in shares
+            {"configurations": [each.settings | {"rows": each.rows} for each in part], "epochs": SAMPLED_EPOCHS}
+            for part in parts
         ]
         answers = fresh_together("plain.sample", tasks, self.ours.project.folder)
         seconds = {
             each.alike: epochs
-            for share, answer in zip(shares, answers, strict=True)
-            for each, epochs in zip(share, answer.value["epochs"], strict=True)
+            for part, answer in zip(parts, answers, strict=True)
+            for each, epochs in zip(part, answer.value["epochs"], strict=True)
         }
         note = f"extrapolated from 1 + {SAMPLED_EPOCHS} epochs of each of {len(classes)} architecture classes"
         return Measured([total(every, seconds, self.ours.seeds) / self.processes], note=note)
 
 
 def graphs(ours: Ours, workers: int) -> Record:
-    """The share of graphs in the time of the trainings, done once more in one process; see `profile.graphs`."""
-    every = ours.trainings()
-    task = {"seeds": ours.found()["about"]["seeds"]}
-    task |= {"trainings": [each.settings | {"rows": each.rows, "labels": each.labels} for each in every]}
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    found = fresh("profile.graphs", task, ours.project.folder, threads).value
+    """The share of graphs in the time of the trainings, which are all done once more; see `profile.graphs`."""
+    every, seeds = ours.trainings(), ours.found()["about"]["seeds"]
+    tasks = [
+        {"seeds": seeds, "trainings": [each.settings | {"rows": each.rows, "labels": each.labels} for each in part]}
+        for part in shares(every, workers)
+    ]
+    answers = [answer.value for answer in fresh_together("profile.graphs", tasks, ours.project.folder)]
+    spent, seconds, epochs = (sum(each[name] for each in answers) for name in ("graphs", "seconds", "compiled"))
     note = (
-        f"{found['graphs']:.1f} s of {found['seconds']:.1f} s of the {len(every)} trainings in one process with "
-        f"{threads} thread{'s' if threads > 1 else ''}, as a worker has: what an epoch takes over its training's "
-        f"median, building included, wherever that is over {found['least']} s; {found['compiled']} epochs"
+        f"{spent:.1f} s of {seconds:.1f} s in {workers} processes, for {len(every)} trainings: what {epochs} epochs, "
+        f"those that exceed their training's median by {LEAST} s, take over it; the building of the first included"
     )
-    share = Measured([found["graphs"] / found["seconds"]], note=note)
-    return record(PART, GRAPHS_WORK, GRAPHS, ours.seeds, "share", [share])
+    return record(PART, GRAPHS_WORK, GRAPHS, ours.seeds, "share", [Measured([spent / seconds], note=note)])
 
 
 def run(quick: bool) -> list[Record]:
