@@ -46,6 +46,7 @@ def log_study(
     headline = headline_numbers(study, seeds_table)
     asked = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
     parent.finish(headline, asked, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
+    parent.show("arms", columns(study))
     if champion is not None and not parent.lost:
         preprocessing = json.loads(PREPROCESSING_FILE.read_text(encoding="utf-8"))
         register_champion(champion, summary, preprocessing, parent.run_id, headline)
@@ -55,6 +56,13 @@ def log_study(
 def parent_name(study: Study) -> str:
     """The name of the study's run, such as `digits: 87 arms, 10 seeds`."""
     return f"{study.about.source}: {len(study.arms)} arms, {len(study.about.seeds)} seeds"
+
+
+def columns(study: Study) -> list[str]:
+    """What the runs table shows of the arms."""
+    means = [f"holdout.{study.about.loss}", f"holdout.{study.about.score}", "best_epoch"]
+    metrics = [name for mean in means for name in (mean, f"{mean}_sd")] + ["difference", "p_adjusted"]
+    return [f"metrics.`{name}`" for name in metrics] + ["tags.`verdict`"]
 
 
 def arm_key(arm: Arm) -> str:

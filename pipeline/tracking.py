@@ -26,6 +26,7 @@ import numpy as np
 from pipeline.provenance import git_tags, source_tags
 from pipeline.store import first_cause, sqlite_path, tracking_uri, without_password
 from pipeline.tracking_model import write_prepared_model
+from pipeline.tracking_view import KIND, share_view
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,6 +212,10 @@ class ParentRun:
         """Log the results and end the run."""
         self._or_lost(lambda: self._finish(scores, params, files, datasets))
 
+    def show(self, key: str, columns: Sequence[str]) -> None:
+        """Make a view of the children with these columns, and say how to see it; see `tracking_view.share_view`."""
+        self._or_lost(lambda: self._show(key, columns))
+
     def end(self, status: Literal["KILLED", "FAILED"]) -> None:
         """End the run without results; it can be opened again."""
         self._or_lost(lambda: self.client.set_terminated(self.run_id, status))
@@ -229,6 +234,10 @@ class ParentRun:
                 f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; {self.log_again}",
                 file=sys.stderr,
             )
+
+    def _show(self, key: str, columns: Sequence[str]) -> None:
+        link = share_view(self.client, self.experiment_id, key, self.run_id, columns)
+        print(f"MLflow run {self.run_id}; `make ui` shows it, and its children at http://127.0.0.1:5000/{link}")
 
     @_no_garbage_collection()
     def _open(self) -> None:
@@ -342,7 +351,7 @@ def _experiment_id(client: "MlflowClient", name: str) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return client.create_experiment(name, _artifact_location(client.tracking_uri))
+            return client.create_experiment(name, _artifact_location(client.tracking_uri), KIND)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

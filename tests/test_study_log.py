@@ -1,5 +1,6 @@
 """What MLflow knows of a study."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -128,6 +129,16 @@ def test_names_read_by_themselves(study, client):
     assert told == {"section": "remedies", "arm": "dropout 0.3", "verdict": "helps"}
     assert child.data.params == {"model.dropout": "0.3"}
     assert {run.info.status for run in map(client.get_run, [parent, *runs.values()])} == {"FINISHED"}
+
+
+def test_the_page_opens_on_the_arms_with_means_deviations_and_best_epochs(study, client, capsys):
+    log(study)
+    experiment = client.get_experiment_by_name("study")
+    view = json.loads(experiment.tags["mlflow.sharedViewState.arms"])
+    assert len(client.search_runs([experiment.experiment_id], view["searchFilter"])) == 2
+    assert view["selectedColumns"][:2] == ["metrics.`holdout.cross_entropy`", "metrics.`holdout.cross_entropy_sd`"]
+    assert "metrics.`best_epoch_sd`" in view["selectedColumns"]
+    assert f"#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=arms" in capsys.readouterr().out
 
 
 def test_numbers_are_those_of_the_files_with_deviations_beside_them(study, client):
