@@ -90,17 +90,18 @@ class Stack:
         """Begin anew with these seeds; `model` and `train` may differ from the graph's in strengths alone."""
         self.restore(self.fresh)
         each = [initial_weights(model, self.problem, seed) for seed in seeds]
-        self.assign(
-            {name: np.stack([own[name] if is_kernel(name) else own[name][None] for own in each]) for name in each[0]}
-        )
+        self.assign({name: np.stack([own[name] for own in each]) for name in each[0]})
         for name, value in constants(model, train).items():
             self.constants[name].assign(value)
 
     def assign(self, weights: dict[str, np.ndarray]) -> None:
-        """Set the stacked weights."""
-        self.trained.assign(weights)
+        """Set what scores, shaped as by `weights`."""
+        stacked = {name: value if is_kernel(name) else value[:, None] for name, value in weights.items()}
+        self.trained.assign(stacked)
+        for variable, value in zip(self.averages, self.trained.tensors(), strict=False):
+            variable.assign(value)
         for variable in self.moving:
-            variable.assign(self.moving_pack.join(weights))
+            variable.assign(self.moving_pack.join(stacked))
 
     def weights(self) -> dict[str, np.ndarray]:
         """What scores, so the averages where there are any: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
