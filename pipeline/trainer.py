@@ -152,7 +152,8 @@ class _Group:
 
     def __init__(self, examples: Examples, model: Model, train: Train, seeds: list[int], part: slice):
         self.seeds, self.part, self.size = seeds[part], part, batch_size(train, examples.train_rows.shape[1])
-        self.targets = examples.y
+        self.x, self.targets = examples.x, examples.y
+        self.gathered: dict[str, list[tuple[tf.Tensor, tf.Tensor]]] = {}  # of the splits that all seeds share
         self.train_rows, val_rows, holdout_rows = (
             rows if len(rows) == 1 else rows[part]
             for rows in (examples.train_rows, examples.val_rows, examples.holdout_rows)
@@ -190,15 +191,24 @@ class _Group:
             over each split, `[2, splits, R]`.
         """
         losses = self.stack.epoch(x, self.batches(epoch, rates)).numpy()
-        scores = [self.score(x, rows) for rows in self.splits.values()]
+        scores = [self.score(name) for name in self.splits]
         means = np.reshape(scores, (-1, 2, len(self.seeds))).transpose(1, 0, 2)
         return np.where(self.stack.finite(), losses, np.nan), means
 
-    def score(self, x: tf.Tensor, rows: np.ndarray) -> np.ndarray:
-        """Mean loss and hits over rows, `[2, R]`."""
-        parts = [rows[:, start : start + self.scored_at_once] for start in range(0, rows.shape[1], self.scored_at_once)]
-        scores = [self.stack.score(x, part, self.targets[part]).numpy() for part in parts]
+    def score(self, name: str) -> np.ndarray:
+        """Mean loss and hits over a split, `[2, R]`."""
+        scores = [self.stack.score(x, targets).numpy() for x, targets in self._parts(name)]
         return np.concatenate(scores, axis=-1).mean(axis=-1, dtype=float)
+
+    def _parts(self, name: str) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
+        if name in self.gathered:
+            return self.gathered[name]
+        rows, size = self.splits[name], self.scored_at_once
+        parts = (rows[:, start : start + size] for start in range(0, rows.shape[1], size))
+        gathered = ((tf.constant(self.x[part]), tf.constant(self.targets[part])) for part in parts)
+        if len(rows) > 1:  # to keep them would take the memory of the data for each seed
+            return gathered
+        return self.gathered.setdefault(name, list(gathered))
 
     def batches(self, epoch: int, rates: np.ndarray) -> Batches:
         """The steps of an epoch (from 1)."""
@@ -270,7 +280,7 @@ class _Run:
         parts = []
         for group in self.groups:
             group.stack.assign({name: value[group.part] for name, value in weights.items()})
-            parts.append(group.score(self.x, group.splits["train"]))
+            parts.append(group.score("train"))
         return self._named("train", *np.concatenate(parts, axis=-1), self.spread[0])
 
     def leave(self) -> None:
