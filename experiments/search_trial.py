@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline import scores
 from pipeline.examples import Examples, Problem
 from pipeline.params import Settings
-from pipeline.trainer import Epoch, Fitted, fit
+from pipeline.trainer import Epoch, Fitted, fit, with_train_scores
 
 REPORTS = 10  # times at most that a trial asks the pruner
 
@@ -51,8 +51,17 @@ def run_trial(
         if event.number % every == 0 and event.number < event.of:
             report(event.number, float(np.minimum(event.best, chance).mean()))
 
-    fitted = fit(examples, settings.model, settings.train, seeds, [*callbacks, callback])
+    fitted = _fit(examples, settings, seeds, [*callbacks, callback])
     return judge(fitted, examples.problem, settings.search.objectives, chance)
+
+
+def _fit(examples: Examples, settings: Settings, seeds: list[int], callbacks: list[Callable[[Epoch], None]]) -> Fitted:
+    """`trainer.fit`, with the training rows scored at the best epochs alone, where the weights of those are at hand."""
+    model, train = settings.model, settings.train
+    if not train.early_stopping or train.train_score_rows == 0:
+        return fit(examples, model, train, seeds, callbacks)
+    fitted = fit(examples, model, train.model_copy(update={"train_score_rows": 0}), seeds, callbacks)
+    return with_train_scores(examples, model, train, fitted)
 
 
 def chance_level(examples: Examples) -> float:

@@ -127,13 +127,10 @@ def _run(
     seeds = seed_list(settings.search.seeds)
     try:
         chosen = choose(study, kept, trial, settings)
-        outcome = run_trial(
-            examples,
-            chosen,
-            seeds,
-            _reporter(trial, settings, kept.get_trial(trial._trial_id).intermediate_values),
-            [check_time],
-        )
+        reporter = _reporter(trial, settings, kept.get_trial(trial._trial_id).intermediate_values)
+        training_began = time.monotonic()
+        outcome = run_trial(examples, chosen, seeds, reporter, [check_time])
+        trained = time.monotonic() - training_began
     except optuna.TrialPruned:
         tell(TrialState.PRUNED)
     except (UpdateFinishedTrialError, queue.OutOfTime, *storage.LOST):
@@ -142,7 +139,7 @@ def _run(
         message = " ".join(str(error).split())
         tell(TrialState.FAIL, error=f"{type(error).__name__}: {message}"[:2000])
     else:
-        tell(TrialState.COMPLETE, outcome.values, facts=outcome.facts)
+        tell(TrialState.COMPLETE, outcome.values, facts=outcome.facts, training_seconds=trained)
 
 
 def choose(study: optuna.Study, kept: BaseStorage, trial: Trial, settings: Settings) -> Settings:

@@ -4,6 +4,8 @@ The strengths of the regularizers, the learning rates and the number of steps ar
 constants of the graph, so configurations that differ in nothing else share one.
 """
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +63,7 @@ class Stack:
     `epoch` is called with all rows, float32 `[n, n_features]`, and `Batches`; it returns the mean training loss of each
     seed, `[R]`, penalties left out.
 
-    `score` is called with all rows, and with those to score and their targets, `[R, k]`, or `[1, k]` where all seeds
+    `score` is called with rows and their targets, `[R, k, n_features]` and `[R, k]`, or `[1, k, ...]` where all seeds
     share them. It returns loss and hit of each, `[2, R, k]`, dropout and noise off. That loss is the cross-entropy in
     nats whatever is trained on; for regression it is the squared error, and there are no hits.
     """
@@ -83,24 +85,23 @@ class Stack:
         self.fresh = self.state()
         self.tenant: object | None = None  # whose numbers the variables hold
         self.epoch = tf.function(self._epoch, jit_compile=True, autograph=False)
-        # Few operations, each on many rows: to compile them takes longer than it saves.
-        self.score = tf.function(self._score, autograph=False, reduce_retracing=True)
 
     def start(self, model: Model, train: Train, seeds: list[int]) -> None:
         """Begin anew with these seeds; `model` and `train` may differ from the graph's in strengths alone."""
         self.restore(self.fresh)
         each = [initial_weights(model, self.problem, seed) for seed in seeds]
-        self.assign(
-            {name: np.stack([own[name] if is_kernel(name) else own[name][None] for own in each]) for name in each[0]}
-        )
+        self.assign({name: np.stack([own[name] for own in each]) for name in each[0]})
         for name, value in constants(model, train).items():
             self.constants[name].assign(value)
 
     def assign(self, weights: dict[str, np.ndarray]) -> None:
-        """Set the stacked weights."""
-        self.trained.assign(weights)
+        """Set what scores, shaped as by `weights`."""
+        stacked = {name: value if is_kernel(name) else value[:, None] for name, value in weights.items()}
+        self.trained.assign(stacked)
+        for variable, value in zip(self.averages, self.trained.tensors(), strict=False):
+            variable.assign(value)
         for variable in self.moving:
-            variable.assign(self.moving_pack.join(weights))
+            variable.assign(self.moving_pack.join(stacked))
 
     def weights(self) -> dict[str, np.ndarray]:
         """What scores, so the averages where there are any: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
@@ -134,6 +135,14 @@ class Stack:
         return np.all(
             [np.isfinite(w.numpy()).reshape(self.replicas, -1).all(axis=1) for w in self.trained.tensors()], axis=0
         )
+
+    @cached_property
+    def score(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Few operations, each on many rows: to compile them would take longer than it saves."""
+        kind = tf.int32 if self.problem.is_classification else tf.float32
+        shapes = [tf.TensorSpec((None, None, self.problem.n_features)), tf.TensorSpec((None, None), kind)]
+        # Called after each epoch, and to call it so takes a third of the time.
+        return tf.function(self._score, shapes, autograph=False).get_concrete_function()
 
     def _epoch(self, x, batches):
         def train(step, losses):
@@ -204,8 +213,8 @@ class Stack:
         for average, value in zip(self.averages, self.trained.tensors(), strict=True):
             average.assign(average * kept + value * (1 - kept))
 
-    def _score(self, x, rows, targets):
-        outputs, _ = forward(self.model, self.problem, self._scoring_weights(), tf.gather(x, rows))
+    def _score(self, x, targets):
+        outputs, _ = forward(self.model, self.problem, self._scoring_weights(), x)
         targets = tf.broadcast_to(targets, tf.shape(outputs)[:-1])
         if not self.problem.is_classification:
             errors = tf.square(outputs[..., 0] - targets)

@@ -90,6 +90,17 @@ def test_trial_is_the_training_that_the_stage_train_does(digits):
     assert reports[-1][1] >= outcome.values[0]
 
 
+def test_training_rows_scored_once_give_the_facts_of_scoring_them_after_every_epoch(digits):
+    stopping = {"early_stopping": {"patience": 2}, "epochs": 12, "ema": 0.9, "batch_size": 32}
+    chosen = settings(**stopping)
+    chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"batch_norm": True})})
+    once = run_trial(digits, chosen, [0, 1], lambda *_: None)
+    every = judge(fit(digits, chosen.model, chosen.train, [0, 1]), DIGITS, chosen.search.objectives, CHANCE)
+    assert once.values == pytest.approx(every.values, abs=1e-6)
+    assert once.facts["gap"] == pytest.approx(every.facts["gap"], abs=1e-6)
+    assert once.facts.keys() == every.facts.keys()
+
+
 def test_chance_of_a_regression_is_the_spread_of_its_target():
     rows = Split(x=np.zeros((4, 1), np.float32), y=np.float32([0, 2, 0, 2]))
     examples = Examples.of_splits(Problem("regression", 1, 1), rows, rows, target_scale=10.0)
