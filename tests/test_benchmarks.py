@@ -103,7 +103,7 @@ def test_study_counts_a_training_once_and_knows_what_is_alike():
     every = study.trainings({"arms": arms})
     assert len(every) == 5
     assert len({each.alike for each in every}) == 3
-    parts = study.shares(every, processes=2)
+    parts = study.shares(every, 2, lambda each: each.alike)
     assert sorted(each.rows for part in parts for each in part) == sorted(each.rows for each in every)
     assert not {each.alike for each in parts[0]} & {each.alike for each in parts[1]}
 

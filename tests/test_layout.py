@@ -95,8 +95,9 @@ MAY_IMPORT = {
     "experiments.benchmarks.records experiments.benchmarks.works",
     "experiments.benchmarks.search": "experiments.benchmarks.fresh experiments.benchmarks.peers "
     "experiments.benchmarks.project experiments.benchmarks.records",
-    "experiments.benchmarks.study": "files experiments.benchmarks.fresh experiments.benchmarks.peers "
-    "experiments.benchmarks.profile experiments.benchmarks.project experiments.benchmarks.records",
+    "experiments.benchmarks.study": "files params experiments.study_jobs experiments.benchmarks.fresh "
+    "experiments.benchmarks.peers experiments.benchmarks.profile experiments.benchmarks.project "
+    "experiments.benchmarks.records",
     "experiments.benchmarks.tracking": "evaluate tracking experiments.benchmarks.fresh "
     "experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.start": "experiments.benchmarks.fresh experiments.benchmarks.peers "

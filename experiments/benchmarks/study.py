@@ -8,7 +8,7 @@ epoch for each of its trainings and seeds, and its other epochs as many times as
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,9 @@ from experiments.benchmarks.peers import measure
 from experiments.benchmarks.profile import LEAST
 from experiments.benchmarks.project import Project
 from experiments.benchmarks.records import Measured, Record, record
+from experiments.study_jobs import Job
 from pipeline.files import read_json
+from pipeline.params import Model, Train
 
 PART, REPETITIONS = "study", 2
 OURS, PLAIN = "this project", "keras.Model.fit, one after another"
@@ -47,6 +49,12 @@ class Training:
         """Trainings of the same text are of one architecture class: they differ in rates and strengths at most."""
         return json.dumps([_without_strengths(self.settings), self.rows], sort_keys=True)
 
+    @property
+    def graph(self) -> str:
+        """Those of the same text come to a worker of the study together."""
+        model, train = (kind.model_validate(self.settings[kind.__name__.lower()]) for kind in (Model, Train))
+        return Job(model, train, self.rows, "true").graph
+
 
 def _without_strengths(value: Any) -> Any:
     if isinstance(value, dict):
@@ -73,10 +81,12 @@ def total(every: Sequence[Training], seconds: dict[str, list[float]], seeds: int
     return seeds * sum(first[each.alike] + (each.epochs - 1) * later[each.alike] for each in every)
 
 
-def shares(every: Sequence[Training], processes: int) -> list[list[Training]]:
-    """The trainings for each process; those of a class stay together."""
-    classes = list(dict.fromkeys(each.alike for each in every))
-    return [[each for each in every if each.alike in classes[place::processes]] for place in range(processes)]
+def shares(every: Sequence[Training], processes: int, kind: Callable[[Training], str]) -> list[list[Training]]:
+    """The trainings for each process; those of a kind come together."""
+    kinds = list(dict.fromkeys(map(kind, every)))
+    return [
+        [each for own in kinds[place::processes] for each in every if kind(each) == own] for place in range(processes)
+    ]
 
 
 @dataclass
@@ -115,7 +125,7 @@ class Plain:
         """Sample every class, each process its share of them."""
         every = self.ours.trainings()
         classes = list({each.alike: each for each in every}.values())
-        parts = shares(classes, self.processes)
+        parts = shares(classes, self.processes, lambda each: each.alike)
         tasks = [
             {"configurations": [each.settings | {"rows": each.rows} for each in part], "epochs": SAMPLED_EPOCHS}
             for part in parts
@@ -135,7 +145,7 @@ def graphs(ours: Ours, workers: int) -> Record:
     every, seeds = ours.trainings(), ours.found()["about"]["seeds"]
     tasks = [
         {"seeds": seeds, "trainings": [each.settings | {"rows": each.rows, "labels": each.labels} for each in part]}
-        for part in shares(every, workers)
+        for part in shares(every, workers, lambda each: each.graph)
     ]
     answers = [answer.value for answer in fresh_together("profile.graphs", tasks, ours.project.folder)]
     spent, seconds, epochs = (sum(each[name] for each in answers) for name in ("graphs", "seconds", "compiled"))
