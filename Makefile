@@ -31,9 +31,10 @@ lint: $(INSTALLED)  ## check style and formatting
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-bench: $(INSTALLED)  ## measure the speed of the training, then of a search
+bench: $(INSTALLED)  ## measure the speed of the training, of a search, and of a long one
 	@$(BIN)/python -m experiments.benchmark
 	@$(BIN)/python -m experiments.benchmark_search
+	@$(BIN)/python -m experiments.benchmark_overhead
 
 # One worker alone would end in a traceback at Ctrl-C; MLflow's job queue (five processes) serves nothing here.
 ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)

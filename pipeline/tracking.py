@@ -175,6 +175,7 @@ class ParentRun:
         self.experiment, self.name, self.run_id = experiment, name, run_id
         self.logged: set[str] = set()
         self.lost = False
+        self.client = None
 
     def open(self) -> None:
         """Make the run, or find it with the children that it has; a run id that the store does not know is no error."""
@@ -191,7 +192,9 @@ class ParentRun:
         self._or_lost(lambda: self._finish(scores, params, files))
 
     def end(self, status: Literal["KILLED", "FAILED"]) -> None:
-        """End the run without results; it can be opened again."""
+        """End the run without results; it can be opened again. One that never was is no error."""
+        if self.client is None:
+            return
         self._or_lost(lambda: self.client.set_terminated(self.run_id, status))
 
     def _or_lost(self, action: Callable[[], None]) -> None:

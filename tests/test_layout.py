@@ -72,6 +72,7 @@ MAY_IMPORT = {
     "experiments.benchmark": "errors files params paths backend examples datasets prepare splits model "
     "optimizers trainer",
     "experiments.benchmark_search": "errors files params paths backend splits model optimizers",
+    "experiments.benchmark_overhead": "errors files paths experiments.benchmark_search",
     "experiments.search_space": "errors params",
     "experiments.search_storage": "errors params",
     "experiments.search_queue": "errors params experiments.search_storage",
