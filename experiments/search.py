@@ -148,6 +148,10 @@ def conduct(
     try:
         with make_workers(settings, study.study_name) as workers, Watch(study.user_attrs["trials"]) as watch:
             over, asked = False, plan(trial_settings(settings))
+            # MLflow takes seconds to open, and so do the workers to begin.
+            start_workers(workers, queue.asked_for(study))
+            log.open()
+            study.set_user_attr("mlflow_run", log.run_id)
             while True:
                 watchman.look()
                 if not over:
@@ -156,8 +160,8 @@ def conduct(
                 watch.show(trials)
                 log_trials(log, trials)
                 failures.check(trials)
-                waiting = sum(trial.state == TrialState.WAITING for trial in trials)
-                running = sum(trial.state == TrialState.RUNNING for trial in trials)
+                waiting = count(trials, TrialState.WAITING)
+                running = count(trials, TrialState.RUNNING)
                 if not over and (asked_to_stop() or time.time() > deadline):
                     over = True
                     close(study)
@@ -165,12 +169,22 @@ def conduct(
                 if not running and (over or not waiting):
                     break
                 if not over:
-                    workers.look(waiting, len(queue.finished(trials)))
+                    start_workers(workers, trials)
                 time.sleep(SECONDS_BETWEEN_LOOKS)
     finally:
         close(study)
     watchman.look()
     log_trials(log, queue.asked_for(study))
+
+
+def count(trials: list[FrozenTrial], state: TrialState) -> int:
+    """How many of the trials are in this state."""
+    return sum(trial.state == state for trial in trials)
+
+
+def start_workers(workers: Workers, trials: list[FrozenTrial]) -> None:
+    """As many as there is work for; see `Workers.look`."""
+    workers.look(count(trials, TrialState.WAITING), len(queue.finished(trials)))
 
 
 def close(study: optuna.Study) -> None:
@@ -219,8 +233,6 @@ def search(settings: Settings, summary: Summary) -> None:
         else:
             print(f"study {study.study_name}: {wanted} trials", flush=True)
         log = tracking.ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
-        log.open()
-        study.set_user_attr("mlflow_run", log.run_id)
         try:
             conduct(study, kept, settings, log, asked_to_stop)
         except (InputError, *storage.LOST):

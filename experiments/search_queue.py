@@ -131,7 +131,7 @@ def take(study: optuna.Study, storage: BaseStorage, search: Search, worker: str)
         with suppress(UpdateFinishedTrialError):
             if storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING):
                 storage.set_trial_user_attr(waiting._trial_id, "worker", worker)
-                study.sampler = make_sampler(search, waiting.number)
+                study.sampler = make_sampler(search, waiting.number, study.sampler)
                 return Trial(study, waiting._trial_id)
     return None
 

@@ -2,22 +2,23 @@
 
 import warnings
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-import matplotlib.pyplot as plt
 import optuna
 import pandas as pd
-from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.search_storage import FINISHED, experimental
 from pipeline import scores
-from pipeline.figures import save
 from pipeline.files import write_json, written_whole
 from pipeline.params import Settings
 from pipeline.paths import RESULTS
 from pipeline.tracking import ChildRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Matplotlib is imported where the pictures are drawn: a search draws at its end, and its workers never do.
 
 SEARCH_FILE = RESULTS / "search.json"
 TRIALS_FILE = RESULTS / "trials.csv"
@@ -149,7 +150,7 @@ def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings
     return summary
 
 
-def history_figure(trials: list[FrozenTrial]) -> Figure:
+def history_figure(trials: list[FrozenTrial]) -> "Figure":
     """Every trial's value in order, and the best so far."""
     figure, axes = _axes()
     ended = sorted(complete(trials), key=lambda trial: trial.number)
@@ -157,11 +158,12 @@ def history_figure(trials: list[FrozenTrial]) -> Figure:
     axes.plot(places, values, "o", color="#0072B2", markersize=4, label="trial, mean over its seeds")
     axes.plot(places, values.cummin(), color="#D55E00", drawstyle="steps-post", label="best so far")
     axes.set(xlabel="trial", ylabel="validation loss at the best epochs", yscale="log")
+    _label_plainly(axes.yaxis)
     axes.legend(frameon=False)
     return figure
 
 
-def optimizers_figure(trials: list[FrozenTrial]) -> Figure:
+def optimizers_figure(trials: list[FrozenTrial]) -> "Figure":
     """The values of each optimizer's trials, its best marked; each had the same budget if the search is balanced."""
     figure, axes = _axes()
     by_name: dict[str, list[float]] = {}
@@ -174,10 +176,11 @@ def optimizers_figure(trials: list[FrozenTrial]) -> Figure:
         axes.text(1.01, place, f"{len(values)} complete", va="center", transform=axes.get_yaxis_transform(), fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="validation loss at the best epochs", xscale="log")
+    _label_plainly(axes.xaxis)
     return figure
 
 
-def importance_figure(found: dict[str, float]) -> Figure:
+def importance_figure(found: dict[str, float]) -> "Figure":
     """How much of the values' variance each parameter explains."""
     figure, axes = _axes()
     names = list(found)[::-1]
@@ -186,8 +189,10 @@ def importance_figure(found: dict[str, float]) -> Figure:
     return figure
 
 
-def parallel_figure(study: optuna.Study, found: dict[str, float]) -> Figure:
+def parallel_figure(study: optuna.Study, found: dict[str, float]) -> "Figure":
     """Optuna's parallel coordinates over the parameters that matter most."""
+    import matplotlib.pyplot as plt
+
     target = (lambda trial: trial.values[0]) if len(study.directions) > 1 else None
     shown = list(found)[:MOST_PARALLEL] or None
     with experimental():
@@ -202,7 +207,7 @@ def parallel_figure(study: optuna.Study, found: dict[str, float]) -> Figure:
     return axes.figure
 
 
-def front_figure(study: optuna.Study, settings: Settings) -> Figure:
+def front_figure(study: optuna.Study, settings: Settings) -> "Figure":
     """The trials' two objectives, and those that no other is better in both."""
     figure, axes = _axes()
     if len(study.directions) == 1:
@@ -217,9 +222,19 @@ def front_figure(study: optuna.Study, settings: Settings) -> Figure:
     return figure
 
 
-def _axes() -> tuple[Figure, Any]:
+def _axes() -> tuple["Figure", Any]:
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7, 4), layout="constrained")
     return figure, figure.subplots()
+
+
+def _label_plainly(axis: Any) -> None:
+    """Numbers and not powers of ten, which take Matplotlib longer than all the rest of a picture."""
+    from matplotlib.ticker import LogFormatter
+
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter())
 
 
 def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
@@ -232,6 +247,10 @@ def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
 
 def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
     """Write the stage's files about these trials of the study; returns what is in `search.json`."""
+    import matplotlib
+
+    from pipeline.figures import save
+
     matplotlib.use("Agg")
     study = copy_of(study, trials)
     summary = summarize(study, trials, settings, seconds)

@@ -146,11 +146,16 @@ def first_line(error: BaseException) -> str:
     return str(getattr(cause, "orig", None) or cause or error).strip().partition("\n")[0]
 
 
-def make_sampler(search: Search, number: int = 0) -> optuna.samplers.BaseSampler:
+def make_sampler(
+    search: Search, number: int = 0, before: optuna.samplers.BaseSampler | None = None
+) -> optuna.samplers.BaseSampler:
     """The sampler of one trial.
 
     Each trial's has a seed of its own, so that it matters neither which worker draws nor whether the search was
     interrupted before.
+
+    Args:
+        before: the sampler of an earlier trial of the study.
     """
     seed = search.sampler_seed * 1_000_003 + number
     samplers = optuna.samplers
@@ -167,7 +172,11 @@ def make_sampler(search: Search, number: int = 0) -> optuna.samplers.BaseSampler
         "grid": lambda: samplers.RandomSampler(seed=seed),
     }
     with experimental():
-        return makers[search.sampler]()
+        made = makers[search.sampler]()
+    if isinstance(made, samplers.TPESampler) and isinstance(before, samplers.TPESampler):
+        # Which parameters all trials have, as far as they were looked at; a new one would go through every trial again.
+        made._search_space = before._search_space
+    return made
 
 
 def make_pruner(search: Search, epochs: int) -> optuna.pruners.BasePruner:

@@ -29,6 +29,7 @@ from pipeline.paths import CHAMPION_FILE, RESULTS
 from pipeline.splits import Summary, read_split, read_summary
 from pipeline.tracking_read import test_looks
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
 
 
@@ -147,6 +148,13 @@ def log(settings: Settings, summary: Summary) -> None:
     record.write_study(found, run.model_copy(update={"parent_run": parent, "runs": runs}))
 
 
+def interrupt(*_: object) -> None:
+    """End the study; a second Ctrl-C finds it ending already."""
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def told(spent: record.Cost, arms: int) -> str:
     """What was done, in two lines."""
     return (
@@ -166,7 +174,8 @@ def main() -> None:
         log(settings, summary)
         print("`dvc commit study` tells DVC that this is no change")
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in INTERRUPTS:
+        signal.signal(number, interrupt)
     try:
         found, spent, timed = study(settings, summary)
     except KeyboardInterrupt:

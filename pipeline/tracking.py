@@ -186,6 +186,7 @@ class ParentRun:
         self.experiment, self.name, self.run_id, self.log_again = experiment, name, run_id, log_again
         self.children: dict[str, str] = {}
         self.lost = False
+        self.client = None
 
     @property
     def logged(self) -> set[str]:
@@ -217,7 +218,9 @@ class ParentRun:
         self._or_lost(lambda: self._show(key, columns))
 
     def end(self, status: Literal["KILLED", "FAILED"]) -> None:
-        """End the run without results; it can be opened again."""
+        """End the run without results; it can be opened again. One that never was is no error."""
+        if self.client is None:
+            return
         self._or_lost(lambda: self.client.set_terminated(self.run_id, status))
 
     def _or_lost(self, action: Callable[[], None]) -> None:

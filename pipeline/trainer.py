@@ -30,6 +30,10 @@ WEIGHTS_PER_STACK = 400_000
 # Numbers in the inputs and hidden outputs of one batch of all seeds: what bounds the memory of a step.
 NUMBERS_PER_BATCH = 50_000_000
 SCORED_NUMBERS_PER_BLOCK = 4_000_000
+# In the rows of a split that are kept gathered to be scored.
+NUMBERS_KEPT = 50_000_000
+# That a graph is made for, or the next power of 2; a graph of a single step is one of its own.
+FEWEST_STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,7 @@ class _Group:
         rows, size = self.splits[name], self.scored_at_once
         parts = (rows[:, start : start + size] for start in range(0, rows.shape[1], size))
         gathered = ((tf.constant(self.x[part]), tf.constant(self.targets[part])) for part in parts)
-        if len(rows) > 1:  # to keep them would take the memory of the data for each seed
+        if len(rows) > 1 or rows.size * self.x.shape[1] > NUMBERS_KEPT:
             return gathered
         return self.gathered.setdefault(name, list(gathered))
 
@@ -394,11 +398,10 @@ def in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lengthened(values: np.ndarray) -> np.ndarray:
-    """With zeros behind, to one of few lengths, so that trainings of about the same length share a graph."""
-    length = 1
-    while length < len(values):
-        length = -(-length * 5 // 4)
-    return np.pad(values, ((0, length - len(values)), *[(0, 0)] * (values.ndim - 1)))
+    """With steps of zeros behind, which are not taken, so that trainings on fewer or more rows share a graph."""
+    steps = len(values)
+    length = 1 if steps == 1 else max(FEWEST_STEPS, 1 << (steps - 1).bit_length())
+    return np.pad(values, ((0, length - steps), *[(0, 0)] * (values.ndim - 1)))
 
 
 def _scored_positions(rows: int, limit: int | None) -> np.ndarray:

@@ -100,18 +100,20 @@ MAY_IMPORT = {
     "experiments.benchmarks.records",
     "experiments.benchmarks.tracking": "evaluate tracking experiments.benchmarks.fresh "
     "experiments.benchmarks.project experiments.benchmarks.records",
+    "experiments.benchmarks.overhead": "experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.start": "experiments.benchmarks.fresh experiments.benchmarks.peers "
     "experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.memory": "experiments.benchmarks.epochs experiments.benchmarks.peers "
     "experiments.benchmarks.records experiments.benchmarks.works",
     "experiments.benchmarks.aims": "experiments.benchmarks.epochs experiments.benchmarks.memory "
-    "experiments.benchmarks.records experiments.benchmarks.search experiments.benchmarks.start "
+    "experiments.benchmarks.overhead experiments.benchmarks.records experiments.benchmarks.search experiments.benchmarks.start "
     "experiments.benchmarks.study experiments.benchmarks.works",
     "experiments.benchmarks.tables": "experiments.benchmarks.aims experiments.benchmarks.records",
     "experiments.benchmarks.picture": "figures experiments.benchmarks.epochs experiments.benchmarks.records",
     "experiments.benchmarks.__main__": "errors figures files paths experiments.benchmarks.epochs "
-    "experiments.benchmarks.memory experiments.benchmarks.picture experiments.benchmarks.records "
-    "experiments.benchmarks.search experiments.benchmarks.start experiments.benchmarks.study "
+    "experiments.benchmarks.memory experiments.benchmarks.overhead experiments.benchmarks.picture "
+    "experiments.benchmarks.records experiments.benchmarks.search experiments.benchmarks.start "
+    "experiments.benchmarks.study "
     "experiments.benchmarks.tables experiments.benchmarks.tracking",
     "experiments.search_space": "errors params",
     "experiments.search_storage": "errors params",
@@ -178,8 +180,15 @@ MLFLOW = {
     "pipeline.champion",
 }
 ONLY_IN = {
-    "mlflow": {*MLFLOW, f"{BENCH}.plain", f"{BENCH}.tracking"},
-    "optuna": {*SEARCH, "experiments.check_search", f"{BENCH}.plain", f"{BENCH}.search", f"{BENCH}.tracking"},
+    "mlflow": {*MLFLOW, f"{BENCH}.plain", f"{BENCH}.tracking", f"{BENCH}.overhead"},
+    "optuna": {
+        *SEARCH,
+        "experiments.check_search",
+        f"{BENCH}.plain",
+        f"{BENCH}.search",
+        f"{BENCH}.tracking",
+        f"{BENCH}.overhead",
+    },
 }
 
 

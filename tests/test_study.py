@@ -206,6 +206,7 @@ def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, cha
     process = start()
     wait_until(lambda: set(study_jobs.KEPT.glob("*.npz")) - known)
     os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in error) == (130, False)
     assert "`dvc repro` goes on from there" in error

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
+from pipeline import trainer
 from pipeline.backend import keras
 from pipeline.errors import InputError
 from pipeline.examples import Examples, Problem, Split
@@ -198,6 +199,14 @@ def test_graphs_are_shared_by_configurations_that_differ_in_strengths_alone(digi
     fit(digits, strong, settings(learning_rate=0.02), [0])
     again = fit(digits, weak, settings(learning_rate=0.01), [0]).weights
     assert all((alone[name] == again[name]).all() for name in alone)
+
+
+def test_trainings_on_fewer_and_more_rows_share_a_graph(digits):
+    model, train = Model(hidden_units=[11]), settings(epochs=1)
+    for rows in (40, 150, 350):
+        fit(replace(digits, train_rows=np.arange(rows)[None]), model, train, [0, 1])
+    stack = trainer._stack(*trainer._structure(model, train), DIGITS, 2)
+    assert stack.epoch.experimental_get_tracing_count() == 1
 
 
 def test_each_seed_stops_on_its_own_as_keras_would(digits):

@@ -1,6 +1,7 @@
 """`make bench`: measure everything, or the parts that are named, and write the records, a table and the picture.
 
-`python -m experiments.benchmarks [--quick] [--to FOLDER] [epochs] [search] [study] [tracking] [start] [memory]`
+`python -m experiments.benchmarks [--quick] [--to FOLDER] [epochs] [search] [overhead] [study] [tracking] [start]
+[memory]`
 """
 
 import argparse
@@ -10,7 +11,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
-from experiments.benchmarks import epochs, memory, search, start, study, tables, tracking
+from experiments.benchmarks import epochs, memory, overhead, search, start, study, tables, tracking
 from experiments.benchmarks.picture import benchmark_figure
 from experiments.benchmarks.records import Record
 from pipeline.errors import InputError, run_stage
@@ -18,7 +19,7 @@ from pipeline.figures import save
 from pipeline.files import read_json, write_json, written_whole
 from pipeline.paths import RESULTS
 
-PARTS = {each.PART: each for each in (epochs, search, study, tracking, start, memory)}
+PARTS = {each.PART: each for each in (epochs, search, overhead, study, tracking, start, memory)}
 NEEDED = ("keras_tuner", "optuna_integration")
 
 

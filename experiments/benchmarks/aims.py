@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from experiments.benchmarks import epochs, memory, search, start, study
+from experiments.benchmarks import epochs, memory, overhead, search, start, study
 from experiments.benchmarks.records import Record
 from experiments.benchmarks.works import SMALL, TEXTBOOK, WIDE
 
@@ -76,6 +76,13 @@ AIMS = (
     ),
     Aim("search, against plain, two processes too", Of(search.PART, search.TWO), Of(search.PART, search.OURS), 25),
     Aim("search, against plain, one process", Of(search.PART, search.PLAIN), Of(search.PART, search.OURS), 25),
+    Aim(
+        "a search's overhead at its 500th trial, over that at its 50th",
+        Of(overhead.PART, overhead.PEER, overhead.LATE),
+        Of(overhead.PART, overhead.PEER, overhead.EARLY),
+        1.5,
+        at_least=False,
+    ),
     Aim("default study, against Model.fit", Of(study.PART, study.PLAIN), Of(study.PART, study.OURS), 20),
     Aim("default study, against two processes of it", Of(study.PART, study.TWO), Of(study.PART, study.OURS), 20),
     Aim("graphs' share of the default study", Of(study.PART, study.GRAPHS), None, 0.25, at_least=False, unit=""),

@@ -1,0 +1,72 @@
+"""Whether a search slows down as its trials add up: what a trial costs beside its training, early and late in 500.
+
+The search is on digits, with two workers, TPE and a network so small that the search itself is most of the work.
+"""
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks.project import Project
+from experiments.benchmarks.records import Measured, Record, record
+
+PART, PEER = "overhead", "this project, two workers"
+TRIALS, WINDOW = 500, 50
+EARLY, LATE = "a trial beside its training, early", "a trial beside its training, at the end"
+
+SPACE = {
+    "train.learning_rate": {"low": 1e-4, "high": 0.1, "log": True},
+    "train.label_smoothing": {"low": 0.01, "high": 0.2},
+    "train.ema": {"low": 0.9, "high": 0.999},
+    "model.l1": {"low": 1e-6, "high": 1e-3, "log": True},
+    "model.l2": {"low": 1e-6, "high": 1e-2, "log": True},
+    "model.dropout": {"low": 0.1, "high": 0.5},
+    "model.input_dropout": {"low": 0.05, "high": 0.3},
+}
+
+
+def finished_trials(folder: Path) -> list[Any]:
+    """The trials of the one search in this folder, in the order in which they ended."""
+    import optuna
+
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / "experiments" / "search.journal"))
+    storage = optuna.storages.journal.JournalStorage(backend)
+    (name,) = optuna.get_all_study_names(storage)
+    trials = optuna.load_study(storage=storage, study_name=name).get_trials(deepcopy=False)
+    return sorted(trials, key=lambda trial: trial.datetime_complete)
+
+
+def overheads(trials: list[Any]) -> dict[int, float]:
+    """Seconds from the end of a worker's trial to the end of its next, without the training, by the trial's number."""
+    by_worker: dict[str, list[Any]] = {}
+    for trial in trials:
+        by_worker.setdefault(trial.user_attrs["worker"], []).append(trial)
+    return {
+        trial.number: (trial.datetime_complete - before.datetime_complete).total_seconds()
+        - trial.user_attrs["training_seconds"]
+        for own in by_worker.values()
+        for before, trial in pairwise(own)
+    }
+
+
+def run(quick: bool) -> list[Record]:
+    """The early and the late trials of one search."""
+    asked, window = (60, 15) if quick else (TRIALS, WINDOW)
+    print(f"{PART}: a search of {asked} trials", flush=True)
+    search = {"trials": asked, "pruner": "none", "balance": "none", "space": SPACE}
+    train = {"epochs": 2, "batch_size": 256, "early_stopping": {"patience": 2}}
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(
+            Path(folder), data={"source": "digits"}, model={"hidden_units": [8]}, train=train, search=search
+        )
+        project.stage("pipeline.source", "pipeline.prepare", "experiments.search")
+        found = overheads(finished_trials(project.folder))
+    records: list[Record] = []
+    # The very first trials compile.
+    for work, first in ((EARLY, window), (LATE, asked - window)):
+        note = f"trials {first} to {first + window - 1} of {asked}"
+        numbers = range(first, first + window)
+        measured = [Measured([found[number]], note=note) for number in numbers if number in found]
+        records.append(record(PART, work, PEER, 3, "s", measured, records[0].median if records else None))
+    return records
