@@ -106,8 +106,8 @@ MAY_IMPORT = {
     "experiments.benchmarks.memory": "experiments.benchmarks.epochs experiments.benchmarks.peers "
     "experiments.benchmarks.records experiments.benchmarks.works",
     "experiments.benchmarks.aims": "experiments.benchmarks.epochs experiments.benchmarks.memory "
-    "experiments.benchmarks.overhead experiments.benchmarks.records experiments.benchmarks.search experiments.benchmarks.start "
-    "experiments.benchmarks.study experiments.benchmarks.works",
+    "experiments.benchmarks.overhead experiments.benchmarks.records experiments.benchmarks.search "
+    "experiments.benchmarks.start experiments.benchmarks.study experiments.benchmarks.works",
     "experiments.benchmarks.tables": "experiments.benchmarks.aims experiments.benchmarks.records",
     "experiments.benchmarks.picture": "figures experiments.benchmarks.epochs experiments.benchmarks.records",
     "experiments.benchmarks.__main__": "errors figures files paths experiments.benchmarks.epochs "
