@@ -118,7 +118,8 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Co
     everything = [each for name in settings.study.sections for each in sections.scored.get(name, [])]
     write_tables(seed_rows(everything), curves(everything))
     trainings.forget_others()
-    spent = cost(trainings.results, rows, Job.of(sections.base.arm), len(seeds), time.monotonic() - began)
+    seconds = time.monotonic() - began + trainings.seconds_before()
+    spent = cost(trainings.results, rows, Job.of(sections.base.arm), len(seeds), seconds)
     batches = [each for each in sections.scored.get("optimizers", []) if each.arm.group == "equal_updates"]
     return found, spent, equal_time(batches)
 

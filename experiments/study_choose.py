@@ -18,13 +18,15 @@ def chosen_remedy(remedies: list[Scored]) -> Scored | None:
 
 def recommended(sections: dict[str, list[Scored]], base: Scored) -> tuple[Scored, bool]:
     """The arm to use, and whether it helps: of those that help against the baseline the one with the lowest validation
-    loss. Candidates are the remedies, what the search found for each optimizer, and its winner.
+    loss. Candidates are the remedies, alone and all together, and the search's winner; each section is one question, so
+    p-values are adjusted within it.
     """
-    candidates = [each for each in chosen(sections.get("remedies", [])) if each is not base]
-    candidates += [each for each in sections.get("optimizers", []) if each.arm.group == "tuned"]
-    candidates += [each for each in sections.get("winner", []) if each.arm.group == "winner"]
-    told = verdicts([against(each, base) for each in candidates])
-    helping = [each for each, verdict in zip(candidates, told, strict=True) if verdict.verdict == "helps"]
+    remedies = [each for each in chosen(sections.get("remedies", [])) if each.arm.group in ("single", "together")]
+    winner = [each for each in sections.get("winner", []) if each.arm.group == "winner"]
+    helping = []
+    for candidates in (remedies, winner):
+        told = verdicts([against(each, base) for each in candidates])
+        helping += [each for each, verdict in zip(candidates, told, strict=True) if verdict.verdict == "helps"]
     return (best(helping), True) if helping else (base, False)
 
 

@@ -191,7 +191,10 @@ class TestLooks(Record):
 
 
 class Cost(Record):
-    """What the study took, and what stock `Model.fit` would have taken, extrapolated from a measured sample."""
+    """What the study took, and what stock `Model.fit` would have taken, extrapolated from a measured sample.
+
+    `seconds` counts the trainings that were kept from before with what they had taken then.
+    """
 
     runs: int
     seed_epochs: int

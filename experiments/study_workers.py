@@ -41,6 +41,7 @@ class Trainings(AbstractContextManager):
         self.study, self.seeds, self.where = study, seeds, where
         self.results: dict[Job, Result] = {}
         self.used: set[Path] = set()
+        self.from_before: set[Job] = set()
         self.watch = Watch()
         self.pool: ProcessPoolExecutor | None = None
 
@@ -61,6 +62,7 @@ class Trainings(AbstractContextManager):
         """
         jobs = [job for job in dict.fromkeys(jobs) if job not in self.results]
         missing = [job for job in jobs if not self._load(job)]
+        self.from_before |= set(jobs) - set(missing)
         if not missing:
             return
         tasks = _tasks(missing)
@@ -77,6 +79,10 @@ class Trainings(AbstractContextManager):
             ) from None
         for job in missing:
             self._load(job)
+
+    def seconds_before(self) -> float:
+        """What the trainings that were there already had taken, in as many processes."""
+        return sum(self.results[job].seconds for job in self.from_before) / self.study.workers
 
     def _load(self, job: Job) -> bool:
         path = kept_file(job, self.where)

@@ -193,10 +193,13 @@ def test_what_is_trained_already_is_not_trained_again(project, run, change):
     assert len(found) < len(kept)
 
 
-def test_the_cost_counts_each_training_once(project):
-    found = read_study_run()
-    assert found.cost.runs == 3 * len(list(study_jobs.KEPT.iterdir()))
-    assert found.cost.model_fit_seconds > 0
+def test_the_cost_counts_each_training_once_and_those_from_before_too(project, run):
+    before = read_study_run().cost
+    assert before.runs == 3 * len(list(study_jobs.KEPT.iterdir()))
+    assert before.model_fit_seconds > 0
+    run()
+    trained = sum(study_jobs.read_result(path).seconds for path in study_jobs.KEPT.iterdir())
+    assert read_study_run().cost.seconds > trained
 
 
 def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, change, wait_until):
