@@ -19,7 +19,10 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 def _begin(study: Study, seeds: list[int]) -> None:
-    from experiments.study_worker import begin  # with TensorFlow, which the study itself does not need so soon
+    # Its share of the cores, before TensorFlow is imported, which the study itself does not need so soon.
+    share = str(max(1, (os.cpu_count() or 1) // study.workers))
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
+    from experiments.study_worker import begin
 
     begin(study, seeds)
 
@@ -94,9 +97,6 @@ class Trainings(AbstractContextManager):
 
     def _submit(self, task: list[Job]) -> Future:
         if self.pool is None:
-            # Its share of the cores, before the worker imports TensorFlow.
-            share = str(max(1, (os.cpu_count() or 1) // self.study.workers))
-            os.environ |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
             self.pool = ProcessPoolExecutor(
                 self.study.workers, multiprocessing.get_context("spawn"), _begin, (self.study, self.seeds)
             )
