@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.examples import Examples, Problem, Split
+from pipeline.examples import Examples, Problem
 from pipeline.params import Study
 from pipeline.partition import resplit, stratified_order
 from pipeline.splits import Summary, read_split
@@ -39,11 +39,12 @@ class Rows:
 
     @property
     def overlap(self) -> float:
-        """Rows to judge on for each row that a seed's model has seen, 0 where the seeds share their parts.
+        """Rows of the pool that judge a seed for each that does not, 0 where the seeds share their parts.
 
-        See `pipeline.scores.interval`.
+        The share of its judging rows that a seed has in common with another is then what Nadeau and Bengio (2003) take
+        for the correlation of two splits; see `pipeline.scores.interval`.
         """
-        return self.holdout.shape[1] / (self.train.shape[1] + self.val.shape[1]) if self.is_resplit else 0.0
+        return self.holdout.shape[1] / (len(self.y) - self.holdout.shape[1]) if self.is_resplit else 0.0
 
     def examples(self, train_rows: int | None = None, labels: Labels = "true") -> Examples:
         """What the trainer takes.
@@ -86,30 +87,25 @@ def read_rows(study: Study, seeds: list[int], summary: Summary) -> Rows:
             f"the study needs at least {LEAST_HELD} validation rows, half of them to judge on; there are "
             f"{len(validation)}: raise data.val_fraction"
         )
-    # No more rows to choose and judge on than to train on: where training rows are few on purpose, the seeds would be
-    # judged on almost the same rows, and scoring would cost more than training.
-    held = _some(validation, min(len(validation), len(train)), summary)
-    x, y = np.concatenate([train.x, held.x]), np.concatenate([train.y, held.y])
+    x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
     strata = y if summary.classes else np.zeros(len(y), np.int32)
-    groups = None if train.groups is None else np.concatenate([train.groups, held.groups])
+    groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
+    # No more rows to choose and judge on than to train on: where training rows are few on purpose, scoring would cost
+    # more than training.
+    held = min(len(validation), len(train))
     if study.resplit:
-        parts = [resplit(strata, len(held), seed, groups) for seed in seeds]
+        parts = [resplit(strata, held, seed, groups) for seed in seeds]
+        parts = [(own[: len(train)], val, holdout) for own, val, holdout in parts]
     else:
-        parts = [_as_prepared(strata, len(train))]
+        parts = [_as_prepared(strata, len(train), held)]
     own = (_of_one_size(part) for part in zip(*parts, strict=True))
     return Rows(summary.problem, x, y, *own, summary.target_scale or 1.0, study.resplit)
 
 
-def _some(split: Split, rows: int, summary: Summary) -> Split:
-    strata = split.y if summary.classes else np.zeros(len(split), np.int32)
-    order = stratified_order(strata, np.random.default_rng(0))[:rows]
-    return Split(**{name: array[order] for name, array in split.arrays.items()})
-
-
-def _as_prepared(strata: np.ndarray, n_train: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _as_prepared(strata: np.ndarray, n_train: int, n_held: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     train = stratified_order(strata[:n_train], rng)
-    held = n_train + stratified_order(strata[n_train:], rng)
+    held = n_train + stratified_order(strata[n_train:], rng)[:n_held]
     return train, held[::2], held[1::2]
 
 

@@ -42,7 +42,7 @@ def test_seeds_share_the_prepared_split_where_nothing_is_split_again(digits_proj
     assert len(rows.chance(3)) == 3
 
 
-def test_overlap_is_of_judged_rows_to_rows_that_a_model_has_seen(rows):
+def test_overlap_is_of_judging_rows_to_the_others_of_the_pool(rows):
     assert rows.overlap == pytest.approx(144 / (1150 + 144))
 
 
@@ -86,6 +86,9 @@ def test_no_more_rows_are_held_than_there_are_to_train_on(digits_project):
     write_arrays(split_file("train"), {"x": split.x[:100], "y": split.y[:100]})
     rows = read_rows(Study(), SEEDS, read_summary())
     assert [part.shape[1] for part in (rows.train, rows.val, rows.holdout)] == [100, 50, 50]
+    # Of the pool of 388 rows each seed draws 200.
+    assert set(rows.train[0]) != set(rows.train[1])
+    assert rows.overlap == pytest.approx(50 / 338)
 
 
 def test_too_few_validation_rows_are_refused(digits_project):
