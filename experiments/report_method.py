@@ -10,7 +10,7 @@ STATISTICS = [
      "the same random numbers where they have the same shape. Their losses are subtracted seed by seed, so what a seed "
      "does to both falls out."),
     ("Interval", "95 %, by Student's t. Seeds that draw their own rows share many of them, so the variance of their "
-     "mean is taken as (1/seeds + judging rows / rows seen) times that of a seed, instead of 1/seeds (Nadeau and "
+     "mean is taken as (1/seeds + judging rows / other rows) times that of a seed, instead of 1/seeds (Nadeau and "
      "Bengio, 2003, Machine Learning 52, 239-281). It is a cautious interval, so it may reach below 0 where a loss "
      "cannot."),
     ("Adjusted p", "The more arms are compared, the more seem to help by luck. So the p-values of a section are "
