@@ -20,7 +20,7 @@ from pipeline.files import read_json, write_json, written_whole
 from pipeline.paths import RESULTS
 
 PARTS = {each.PART: each for each in (epochs, search, overhead, study, tracking, start, memory)}
-NEEDED = ("keras_tuner", "optuna_integration")
+NEEDED = ("keras_tuner", "optuna_integration", "tensorboard")  # which KerasTuner imports
 
 
 def arguments() -> argparse.Namespace:
