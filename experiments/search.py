@@ -10,15 +10,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from experiments import search_queue as queue
 from experiments import search_results as results
@@ -26,6 +23,7 @@ from experiments import search_space as space
 from experiments import search_storage as storage
 from experiments.search_workers import STORAGE_VARIABLE, Workers, stop_when_asked
 from pipeline import store, tracking
+from pipeline.bar import Bar
 from pipeline.errors import InputError, run_stage
 from pipeline.files import write_json
 from pipeline.params import Settings, flat, read_settings
@@ -33,7 +31,6 @@ from pipeline.paths import SEARCH_RUN_FILE
 from pipeline.splits import Summary, read_summary
 
 SECONDS_BETWEEN_LOOKS = 0.2
-SECONDS_BETWEEN_LINES = 15.0
 NEVER = 1e18  # a time that does not come, and that JSON can write
 
 
@@ -74,34 +71,10 @@ def turns(settings: Settings) -> list[str]:
     return sorted(dimension.choices, key=lambda name: name != settings.train.optimizer)
 
 
-class Watch(AbstractContextManager):
-    """Trials done, best so far, pruned, time left: a bar on a terminal, a line now and then in a log."""
-
-    def __init__(self, wanted: int, console: Console | None = None):
-        self.console = console or Console()
-        columns = (TextColumn("trials"), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
-        self.task = self.bar.add_task("", total=wanted)
-        self.wanted, self.last_line = wanted, time.monotonic()
-
-    def __enter__(self) -> "Watch":
-        if self.console.is_terminal:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
-            self.bar.stop()
-
-    def show(self, trials: list[FrozenTrial]) -> None:
-        """Show how far these trials are."""
-        text = results.progress_text(trials)
-        done = len(queue.finished(trials))
-        if self.console.is_terminal:
-            self.bar.update(self.task, completed=done, description=text)
-        elif time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
-            self.last_line = time.monotonic()
-            print(f"{done} of {self.wanted} trials: {text}", flush=True)
+def show(bar: Bar, wanted: int, trials: list[FrozenTrial]) -> None:
+    """Show how far these trials are: how many are done, the best so far, how many were pruned."""
+    text, done = results.progress_text(trials), len(queue.finished(trials))
+    bar.show(done, text, lambda: f"{done} of {wanted} trials: {text}")
 
 
 class Failures:
@@ -146,7 +119,7 @@ def conduct(
     deadline, watchman = study.user_attrs["deadline"], queue.Watchman(study, kept, settings.search.storage)
     failures = Failures(settings.search.max_failures, queue.asked_for(study))
     try:
-        with make_workers(settings, study.study_name) as workers, Watch(study.user_attrs["trials"]) as watch:
+        with make_workers(settings, study.study_name) as workers, Bar("trials", study.user_attrs["trials"]) as bar:
             over, asked = False, plan(trial_settings(settings))
             # MLflow takes seconds to open, and so do the workers to begin.
             start_workers(workers, queue.asked_for(study))
@@ -157,7 +130,7 @@ def conduct(
                 if not over:
                     queue.fill(study, asked)
                 trials = queue.asked_for(study)
-                watch.show(trials)
+                show(bar, study.user_attrs["trials"], trials)
                 log_trials(log, trials)
                 failures.check(trials)
                 waiting = count(trials, TrialState.WAITING)

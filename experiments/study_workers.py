@@ -2,20 +2,15 @@
 
 import multiprocessing
 import os
-import time
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from experiments.study_jobs import Job, Result, kept_file, read_result
+from pipeline.bar import Bar
 from pipeline.errors import InputError
 from pipeline.params import Study
-
-SECONDS_BETWEEN_LINES = 15.0
 
 
 def _begin(study: Study, seeds: list[int]) -> None:
@@ -45,7 +40,6 @@ class Trainings(AbstractContextManager):
         self.results: dict[Job, Result] = {}
         self.used: set[Path] = set()
         self.from_before: set[Job] = set()
-        self.watch = Watch()
         self.pool: ProcessPoolExecutor | None = None
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -71,10 +65,12 @@ class Trainings(AbstractContextManager):
         tasks = _tasks(missing)
         try:
             waiting = {self._submit(task): task for task in tasks}
-            with self.watch.over(label, len(missing)) as watch:
-                for done in as_completed(waiting):
-                    done.result()
-                    watch.advance(len(waiting[done]))
+            with Bar(label, len(missing)) as bar:
+                done = 0
+                for ended in as_completed(waiting):
+                    ended.result()
+                    done += len(waiting[ended])
+                    bar.show(done, "", lambda done=done: f"{label}: {done} of {len(missing)} arms")
         except BrokenProcessPool:
             raise InputError(
                 "a worker of the study was killed, perhaps for lack of memory; start again to go on, with fewer "
@@ -115,36 +111,3 @@ def _tasks(jobs: list[Job]) -> list[list[Job]]:
     for job in jobs:
         by_graph.setdefault(job.graph, []).append(job)
     return sorted(by_graph.values(), key=lambda task: -sum(job.effort for job in task))
-
-
-class Watch:
-    """How far the trainings are: a bar on a terminal, a line now and then in a log."""
-
-    def __init__(self, console: Console | None = None):
-        self.console = console or Console()
-
-    def over(self, label: str, total: int) -> "Watch":
-        """Begin with so many trainings."""
-        columns = (TextColumn(label), MofNCompleteColumn(), BarColumn(20))
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
-        self.task, self.label, self.total, self.done = self.bar.add_task("", total=total), label, total, 0
-        self.last_line = time.monotonic()
-        return self
-
-    def __enter__(self) -> "Watch":
-        if self.console.is_terminal:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
-            self.bar.stop()
-
-    def advance(self, number: int) -> None:
-        """So many more are done."""
-        self.done += number
-        if self.console.is_terminal:
-            self.bar.advance(self.task, number)
-        elif time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
-            self.last_line = time.monotonic()
-            print(f"{self.label}: {self.done} of {self.total} arms", flush=True)

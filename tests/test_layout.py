@@ -65,7 +65,8 @@ MAY_IMPORT = {
     "pipeline.stack": "params examples backend noise losses model optimizers packing",
     "pipeline.trainer": "errors params backend examples noise model optimizers schedules stack",
     # What happens beside the training comes in through callbacks.
-    "pipeline.progress": "trainer",
+    "pipeline.bar": "",
+    "pipeline.progress": "bar trainer",
     "pipeline.checkpoint": "files trainer",
     # What a stage leaves for the next, and the pictures.
     "pipeline.seeds": "errors files paths",
@@ -129,7 +130,7 @@ MAY_IMPORT = {
     "experiments.study_arms": "params experiments.search_space experiments.study_data",
     "experiments.study_jobs": "files params splits experiments.study_arms experiments.study_data",
     "experiments.study_worker": "params splits trainer experiments.study_data experiments.study_jobs",
-    "experiments.study_workers": "errors params experiments.study_jobs experiments.study_worker",
+    "experiments.study_workers": "bar errors params experiments.study_jobs experiments.study_worker",
     "experiments.study_scores": "comparisons overfitting params scores experiments.study_arms experiments.study_data "
     "experiments.study_jobs experiments.study_record",
     "experiments.study_choose": "comparisons learning_curve experiments.study_record experiments.study_scores",
@@ -164,7 +165,7 @@ MAY_IMPORT = {
     "experiments.search_results experiments.search_storage",
     "experiments.check": "errors params paths scores splits store tracking tracking_read experiments.check_comparison "
     "experiments.check_search experiments.study_log experiments.study_record",
-    "experiments.search": "errors files params paths splits store tracking experiments.search_cluster "
+    "experiments.search": "bar errors files params paths splits store tracking experiments.search_cluster "
     "experiments.search_queue experiments.search_results experiments.search_space experiments.search_storage "
     "experiments.search_worker experiments.search_workers",
 }

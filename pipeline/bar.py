@@ -1,0 +1,43 @@
+"""How far something is, for whoever watches it: a bar on a terminal, a line now and then in a log."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+class Bar(AbstractContextManager):
+    """A bar that is gone at the end.
+
+    Args:
+        label: what is counted, such as `trials`.
+    """
+
+    def __init__(self, label: str, total: int, console: Console | None = None):
+        self.console = console or Console()
+        columns = (TextColumn(label), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        self.task = self.bar.add_task("", total=total)
+        self.last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.console.is_terminal:
+            self.bar.stop()
+
+    def show(self, done: int, text: str, line: Callable[[], str]) -> None:
+        """Show that so many are done: with a text beside the bar, or as a line where there is no terminal."""
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=done, description=text)
+        elif time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self.last_line = time.monotonic()
+            print(line(), flush=True)
