@@ -22,13 +22,14 @@ from experiments import search_results as results
 from experiments import search_space as space
 from experiments import search_storage as storage
 from experiments.search_workers import STORAGE_VARIABLE, Workers, stop_when_asked
-from pipeline import store, tracking
+from pipeline import store
 from pipeline.bar import Bar
 from pipeline.errors import InputError, run_stage
 from pipeline.files import write_json
 from pipeline.params import Settings, flat, read_settings
 from pipeline.paths import SEARCH_RUN_FILE
 from pipeline.splits import Summary, read_summary
+from pipeline.tracking_parent import ParentRun
 
 SECONDS_BETWEEN_LOOKS = 0.2
 NEVER = 1e18  # a time that does not come, and that JSON can write
@@ -109,7 +110,7 @@ def make_workers(settings: Settings, name: str) -> Workers:
 
 
 def conduct(
-    study: optuna.Study, kept: BaseStorage, settings: Settings, log: tracking.ParentRun, asked_to_stop: Callable
+    study: optuna.Study, kept: BaseStorage, settings: Settings, log: ParentRun, asked_to_stop: Callable
 ) -> None:
     """Have the queue worked through, until it is empty, time is up or someone asks to stop; running trials may end.
 
@@ -165,7 +166,7 @@ def close(study: optuna.Study) -> None:
     study.set_user_attr("open", False)
 
 
-def log_trials(log: tracking.ParentRun, trials: list[FrozenTrial]) -> None:
+def log_trials(log: ParentRun, trials: list[FrozenTrial]) -> None:
     """Tell MLflow of the trials that have ended since."""
     new = [trial for trial in queue.finished(trials) if str(trial.number) not in log.logged]
     log.add(results.trial_record(trial) for trial in new)
@@ -205,7 +206,7 @@ def search(settings: Settings, summary: Summary) -> None:
             print(f"resuming study {study.study_name}: {done} finished, {wanted - done} to go", flush=True)
         else:
             print(f"study {study.study_name}: {wanted} trials", flush=True)
-        log = tracking.ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
+        log = ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
         try:
             conduct(study, kept, settings, log, asked_to_stop)
         except (InputError, *storage.LOST):
@@ -229,7 +230,7 @@ def interrupted(study: optuna.Study) -> None:
     sys.exit(130)
 
 
-def finish(log: tracking.ParentRun, found: dict[str, Any], settings: Settings) -> None:
+def finish(log: ParentRun, found: dict[str, Any], settings: Settings) -> None:
     """Tell MLflow what the search found."""
     best = found["best"]
     numbers = {"best.value": best["values"][0]} if best else {}

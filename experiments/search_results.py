@@ -13,7 +13,7 @@ from pipeline import scores
 from pipeline.files import write_json, written_whole
 from pipeline.params import Settings
 from pipeline.paths import RESULTS
-from pipeline.tracking import ChildRecord
+from pipeline.tracking_parent import ChildRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,8 @@ from pipeline import scores
 from pipeline.champion import register_champion
 from pipeline.params import Settings, flat
 from pipeline.splits import PREPROCESSING_FILE, SPLITS, Summary
-from pipeline.tracking import ChildRecord, Dataset, ParentRun
+from pipeline.tracking import Dataset
+from pipeline.tracking_parent import ChildRecord, ParentRun
 
 EXPERIMENT = "study"
 LOG_AGAIN = "the result files are complete, log them with: python -m experiments.study --log-only"

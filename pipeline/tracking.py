@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,12 +21,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from pipeline.provenance import git_tags, source_tags
 from pipeline.store import first_cause, sqlite_path, tracking_uri, without_password
 from pipeline.tracking_model import write_prepared_model
-from pipeline.tracking_view import KIND, share_view
+from pipeline.tracking_view import KIND
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +46,6 @@ PARAMS_PER_BATCH = 100
 METRICS_PER_BATCH = 900  # of 1,000 entities in all, the params included
 PARAM_LENGTH = 6000
 DIGEST_LENGTH = 36
-
-# Of all of a child's curves together. SQLite takes some 16 ms for a child, and 0.08 ms more for each point.
-CURVE_POINTS = 120
 
 
 class TrackingLost(Exception):
@@ -99,7 +94,8 @@ class RunRecord:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
+    """Hold up the garbage collector, for the first import of mlflow."""
     # Half of the time of importing mlflow goes to walking all that Keras and TensorFlow hold, over and over.
     enabled = gc.isenabled()
     gc.disable()
@@ -110,7 +106,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-@_no_garbage_collection()
+@no_garbage_collection()
 def log_run(record: RunRecord) -> str:
     """Log a finished run to `tracking_uri()` and return its id.
 
@@ -144,191 +140,8 @@ def log_run_or_say(record: RunRecord, log_again: str) -> str | None:
         return None
 
 
-@dataclass(frozen=True)
-class ChildRecord:
-    """One of many runs under a parent, all of it in a few requests.
-
-    Attributes:
-        key: tells it from its siblings for good, such as a trial's number.
-        status: FINISHED, KILLED (ended early on purpose) or FAILED.
-        curves: by metric, its value after each epoch, the first one that of epoch 1; None is left out, and so are
-            points between others where there are more than `CURVE_POINTS` in all.
-        began, ended: milliseconds since 1970.
-    """
-
-    key: str
-    name: str
-    status: Literal["FINISHED", "KILLED", "FAILED"]
-    params: Mapping[str, object]
-    scores: Mapping[str, float]
-    curves: Mapping[str, Sequence[float | None]]
-    tags: Mapping[str, str]
-    began: int
-    ended: int
-
-
-class ParentRun:
-    """A run with children that are logged as they end, each once, however often the parent is resumed.
-
-    When the store is lost, one line says so, and by `log_again` what to do about it, and nothing more is logged;
-    opening the parent again logs what is missing. `children` has the run id of each key that is logged.
-    """
-
-    KEY = "child.key"
-
-    def __init__(
-        self,
-        experiment: str,
-        name: str,
-        run_id: str | None = None,
-        log_again: str = "what is missing is logged when it is started again",
-    ):
-        self.experiment, self.name, self.run_id, self.log_again = experiment, name, run_id, log_again
-        self.children: dict[str, str] = {}
-        self.lost = False
-        self.client = None
-
-    @property
-    def logged(self) -> set[str]:
-        """The keys of the children that are logged."""
-        return set(self.children)
-
-    def open(self) -> None:
-        """Make the run, or find it with the children that it has; a run id that the store does not know is no error."""
-        self._or_lost(self._open)
-
-    def add(self, children: Iterable[ChildRecord]) -> None:
-        """Log those of the children that are not logged yet."""
-        for child in children:
-            if child.key not in self.children:
-                self._or_lost(lambda child=child: self._add(child))
-
-    def finish(
-        self,
-        scores: Mapping[str, float],
-        params: Mapping[str, object],
-        files: Sequence[Path],
-        datasets: Sequence[Dataset] = (),
-    ) -> None:
-        """Log the results and end the run."""
-        self._or_lost(lambda: self._finish(scores, params, files, datasets))
-
-    def show(self, key: str, columns: Sequence[str]) -> None:
-        """Make a view of the children with these columns, and say how to see it; see `tracking_view.share_view`."""
-        self._or_lost(lambda: self._show(key, columns))
-
-    def end(self, status: Literal["KILLED", "FAILED"]) -> None:
-        """End the run without results; it can be opened again. One that never was is no error."""
-        if self.client is None:
-            return
-        self._or_lost(lambda: self.client.set_terminated(self.run_id, status))
-
-    def _or_lost(self, action: Callable[[], None]) -> None:
-        if self.lost:
-            return
-        try:
-            action()
-        except Exception as error:
-            if not is_loss(error):
-                raise
-            self.lost = True
-            where = without_password(tracking_uri())
-            print(
-                f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; {self.log_again}",
-                file=sys.stderr,
-            )
-
-    def _show(self, key: str, columns: Sequence[str]) -> None:
-        link = share_view(self.client, self.experiment_id, key, self.run_id, columns)
-        print(f"MLflow run {self.run_id}; `make ui` shows it, and its children at http://127.0.0.1:5000/{link}")
-
-    @_no_garbage_collection()
-    def _open(self) -> None:
-        self.client = open_client(tracking_uri())
-        self.experiment_id = _experiment_id(self.client, self.experiment)
-        found = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
-        if self.run_id is not None and self._exists():
-            self.client.update_run(self.run_id, status="RUNNING")
-            for page in self._pages(found):
-                self.children |= {run.data.tags[self.KEY]: run.info.run_id for run in page if self.KEY in run.data.tags}
-            return
-        tags = {**source_tags(), **git_tags(Path.cwd())}
-        self.run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=self.name).info.run_id
-
-    def _exists(self) -> bool:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return self.client.get_run(self.run_id).info.lifecycle_stage == "active"
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return False
-
-    def _pages(self, found: str) -> Iterator[list]:
-        token = None
-        while True:
-            page = self.client.search_runs([self.experiment_id], found, max_results=1000, page_token=token)
-            whole = [run for run in page if run.info.status != "RUNNING"]
-            # One that was cut off before it had ended is made anew.
-            for run in page:
-                if run not in whole:
-                    self.client.delete_run(run.info.run_id)
-            yield whole
-            token = page.token
-            if not token:
-                return
-
-    def _add(self, child: ChildRecord) -> None:
-        from mlflow.entities import Metric, Param
-
-        tags = {"mlflow.parentRunId": self.run_id, self.KEY: child.key, **source_tags(), **child.tags}
-        run = self.client.create_run(self.experiment_id, child.began, tags, child.name).info.run_id
-        metrics = [Metric(name, float(value), child.ended, 0) for name, value in child.scores.items()]
-        for name, curve in child.curves.items():
-            points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if value is not None]
-            kept = thinned(points, CURVE_POINTS // len(child.curves))
-            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in kept]
-        params = [Param(name, param_text(value)) for name, value in child.params.items()]
-        self.client.log_batch(run, metrics=metrics, params=params[:PARAMS_PER_BATCH])
-        self.client.set_terminated(run, child.status, child.ended)
-        self.children[child.key] = run
-
-    def _finish(
-        self,
-        scores: Mapping[str, float],
-        params: Mapping[str, object],
-        files: Sequence[Path],
-        datasets: Sequence[Dataset],
-    ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        now = int(time.time() * 1000)
-        had = self.client.get_run(self.run_id).data.params
-        texts = {name: param_text(value) for name, value in params.items()}
-        # A param never changes, and a run that is gone on with may have other settings, such as more trials.
-        changed = [RunTag(name, text) for name, text in texts.items() if had.get(name, text) != text]
-        new = [Param(name, text) for name, text in texts.items() if name not in had]
-        metrics = [Metric(name, float(value), now, 0) for name, value in scores.items()]
-        self.client.log_batch(self.run_id, metrics=metrics, tags=changed)
-        for params in _batches(new, PARAMS_PER_BATCH):
-            self.client.log_batch(self.run_id, params=params)
-        if datasets:
-            self.client.log_inputs(self.run_id, [_dataset_input(dataset) for dataset in datasets])
-        for path in files:
-            self.client.log_artifact(self.run_id, str(path), "results")
-        self.client.set_terminated(self.run_id, "FINISHED")
-
-
-def thinned(points: Sequence, most: int) -> Sequence:
-    """At most so many of the points, evenly spread, the first and the last among them."""
-    if len(points) <= most:
-        return points
-    return [points[place] for place in np.linspace(0, len(points) - 1, most).round().astype(int)]
-
-
 def _log(client: "MlflowClient", record: RunRecord) -> str:
-    experiment_id = _experiment_id(client, record.experiment)
+    experiment_id = experiment_id_of(client, record.experiment)
     tags = {**source_tags(), **git_tags(Path.cwd()), **record.tags}
     run_id = client.create_run(experiment_id, tags=tags, run_name=record.name).info.run_id
     # A run counts as failed until all of it is there: one that is cut off midway, be it by an error, a kill or a lost
@@ -339,7 +152,7 @@ def _log(client: "MlflowClient", record: RunRecord) -> str:
     )
     _log_values(client, run_id, record, model_id)
     if record.datasets:
-        client.log_inputs(run_id, [_dataset_input(dataset) for dataset in record.datasets])
+        client.log_inputs(run_id, [dataset_input(dataset) for dataset in record.datasets])
     for path in record.figures:
         client.log_artifact(run_id, str(path), "figures")
     for path in record.files:
@@ -348,7 +161,8 @@ def _log(client: "MlflowClient", record: RunRecord) -> str:
     return run_id
 
 
-def _experiment_id(client: "MlflowClient", name: str) -> str:
+def experiment_id_of(client: "MlflowClient", name: str) -> str:
+    """The experiment of this name, made where there is none."""
     from mlflow.exceptions import MlflowException
 
     experiment = client.get_experiment_by_name(name)
@@ -383,10 +197,10 @@ def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id
     curves = [
         Metric(name, float(value), now, int(epoch)) for name, column in columns for epoch, value in column.items()
     ]
-    batches = itertools.zip_longest(
-        _batches(params, PARAMS_PER_BATCH), _batches(scores + curves, METRICS_PER_BATCH), fillvalue=()
+    chunks = itertools.zip_longest(
+        batches(params, PARAMS_PER_BATCH), batches(scores + curves, METRICS_PER_BATCH), fillvalue=()
     )
-    for some_params, some_metrics in batches:
+    for some_params, some_metrics in chunks:
         client.log_batch(run_id, metrics=some_metrics, params=some_params)
 
 
@@ -396,11 +210,13 @@ def param_text(value: object) -> str:
     return text if len(text) <= PARAM_LENGTH else f"{text[: PARAM_LENGTH - 1]}…"
 
 
-def _batches(items: list, size: int) -> Iterator[list]:
+def batches(items: list, size: int) -> Iterator[list]:
+    """A list in pieces of at most this size."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _dataset_input(dataset: Dataset) -> "DatasetInput":
+def dataset_input(dataset: Dataset) -> "DatasetInput":
+    """A split as MLflow is told of it."""
     # The entities themselves: what `mlflow.data` adds is a hash of the data, and the pipeline has one.
     from mlflow.entities import Dataset as MlflowDataset
     from mlflow.entities import DatasetInput, InputTag

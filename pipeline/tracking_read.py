@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.store import first_cause, tracking_uri, without_password
-from pipeline.tracking import DIGEST_LENGTH, ParentRun, TrackingLost, is_loss, open_client, param_text
+from pipeline.tracking import DIGEST_LENGTH, TrackingLost, is_loss, open_client, param_text
+from pipeline.tracking_parent import ParentRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

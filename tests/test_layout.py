@@ -43,7 +43,8 @@ MAY_IMPORT = {
     "pipeline.tracking_model": "",
     "pipeline.tracking_view": "",
     "pipeline.tracking": "errors store provenance tracking_model tracking_view",
-    "pipeline.tracking_read": "store tracking",
+    "pipeline.tracking_parent": "provenance store tracking tracking_view",
+    "pipeline.tracking_read": "store tracking tracking_parent",
     # The examples, from their source to the three splits.
     "pipeline.source": "errors files params",
     "pipeline.downloads": "errors files backend",
@@ -99,7 +100,7 @@ MAY_IMPORT = {
     "experiments.benchmarks.study": "files params experiments.study_jobs experiments.benchmarks.fresh "
     "experiments.benchmarks.peers experiments.benchmarks.profile experiments.benchmarks.project "
     "experiments.benchmarks.records",
-    "experiments.benchmarks.tracking": "evaluate tracking experiments.benchmarks.fresh "
+    "experiments.benchmarks.tracking": "evaluate tracking tracking_parent experiments.benchmarks.fresh "
     "experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.overhead": "experiments.benchmarks.project experiments.benchmarks.records",
     "experiments.benchmarks.start": "experiments.benchmarks.fresh experiments.benchmarks.peers "
@@ -124,7 +125,7 @@ MAY_IMPORT = {
     "experiments.search_cluster": "errors params experiments.search_workers",
     "experiments.search_worker": "errors examples optimizers params splits trainer experiments.search_queue "
     "experiments.search_space experiments.search_storage experiments.search_trial experiments.search_workers",
-    "experiments.search_results": "files figures params paths scores tracking experiments.search_storage",
+    "experiments.search_results": "files figures params paths scores tracking_parent experiments.search_storage",
     "experiments.study_record": "errors files paths",
     "experiments.study_data": "errors examples params partition splits",
     "experiments.study_arms": "params experiments.search_space experiments.study_data",
@@ -143,7 +144,7 @@ MAY_IMPORT = {
     "experiments.study_arms experiments.study_choose experiments.study_cost experiments.study_data "
     "experiments.study_jobs experiments.study_log experiments.study_record experiments.study_scores "
     "experiments.study_sections experiments.study_test experiments.study_workers",
-    "experiments.study_log": "champion params scores splits tracking experiments.study_record",
+    "experiments.study_log": "champion params scores splits tracking tracking_parent experiments.study_record",
     # The report reads what the study left, and trains nothing.
     "experiments.report": "errors files paths experiments.study_record experiments.report_figures "
     "experiments.report_numbers experiments.report_page",
@@ -165,7 +166,7 @@ MAY_IMPORT = {
     "experiments.search_results experiments.search_storage",
     "experiments.check": "errors params paths scores splits store tracking tracking_read experiments.check_comparison "
     "experiments.check_search experiments.study_log experiments.study_record",
-    "experiments.search": "bar errors files params paths splits store tracking experiments.search_cluster "
+    "experiments.search": "bar errors files params paths splits store tracking_parent experiments.search_cluster "
     "experiments.search_queue experiments.search_results experiments.search_space experiments.search_storage "
     "experiments.search_worker experiments.search_workers",
 }
@@ -176,6 +177,7 @@ BENCH = "experiments.benchmarks"  # some of which do plainly what the project do
 MLFLOW = {
     "pipeline.tracking",
     "pipeline.tracking_model",
+    "pipeline.tracking_parent",
     "pipeline.tracking_view",
     "pipeline.tracking_read",
     "pipeline.champion",

@@ -18,7 +18,8 @@ from experiments import search, search_queue, search_storage, search_worker
 from pipeline.errors import run_stage
 from pipeline.params import Settings
 from pipeline.splits import SUMMARY_FILE, read_summary
-from pipeline.tracking import ParentRun, tracking_uri
+from pipeline.tracking import tracking_uri
+from pipeline.tracking_parent import ParentRun
 
 # Trials of about a second that all share a graph.
 SLOW = {"epochs": 100, "space": {"train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True}}}

@@ -14,7 +14,7 @@ from pipeline.model import build_keras
 from pipeline.params import read_settings
 from pipeline.splits import read_summary
 from pipeline.store import tracking_uri
-from pipeline.tracking import CURVE_POINTS, ParentRun
+from pipeline.tracking_parent import CURVE_POINTS, ParentRun
 
 # MLflow says so of its own classes when `mlflow.pyfunc` is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

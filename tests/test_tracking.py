@@ -19,7 +19,8 @@ import pytest
 
 from pipeline import tracking
 from pipeline.store import check_reachable, tracking_uri
-from pipeline.tracking import ChildRecord, Dataset, ParentRun, RunRecord, TrackingLost, log_run, log_run_or_say
+from pipeline.tracking import Dataset, RunRecord, TrackingLost, log_run, log_run_or_say
+from pipeline.tracking_parent import CURVE_POINTS, ChildRecord, ParentRun
 
 # MLflow says so of its own classes when `mlflow.pyfunc` is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
@@ -135,7 +136,7 @@ def test_run_that_an_error_cuts_off_is_marked_failed(store, record, monkeypatch)
     def fail(dataset: Dataset):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(tracking, "_dataset_input", fail)
+    monkeypatch.setattr(tracking, "dataset_input", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         log_run(record)
     experiment = store.get_experiment_by_name("digits")
@@ -252,7 +253,7 @@ def test_long_curve_is_thinned_evenly_and_a_short_one_is_whole(store):
     long, short = [float(epoch) for epoch in range(1, 1001)], [3.0, None, 1.0]
     parent.add([a_child(curves={"long": long, "short": short})])
     points = store.get_metric_history(parent.children["0"], "long")
-    assert (len(points), points[0].step, points[-1].step) == (tracking.CURVE_POINTS // 2, 1, 1000)
+    assert (len(points), points[0].step, points[-1].step) == (CURVE_POINTS // 2, 1, 1000)
     assert all(point.value == point.step for point in points)
     points = store.get_metric_history(parent.children["0"], "short")
     assert [(point.step, point.value) for point in points] == [(1, 3.0), (3, 1.0)]

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline import tracking_read
 from pipeline.store import tracking_uri
-from pipeline.tracking import ChildRecord, Dataset, ParentRun, RunRecord, TrackingLost, log_run
+from pipeline.tracking import Dataset, RunRecord, TrackingLost, log_run
+from pipeline.tracking_parent import ChildRecord, ParentRun
 from pipeline.tracking_read import Looks, read_children, read_run
 
 # MLflow says so of its own classes when `mlflow.pyfunc` is imported.

@@ -36,7 +36,7 @@ class Ours:
     """A child run with everything that the search logs: params, scores, the curve."""
 
     def __init__(self, folder: Path):
-        from pipeline.tracking import ParentRun
+        from pipeline.tracking_parent import ParentRun
 
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/ours.db"
         self.parent = ParentRun("search", "benchmark")
@@ -44,7 +44,7 @@ class Ours:
 
     def add(self, number: int, params: dict[str, float], curve: Sequence[float]) -> None:
         """Log the finished trial."""
-        from pipeline.tracking import ChildRecord
+        from pipeline.tracking_parent import ChildRecord
 
         now = int(time.time() * 1000)
         scores = {"value_0": min(curve), "seconds": 1.0, "best_epoch": float(np.argmin(curve))}
