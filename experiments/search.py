@@ -21,7 +21,8 @@ from experiments import search_queue as queue
 from experiments import search_results as results
 from experiments import search_space as space
 from experiments import search_storage as storage
-from experiments.search_workers import STORAGE_VARIABLE, Workers, stop_when_asked
+from experiments.processes import stop_when_asked
+from experiments.search_workers import Workers
 from pipeline import store
 from pipeline.bar import Bar
 from pipeline.errors import InputError, run_stage
@@ -122,9 +123,7 @@ def conduct(
     try:
         with make_workers(settings, study.study_name) as workers, Bar("trials", study.user_attrs["trials"]) as bar:
             over, asked = False, plan(trial_settings(settings))
-            # MLflow takes seconds to open, and so do the workers to begin.
-            start_workers(workers, queue.asked_for(study))
-            log.open()
+            log.open()  # which takes seconds, in which the workers get ready
             study.set_user_attr("mlflow_run", log.run_id)
             while True:
                 watchman.look()
@@ -144,6 +143,8 @@ def conduct(
                     break
                 if not over:
                     start_workers(workers, trials)
+                if not waiting:
+                    results.get_ready()
                 time.sleep(SECONDS_BETWEEN_LOOKS)
     finally:
         close(study)
@@ -247,8 +248,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--worker", action="store_true", help="work at a search that runs elsewhere")
     parser.add_argument(
         "--storage",
-        default=os.environ.get(STORAGE_VARIABLE) or None,
-        help=f"with --worker: its search.storage (or in {STORAGE_VARIABLE}); without: the journal here",
+        default=os.environ.get(storage.STORAGE_VARIABLE) or None,
+        help=f"with --worker: its search.storage (or in {storage.STORAGE_VARIABLE}); without: the journal here",
     )
     parser.add_argument("--study", help="with --worker: the name that the search printed")
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
@@ -276,21 +277,15 @@ def check(settings: Settings, summary: Summary) -> None:
 def main() -> None:
     """Run the stage, or a worker."""
     given = arguments()
-    url = given.storage
-    try:
-        if given.worker:
-            from experiments.search_worker import work  # with TensorFlow, which the search itself does not need
+    if given.worker:
+        from experiments.search_worker import work  # with TensorFlow, which the search itself does not need
 
-            return work(url, given.study, given.parent)
-        settings, summary = read_settings(), read_summary()
-        check(settings, summary)
-        url = settings.search.storage
+        with storage.loss_told(given.storage):
+            return work(given.storage, given.study, given.parent)
+    settings, summary = read_settings(), read_summary()
+    check(settings, summary)
+    with storage.loss_told(settings.search.storage):
         return search(settings, summary)
-    except storage.LOST as error:
-        where = storage.without_password(url)
-        raise InputError(
-            f"search.storage {where} was lost: {storage.first_line(error)}; start again to go on"
-        ) from error
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """The workers of a search on an existing Dask cluster; each of its tasks is one worker process, for many trials."""
 
+import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from experiments.search_workers import Workers, command, environment
+from experiments.processes import share
+from experiments.search_storage import STORAGE_VARIABLE
+from experiments.search_workers import Workers
 from pipeline.errors import InputError
-from pipeline.params import Search
 
 PATIENCE_SECONDS = 5
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -25,7 +28,9 @@ def run_worker(name: str, url: str, workers: int, folder: str) -> int:
 
     # A process of its own, since Dask runs tasks in threads, and a TensorFlow graph serves one at a time.
     here = folder if Path(folder).is_dir() else None
-    process = subprocess.Popen(command(name), env=environment(url, workers), stdin=subprocess.DEVNULL, cwd=here)
+    command = [sys.executable, "-m", "experiments.search", "--worker", "--study", name, "--parent", str(os.getpid())]
+    environment = os.environ | share(workers) | {STORAGE_VARIABLE: url}
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=here)
     tasks, key = get_worker().state.tasks, get_worker().get_current_task()
     while True:
         try:
@@ -42,7 +47,8 @@ class Task:
     def __init__(self, future: Any):
         self.future = future
 
-    def poll(self) -> int | None:
+    @property
+    def exitcode(self) -> int | None:
         """Its exit status; 1 if the cluster lost it."""
         if not self.future.done():
             return None
@@ -51,33 +57,31 @@ class Task:
     def terminate(self) -> None:
         """Nothing: it sees for itself that the search is over."""
 
-    def wait(self) -> int:
+    def join(self) -> None:
         """Wait for its end."""
-        while (status := self.poll()) is None:
+        while self.exitcode is None:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        return status
 
 
 class ClusterWorkers(Workers):
     """`search.workers` tasks on the Dask cluster at `search.dask`."""
 
-    def __init__(self, search: Search, name: str):
+    def prepare(self) -> None:
         """Connect to the cluster.
 
         Raises:
             InputError: no scheduler answers there, or Dask is not installed.
         """
-        super().__init__(search, name)
         try:
             from distributed import Client
         except ImportError:
             raise InputError("search.dask needs Dask: pip install distributed") from None
-        _check_answers(search.dask)
+        _check_answers(self.search.dask)
         try:
-            self.client = Client(search.dask, timeout=PATIENCE_SECONDS, set_as_default=False)
+            self.client = Client(self.search.dask, timeout=PATIENCE_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = str(error).partition("\n")[0]
-            raise InputError(f"search.dask is {search.dask}, where no scheduler answers: {reason}") from None
+            raise InputError(f"search.dask is {self.search.dask}, where no scheduler answers: {reason}") from None
 
     def __exit__(self, *reason: object) -> None:
         # What an error ends is not waited for: closing cancels the tasks, which let their trials end.

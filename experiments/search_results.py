@@ -245,13 +245,21 @@ def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
     return copy
 
 
-def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
-    """Write the stage's files about these trials of the study; returns what is in `search.json`."""
+def get_ready() -> None:
+    """Import what `write` needs, which takes a second, while the last trials leave a core free."""
     import matplotlib
 
-    from pipeline.figures import save
+    from pipeline import figures  # noqa: F401
 
     matplotlib.use("Agg")
+    optuna.importance.FanovaImportanceEvaluator  # noqa: B018 (Optuna imports it when it is asked for)
+
+
+def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
+    """Write the stage's files about these trials of the study; returns what is in `search.json`."""
+    from pipeline.figures import save
+
+    get_ready()
     study = copy_of(study, trials)
     summary = summarize(study, trials, settings, seconds)
     with written_whole(TRIALS_FILE) as beside:

@@ -21,6 +21,9 @@ from pipeline.params import Search
 JOURNAL_FILE = Path("experiments/search.journal")
 VERSION = 1  # of what a study's attributes mean
 
+# Of a worker elsewhere, by the environment: a list of processes shows arguments, and it may hold a password.
+STORAGE_VARIABLE = "SEARCH_STORAGE"
+
 HEARTBEAT_SECONDS = 5
 GRACE_SECONDS = 20
 PATIENCE_SECONDS = 5  # for a database to answer
@@ -144,6 +147,21 @@ def first_line(error: BaseException) -> str:
     """What a storage's error says, without the statement that it was about."""
     cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
     return str(getattr(cause, "orig", None) or cause or error).strip().partition("\n")[0]
+
+
+@contextmanager
+def loss_told(url: str | None) -> Iterator[None]:
+    """Do something with the storage.
+
+    Raises:
+        InputError: it went away.
+    """
+    try:
+        yield
+    except LOST as error:
+        raise InputError(
+            f"search.storage {without_password(url)} was lost: {first_line(error)}; start again to go on"
+        ) from error
 
 
 def make_sampler(

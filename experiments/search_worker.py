@@ -14,8 +14,9 @@ from optuna.trial import Trial, TrialState
 from experiments import search_queue as queue
 from experiments import search_space as space
 from experiments import search_storage as storage
+from experiments.processes import stop_when_asked
 from experiments.search_trial import run_trial
-from experiments.search_workers import stop_when_asked
+from pipeline.backend import compile_for
 from pipeline.errors import InputError
 from pipeline.examples import Examples
 from pipeline.optimizers import default_learning_rate
@@ -39,6 +40,7 @@ def work(url: str | None, name: str, parent: int | None = None) -> None:
     settings = parse_settings(json.loads(attributes["settings"]), f"the study {name}")
     study = storage.open_study(kept, name, settings.search, settings.train.epochs)
     examples = read_examples(attributes["data"])
+    compile_for(examples.train_rows.shape[1] * settings.train.epochs * len(seed_list(settings.search.seeds)))
     idle_since = time.monotonic()
     with queue.sign_of_life(url) as worker:
         while not asked_to_stop() and parent in (None, os.getppid()):

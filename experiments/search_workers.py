@@ -2,39 +2,35 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Protocol
 
-from pipeline.errors import InputError
+from experiments.processes import prepare, share
+from experiments.search_storage import loss_told
+from pipeline.errors import InputError, run_stage
 from pipeline.params import Search
-
-# By the environment and not as an argument: a list of processes shows arguments, and it may hold a password.
-STORAGE_VARIABLE = "SEARCH_STORAGE"
 
 
 class Worker(Protocol):
-    """The part of `subprocess.Popen` that is needed."""
+    """The part of `multiprocessing.Process` that is needed."""
 
-    def poll(self) -> int | None: ...
+    @property
+    def exitcode(self) -> int | None: ...
 
     def terminate(self) -> None: ...
 
-    def wait(self) -> int: ...
+    def join(self) -> None: ...
 
 
-def command(name: str) -> list[str]:
-    """What a worker is started with; it ends with the process that started it."""
-    return [sys.executable, "-m", "experiments.search", "--worker", "--study", name, "--parent", str(os.getpid())]
+def work(name: str, url: str | None, workers: int) -> None:
+    """What a worker does, one of so many; it ends with the process that started it."""
+    os.setpgid(0, 0)  # Ctrl-C reaches the search, which lets its workers end their trials
+    os.environ |= share(workers)
+    from experiments.search_worker import work
 
-
-def environment(url: str | None, workers: int) -> dict[str, str]:
-    """Its share of the cores, and where the search is kept."""
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    settings = {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads, STORAGE_VARIABLE: url or ""}
-    return os.environ | settings
+    with loss_told(url):
+        work(url, name, os.getppid())
 
 
 class Workers(AbstractContextManager):
@@ -44,21 +40,23 @@ class Workers(AbstractContextManager):
         self.search, self.name = search, name
         self.workers: list[Worker] = []
         self.crashes, self.finished = 0, 0
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Begin with what takes long at the start of a worker."""
+        self.context = prepare("experiments.search_worker")
 
     def __exit__(self, *_: object) -> None:
         self.stop()
         for worker in self.workers:
-            worker.wait()
+            worker.join()
 
     def start(self) -> Worker:
         """Start one more."""
-        # A group of its own: Ctrl-C reaches the search, which lets its workers end their trials.
-        return subprocess.Popen(
-            command(self.name),
-            env=environment(self.search.storage, self.search.workers),
-            stdin=subprocess.DEVNULL,
-            process_group=0,
-        )
+        given = (work, self.name, self.search.storage, self.search.workers)
+        worker = self.context.Process(target=run_stage, args=(partial(*given),))
+        worker.start()
+        return worker
 
     def stop(self) -> None:
         """Ask them to end after their trials."""
@@ -74,9 +72,9 @@ class Workers(AbstractContextManager):
         """
         if finished > self.finished:
             self.crashes, self.finished = 0, finished
-        for worker in [worker for worker in self.workers if worker.poll() is not None]:
+        for worker in [worker for worker in self.workers if worker.exitcode is not None]:
             self.workers.remove(worker)
-            status = worker.poll()
+            status = worker.exitcode
             if status == 2:
                 raise InputError("a worker of the search cannot go on; the line above says why")
             self.crashes += status not in (0, -signal.SIGTERM)
@@ -87,16 +85,3 @@ class Workers(AbstractContextManager):
             )
         while len(self.workers) < min(self.search.workers, waiting):
             self.workers.append(self.start())
-
-
-def stop_when_asked() -> Callable[[], bool]:
-    """Whether SIGINT (Ctrl-C) or SIGTERM has come; after a second Ctrl-C nothing is waited for."""
-    asked: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
-    return lambda: bool(asked)

@@ -1,12 +1,12 @@
 """The worker processes of a study, which work through its jobs and share the cores."""
 
-import multiprocessing
 import os
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from experiments.processes import prepare, share
 from experiments.study_jobs import Job, Result, kept_file, read_result
 from pipeline.bar import Bar
 from pipeline.errors import InputError
@@ -14,9 +14,8 @@ from pipeline.params import Study
 
 
 def _begin(study: Study, seeds: list[int]) -> None:
-    # Its share of the cores, before TensorFlow is imported, which the study itself does not need so soon.
-    share = str(max(1, (os.cpu_count() or 1) // study.workers))
-    os.environ |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
+    os.environ |= share(study.workers)
+    # With TensorFlow, which the study itself does not need so soon.
     from experiments.study_worker import begin
 
     begin(study, seeds)
@@ -94,7 +93,7 @@ class Trainings(AbstractContextManager):
     def _submit(self, task: list[Job]) -> Future:
         if self.pool is None:
             self.pool = ProcessPoolExecutor(
-                self.study.workers, multiprocessing.get_context("spawn"), _begin, (self.study, self.seeds)
+                self.study.workers, prepare("experiments.study_worker"), _begin, (self.study, self.seeds)
             )
         return self.pool.submit(_work, [(job, kept_file(job, self.where)) for job in task])
 

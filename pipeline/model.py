@@ -17,6 +17,7 @@ from pipeline.params import Model
 
 # Keras' defaults of BatchNormalization.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.99, 1e-3
+BATCH_NORM_WEIGHTS = {"gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}  # as they start
 
 PREDICTED_AT_ONCE = 5000
 
@@ -73,6 +74,16 @@ def set_weights(plain: keras.Model, weights: dict[str, np.ndarray]) -> None:
         getattr(plain.get_layer(layer), weight).assign(value)
 
 
+def weight_shapes(model: Model, problem: Problem) -> dict[str, tuple[int, ...]]:
+    """Of one seed's weights: kernels `(n_in, n_out)`, the others `(n_out,)`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, n_in, n_out in layers(model, problem):
+        shapes |= {f"{name}/kernel": (n_in, n_out), f"{name}/bias": (n_out,)}
+        if model.batch_norm and name != "output":
+            shapes |= {f"{name}_norm/{weight}": (n_out,) for weight in BATCH_NORM_WEIGHTS}
+    return shapes
+
+
 def initial_weights(model: Model, problem: Problem, seed: int) -> dict[str, np.ndarray]:
     """One seed's weights before training: kernels `[n_in, n_out]`, the others `[n_out]`, float32."""
     weights = {}
@@ -84,7 +95,7 @@ def initial_weights(model: Model, problem: Problem, seed: int) -> dict[str, np.n
         weights[f"{name}/kernel"] = np.asarray(type(initializer).from_config(config)((n_in, n_out)))
         weights[f"{name}/bias"] = np.zeros(n_out, np.float32)
         if model.batch_norm and name != "output":
-            for weight, value in (("gamma", 1), ("beta", 0), ("moving_mean", 0), ("moving_variance", 1)):
+            for weight, value in BATCH_NORM_WEIGHTS.items():
                 weights[f"{name}_norm/{weight}"] = np.full(n_out, value, np.float32)
     return weights
 

@@ -75,6 +75,11 @@ class SideBySide:
         parts = [pack.split(tensor) for pack, tensor in zip(self.packs, tensors, strict=True)]
         return {name: value for part in parts for name, value in part.items()}
 
+    def named_arrays(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """The same of arrays."""
+        parts = [pack.split_array(array) for pack, array in zip(self.packs, arrays, strict=True)]
+        return {name: value for part in parts for name, value in part.items()}
+
     def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """The reverse of `named`."""
         return [pack.join(named) for pack in self.packs]
@@ -120,6 +125,10 @@ class OneByOne:
     def named(self, tensors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """See `SideBySide.named`."""
         return dict(zip(self.shapes, tensors, strict=True))
+
+    def named_arrays(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """See `SideBySide.named_arrays`."""
+        return dict(zip(self.shapes, arrays, strict=True))
 
     def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """See `SideBySide.as_tensors`."""

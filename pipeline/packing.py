@@ -53,6 +53,11 @@ class Pack:
             name: tf.reshape(piece, shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
         }
 
+    def split_array(self, joined: np.ndarray) -> dict[str, np.ndarray]:
+        """The same of an array, without a copy."""
+        pieces = np.split(joined, np.cumsum(self.sizes)[:-1], axis=1)
+        return {name: piece.reshape(shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)}
+
 
 def packs(shapes: Shapes) -> list[Pack]:
     """All weights in as few packs as it pays to have."""

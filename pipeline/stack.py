@@ -14,7 +14,15 @@ from pipeline import noise
 from pipeline.backend import tf
 from pipeline.examples import Problem
 from pipeline.losses import cross_entropy
-from pipeline.model import BATCH_NORM_MOMENTUM, Training, drawing_places, forward, initial_weights, is_trained
+from pipeline.model import (
+    BATCH_NORM_MOMENTUM,
+    Training,
+    drawing_places,
+    forward,
+    initial_weights,
+    is_trained,
+    weight_shapes,
+)
 from pipeline.optimizers import is_kernel, stacked_optimizer
 from pipeline.packing import Pack
 from pipeline.params import Model, Train
@@ -73,8 +81,8 @@ class Stack:
         self.squared_error = train.loss == "mean_squared_error" or not problem.is_classification
         self.constants = {name: tf.Variable(value) for name, value in constants(model, train).items()}
         shapes = {
-            name: (replicas, *(value.shape if is_kernel(name) else (1, *value.shape)))
-            for name, value in initial_weights(model, problem, seed=0).items()
+            name: (replicas, *(shape if is_kernel(name) else (1, *shape)))
+            for name, shape in weight_shapes(model, problem).items()
         }
         limit = self.constants.get("max_norm")
         self.trained = stacked_optimizer(train, {n: s for n, s in shapes.items() if is_trained(n)}, limit)
@@ -105,10 +113,11 @@ class Stack:
 
     def weights(self) -> dict[str, np.ndarray]:
         """What scores, so the averages where there are any: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
-        return {
-            name: value.numpy() if is_kernel(name) else value.numpy()[:, 0]
-            for name, value in self._scoring_weights().items()
-        }
+        own = self.averages or self.trained.tensors()
+        stacked = self.trained.named_arrays([each.numpy() for each in own])
+        for moving in self.moving:
+            stacked |= self.moving_pack.split_array(moving.numpy())
+        return {name: value if is_kernel(name) else value[:, 0] for name, value in stacked.items()}
 
     def state(self) -> list[np.ndarray]:
         """Everything that further training depends on."""

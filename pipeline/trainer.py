@@ -4,6 +4,7 @@ The seeds of one configuration train side by side (`pipeline.stack`). Each has i
 examples and random masks, all drawn from its seed alone, so seed 3 among ten is the same run as seed 3 alone.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +16,7 @@ from pipeline import noise
 from pipeline.backend import tf
 from pipeline.errors import InputError
 from pipeline.examples import Examples, Problem
-from pipeline.model import initial_weights
+from pipeline.model import weight_shapes
 from pipeline.optimizers import default_learning_rate
 from pipeline.params import Model, Train
 from pipeline.schedules import Patience, learning_rates
@@ -133,7 +134,7 @@ def batch_size(train: Train, rows: int) -> int:
 
 def seeds_per_stack(examples: Examples, model: Model, train: Train) -> int:
     """How many seeds share a graph. It changes the speed and the memory, not the result."""
-    weights = sum(value.size for value in initial_weights(model, examples.problem, seed=0).values())
+    weights = sum(math.prod(shape) for shape in weight_shapes(model, examples.problem).values())
     width = examples.problem.n_features + sum(model.hidden_units) + examples.problem.n_outputs
     numbers = batch_size(train, examples.train_rows.shape[1]) * width
     return max(1, min(WEIGHTS_PER_STACK // weights, NUMBERS_PER_BATCH // numbers))

@@ -121,17 +121,20 @@ MAY_IMPORT = {
     "experiments.search_storage": "errors params",
     "experiments.search_queue": "errors params experiments.search_storage",
     "experiments.search_trial": "examples params scores trainer",
-    "experiments.search_workers": "errors params",
-    "experiments.search_cluster": "errors params experiments.search_workers",
-    "experiments.search_worker": "errors examples optimizers params splits trainer experiments.search_queue "
-    "experiments.search_space experiments.search_storage experiments.search_trial experiments.search_workers",
+    "experiments.processes": "",
+    "experiments.search_worker": "backend errors examples optimizers params splits trainer experiments.processes "
+    "experiments.search_queue experiments.search_space experiments.search_storage experiments.search_trial",
+    "experiments.search_workers": "errors params experiments.processes experiments.search_storage "
+    "experiments.search_worker",
+    "experiments.search_cluster": "errors experiments.processes experiments.search_storage experiments.search_workers",
     "experiments.search_results": "files figures params paths scores tracking_parent experiments.search_storage",
     "experiments.study_record": "errors files paths",
     "experiments.study_data": "errors examples params partition splits",
     "experiments.study_arms": "params experiments.search_space experiments.study_data",
     "experiments.study_jobs": "files params splits experiments.study_arms experiments.study_data",
     "experiments.study_worker": "params splits trainer experiments.study_data experiments.study_jobs",
-    "experiments.study_workers": "bar errors params experiments.study_jobs experiments.study_worker",
+    "experiments.study_workers": "bar errors params experiments.processes experiments.study_jobs "
+    "experiments.study_worker",
     "experiments.study_scores": "comparisons overfitting params scores experiments.study_arms experiments.study_data "
     "experiments.study_jobs experiments.study_record",
     "experiments.study_choose": "comparisons learning_curve experiments.study_record experiments.study_scores",
@@ -167,8 +170,8 @@ MAY_IMPORT = {
     "experiments.check": "errors params paths scores splits store tracking tracking_read experiments.check_comparison "
     "experiments.check_search experiments.study_log experiments.study_record",
     "experiments.search": "bar errors files params paths splits store tracking_parent experiments.search_cluster "
-    "experiments.search_queue experiments.search_results experiments.search_space experiments.search_storage "
-    "experiments.search_worker experiments.search_workers",
+    "experiments.processes experiments.search_queue experiments.search_results experiments.search_space "
+    "experiments.search_storage experiments.search_worker experiments.search_workers",
 }
 
 # Libraries that these modules alone may import.

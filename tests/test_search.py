@@ -379,9 +379,9 @@ def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, the
     process = start()
     study = wait_until(lambda: the_study(url))
     wait_until(lambda: running(study))
-    children = children_of(process.pid)
+    workers = workers_of(process.pid)
     wait_until(lambda: len(running(study)) == 2)
-    os.kill(children[0], signal.SIGKILL)
+    os.kill(workers[0], signal.SIGKILL)
     error, _, status = ended(process)
     assert (status, error) == (0, "")
     assert sum(trial.user_attrs.get("lost", 0) for trial in study.trials) == 1
@@ -393,7 +393,7 @@ def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_s
     process = start()
     study = wait_until(the_study)
     wait_until(lambda: len(search_queue.finished(study.trials)) >= 1)
-    workers = children_of(process.pid)
+    workers = workers_of(process.pid)
     process.kill()
     process.communicate()
     wait_until(lambda: not any(is_alive(worker) for worker in workers))
@@ -417,9 +417,14 @@ def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_s
     check_complete(study, done + 2)
 
 
-def children_of(process: int) -> list[int]:
-    """The search's workers, the first started in front."""
-    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+def workers_of(process: int) -> list[int]:
+    """The search's workers, the first started in front: of all that came from it they lead groups of their own."""
+    return sorted(other for other in descendants_of(process) if os.getpgid(other) == other)
+
+
+def descendants_of(process: int) -> list[int]:
+    children = [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return children + [other for child in children for other in descendants_of(child)]
 
 
 def is_alive(process: int) -> bool:
