@@ -281,7 +281,7 @@ def main() -> None:
         from experiments.search_worker import work  # with TensorFlow, which the search itself does not need
 
         with storage.loss_told(given.storage):
-            return work(given.storage, given.study, given.parent)
+            return work(given.storage, given.study, lambda: given.parent not in (None, os.getppid()))
     settings, summary = read_settings(), read_summary()
     check(settings, summary)
     with storage.loss_told(settings.search.storage):

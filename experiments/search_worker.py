@@ -1,7 +1,6 @@
 """A worker of a search: takes trials from the queue until none waits or the search is over."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -25,12 +24,12 @@ from pipeline.splits import Summary, read_split, read_summary
 from pipeline.trainer import Epoch
 
 
-def work(url: str | None, name: str, parent: int | None = None) -> None:
+def work(url: str | None, name: str, is_orphan: Callable[[], bool] = lambda: False) -> None:
     """Work at the study of this name until its queue is empty or the search is over.
 
     Args:
         url: its storage, as `search.storage`.
-        parent: the process that started this one; when it is gone, this one ends after its trial.
+        is_orphan: whether the process that started this one is gone, and this one is to end after its trial.
 
     Raises:
         InputError: no such study, or the data here is not what it searches on.
@@ -43,7 +42,7 @@ def work(url: str | None, name: str, parent: int | None = None) -> None:
     compile_for(examples.train_rows.shape[1] * settings.train.epochs * len(seed_list(settings.search.seeds)))
     idle_since = time.monotonic()
     with queue.sign_of_life(url) as worker:
-        while not asked_to_stop() and parent in (None, os.getppid()):
+        while not asked_to_stop() and not is_orphan():
             attributes = study.user_attrs
             if not attributes["open"] or time.time() > attributes["deadline"]:
                 return

@@ -1,5 +1,6 @@
 """The workers that a search starts itself: processes of this machine, replaced when they die."""
 
+import multiprocessing
 import os
 import signal
 from contextlib import AbstractContextManager, suppress
@@ -30,7 +31,7 @@ def work(name: str, url: str | None, workers: int) -> None:
     from experiments.search_worker import work
 
     with loss_told(url):
-        work(url, name, os.getppid())
+        work(url, name, lambda: not multiprocessing.parent_process().is_alive())
 
 
 class Workers(AbstractContextManager):

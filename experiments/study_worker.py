@@ -1,9 +1,11 @@
 """A worker process of a study: trains the jobs that it is given and keeps their results."""
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from experiments.study_data import Rows, read_rows
@@ -18,14 +20,13 @@ _state: dict[str, object] = {}
 def begin(study: Study, seeds: list[int]) -> None:
     """Read the rows, once for all jobs of this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the study, which ends its workers
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     _state.update(rows=read_rows(study, seeds, read_summary()), seeds=seeds)
 
 
-def _end_with(parent: int) -> None:
+def _end_with(study: BaseProcess) -> None:
     # A pool's worker waits for jobs for ever when the study is killed.
-    while os.getppid() == parent:
-        time.sleep(1)
+    study.join()
     os._exit(1)
 
 

@@ -250,3 +250,13 @@ def wait_until() -> Callable[[Callable[[], object]], object]:
         return pytest.fail("waited in vain for a minute")
 
     return wait
+
+
+@pytest.fixture
+def workers_of() -> Callable[[int], list[int]]:
+    """`workers_of(process)` lists the workers of a search or study, the first in front; its own children fork them."""
+
+    def children(process: int) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+    return lambda process: sorted(worker for child in children(process) for worker in children(child))

@@ -373,7 +373,9 @@ def test_time_limit_ends_the_search_with_its_results(search_settings):
 
 
 @pytest.mark.parametrize("where", ["journal", "postgresql"])
-def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, the_study, wait_until, request, where):
+def test_killed_worker_costs_no_trial_and_none_is_run_twice(
+    search_settings, the_study, workers_of, wait_until, request, where
+):
     url = request.getfixturevalue("database") if where == "postgresql" else None
     search_settings(trials=6, workers=2, storage=url, **SLOW)
     process = start()
@@ -388,7 +390,9 @@ def test_killed_worker_costs_no_trial_and_none_is_run_twice(search_settings, the
     check_complete(study, 6)
 
 
-def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_settings, the_study, wait_until):
+def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(
+    search_settings, the_study, workers_of, wait_until
+):
     search_settings(trials=40, **SLOW)
     process = start()
     study = wait_until(the_study)
@@ -415,16 +419,6 @@ def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(search_s
     error, _, status = ended(start())
     assert (status, error) == (0, "")
     check_complete(study, done + 2)
-
-
-def workers_of(process: int) -> list[int]:
-    """The search's workers, the first started in front: of all that came from it they lead groups of their own."""
-    return sorted(other for other in descendants_of(process) if os.getpgid(other) == other)
-
-
-def descendants_of(process: int) -> list[int]:
-    children = [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    return children + [other for child in children for other in descendants_of(child)]
 
 
 def is_alive(process: int) -> bool:

@@ -221,14 +221,13 @@ def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, cha
     assert all(path.stat().st_mtime_ns == when for path, when in trained.items())
 
 
-def test_a_killed_worker_costs_one_line_and_loses_nothing(project, change, wait_until):
+def test_a_killed_worker_costs_one_line_and_loses_nothing(project, change, workers_of, wait_until):
     change(study={"epochs": 100_000, "sections": ["remedies"]})
     process = start()
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    wait_until(lambda: len(children.read_text().split()) > 1)
+    wait_until(lambda: workers_of(process.pid))
     time.sleep(2)
-    for child in children.read_text().split():
-        os.kill(int(child), signal.SIGKILL)
+    for worker in workers_of(process.pid):
+        os.kill(worker, signal.SIGKILL)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 2
     assert error.startswith("error: a worker of the study was killed")
