@@ -88,16 +88,25 @@ def test_row_5_800_hidden_units_err_on_at_most_1_8_percent():
     assert accuracies(MNIST, {"hidden_units": [800]}, train, "test").mean() >= 0.982
 
 
-# 784-1024-1024-2048-10 takes hours here, so a smaller network; the published errors are 1.62 % and 1.05 %.
-ROW_7 = {"optimizer": "momentum", "learning_rate": 0.1, "schedule": {"name": "cosine"}, "batch_size": 128, "epochs": 40}
-ROW_7_UNITS = {"hidden_units": [512, 512]}
+# 784-1024-1024-2048-10 for a million steps takes days here, so a smaller network for fewer; the published errors are
+# 1.62 % and 1.05 %. The strength of L2 was chosen on 10,000 of the training rows, among 1e-4, 5e-5 and 2e-5, which were
+# within 0.02 points of each other.
+ROW_7 = {
+    "optimizer": "momentum",
+    "learning_rate": 0.1,
+    "schedule": {"name": "cosine"},
+    "batch_size": 128,
+    "epochs": 100,
+}
+ROW_7_UNITS = {"hidden_units": [1024, 1024]}
 
 
 @pytest.mark.long
 def test_row_7_dropout_with_max_norm_is_better_than_l2():
-    weight_decay = accuracies(MNIST, ROW_7_UNITS | {"l2": 5e-5}, ROW_7, "test")
+    weight_decay = accuracies(MNIST, ROW_7_UNITS | {"l2": 2e-5}, ROW_7, "test")
     dropout = accuracies(MNIST, ROW_7_UNITS | {"dropout": 0.5, "input_dropout": 0.2, "max_norm": 3.0}, ROW_7, "test")
-    assert dropout.mean() - weight_decay.mean() >= 0.003
+    assert (dropout > weight_decay).all()
+    assert dropout.mean() - weight_decay.mean() >= 0.002  # published: 0.0057, with a network three times as large
 
 
 @pytest.mark.parametrize(("optimizer", "expected"), [("sgd", 0.956), ("momentum", 0.993), ("nesterov", 0.994)])
