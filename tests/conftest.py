@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -260,3 +261,17 @@ def workers_of() -> Callable[[int], list[int]]:
         return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
     return lambda process: sorted(worker for child in children(process) for worker in children(child))
+
+
+@pytest.fixture
+def not_root() -> Iterator[None]:
+    """Root may write everywhere, so for the time of the test it is another user, who may use the working folder."""
+    if os.geteuid() != 0:
+        yield
+        return
+    Path.cwd().chmod(0o777)
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

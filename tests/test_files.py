@@ -1,7 +1,6 @@
 """Files appear whole or not at all, and arrays never as pickles."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -52,8 +51,7 @@ def test_killed_writer_leaves_the_file_of_before_and_a_hidden_rest_that_is_harml
     assert json.loads(Path("scores.json").read_text()) == {"accuracy": 0.5}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_folder_without_write_permission_is_the_users_to_put_right(folder):
+def test_folder_without_write_permission_is_the_users_to_put_right(folder, not_root):
     Path("results").mkdir(mode=0o555)
     with pytest.raises(InputError, match=r"results/scores\.json cannot be written: Permission denied"):
         write_json("results/scores.json", {})

@@ -1,6 +1,5 @@
 """Where a search is kept: kills in the midst of a write, workers that die, storages that cannot be used."""
 
-import os
 import subprocess
 import sys
 import time
@@ -192,9 +191,7 @@ def test_storage_that_cannot_be_used_is_one_line_without_the_password(folder, ur
     assert time.monotonic() - began < 8
 
 
-def test_unwritable_folder_is_one_line(folder):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
+def test_unwritable_folder_is_one_line(folder, not_root):
     Path("closed").mkdir(mode=0o500)
     with pytest.raises(InputError, match="cannot be opened: Permission denied"):
         storage.open_storage("closed/a.journal")
