@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from pipeline.backend import keras, tf
-from pipeline.packing import Pack, Shapes, packs
+from pipeline.packing import Pack, Shapes, Values, packs
 from pipeline.params import Train
 
 SGD = keras.optimizers.SGD
@@ -70,14 +70,9 @@ class SideBySide:
         """All weights, the seed as first axis of each tensor."""
         return [variable.value.read_value() for variable in self.joined]
 
-    def named(self, tensors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Tensors like `tensors`, taken apart into stacked weights by name."""
+    def named(self, tensors: list[Values]) -> dict[str, Values]:
+        """Tensors like `tensors`, or their arrays, taken apart into stacked weights by name."""
         parts = [pack.split(tensor) for pack, tensor in zip(self.packs, tensors, strict=True)]
-        return {name: value for part in parts for name, value in part.items()}
-
-    def named_arrays(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """The same of arrays."""
-        parts = [pack.split_array(array) for pack, array in zip(self.packs, arrays, strict=True)]
         return {name: value for part in parts for name, value in part.items()}
 
     def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
@@ -122,13 +117,9 @@ class OneByOne:
             for name, shape in self.shapes.items()
         ]
 
-    def named(self, tensors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+    def named(self, tensors: list[Values]) -> dict[str, Values]:
         """See `SideBySide.named`."""
         return dict(zip(self.shapes, tensors, strict=True))
-
-    def named_arrays(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """See `SideBySide.named_arrays`."""
-        return dict(zip(self.shapes, arrays, strict=True))
 
     def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """See `SideBySide.as_tensors`."""

@@ -5,12 +5,14 @@ A compiled graph costs its compiler about the same for each pass, whether over 1
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from pipeline.backend import tf
 
 Shapes = dict[str, tuple[int, ...]]
+Values = TypeVar("Values", tf.Tensor, np.ndarray)
 
 # Numbers of a seed beyond which a weight stays alone: joining it with others copies it at each step, and that costs
 # more than a pass of its own (784-32-10 would train a sixth slower).
@@ -46,17 +48,13 @@ class Pack:
         ]
         return tf.concat(pieces, axis=1) if len(pieces) > 1 else pieces[0]
 
-    def split(self, joined: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The weights by name."""
-        pieces = tf.split(joined, self.sizes, axis=1) if len(self.shapes) > 1 else [joined]
-        return {
-            name: tf.reshape(piece, shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
-        }
-
-    def split_array(self, joined: np.ndarray) -> dict[str, np.ndarray]:
-        """The same of an array, without a copy."""
-        pieces = np.split(joined, np.cumsum(self.sizes)[:-1], axis=1)
-        return {name: piece.reshape(shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)}
+    def split(self, joined: Values) -> dict[str, Values]:
+        """The weights by name: those of a tensor as tensors, those of an array as parts of it."""
+        if isinstance(joined, np.ndarray):  # outside of a graph each operation of TensorFlow's takes much longer
+            pieces, reshape = np.split(joined, np.cumsum(self.sizes)[:-1], axis=1), np.reshape
+        else:
+            pieces, reshape = tf.split(joined, self.sizes, axis=1) if len(self.shapes) > 1 else [joined], tf.reshape
+        return {name: reshape(piece, shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)}
 
 
 def packs(shapes: Shapes) -> list[Pack]:

@@ -114,9 +114,9 @@ class Stack:
     def weights(self) -> dict[str, np.ndarray]:
         """What scores, so the averages where there are any: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
         own = self.averages or self.trained.tensors()
-        stacked = self.trained.named_arrays([each.numpy() for each in own])
+        stacked = self.trained.named([each.numpy() for each in own])
         for moving in self.moving:
-            stacked |= self.moving_pack.split_array(moving.numpy())
+            stacked |= self.moving_pack.split(moving.numpy())
         return {name: value if is_kernel(name) else value[:, 0] for name, value in stacked.items()}
 
     def state(self) -> list[np.ndarray]:
