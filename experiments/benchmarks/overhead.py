@@ -6,31 +6,23 @@ The search is on digits, over the default space, with TPE and two workers, and t
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from experiments.benchmarks.project import Project
 from experiments.benchmarks.records import Measured, Record, record
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 PART, PEER = "overhead", "this project, two workers"
 TRIALS, WINDOW = 500, 50
 EARLY, LATE = "a trial beside its training, early", "a trial beside its training, at the end"
 
 
-def finished_trials(folder: Path) -> list[Any]:
-    """The trials of the one search in this folder, in the order in which they ended."""
-    import optuna
-
-    backend = optuna.storages.journal.JournalFileBackend(str(folder / "experiments" / "search.journal"))
-    storage = optuna.storages.journal.JournalStorage(backend)
-    (name,) = optuna.get_all_study_names(storage)
-    trials = optuna.load_study(storage=storage, study_name=name).get_trials(deepcopy=False)
-    return sorted(trials, key=lambda trial: trial.datetime_complete)
-
-
-def overheads(trials: list[Any]) -> dict[int, float]:
+def overheads(trials: list["FrozenTrial"]) -> dict[int, float]:
     """Seconds from the end of a worker's trial to the end of its next, without the training, by the trial's number."""
-    by_worker: dict[str, list[Any]] = {}
-    for trial in trials:
+    by_worker: dict[str, list[FrozenTrial]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.datetime_complete):
         by_worker.setdefault(trial.user_attrs["worker"], []).append(trial)
     return {
         trial.number: (trial.datetime_complete - before.datetime_complete).total_seconds()
@@ -49,7 +41,7 @@ def run(quick: bool) -> list[Record]:
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder), data={"source": "digits"}, train=train, search=search)
         project.stage("pipeline.source", "pipeline.prepare", "experiments.search")
-        found = overheads(finished_trials(project.folder))
+        found = overheads(project.trials())
     records: list[Record] = []
     # The very first trials compile.
     for work, first in ((EARLY, window), (LATE, asked - window)):

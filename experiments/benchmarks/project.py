@@ -4,10 +4,13 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.benchmarks.fresh import ROOT, command_seconds
 from pipeline.params import read_settings
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 
 class Project:
@@ -28,6 +31,15 @@ class Project:
     def stage(self, *names: str) -> float:
         """Run stages, such as `pipeline.train`; the seconds of all of them, imports included."""
         return sum(command_seconds([sys.executable, "-m", name], self.folder) for name in names)
+
+    def trials(self) -> list["FrozenTrial"]:
+        """The trials of the one search that was run here, in their order."""
+        import optuna
+
+        backend = optuna.storages.journal.JournalFileBackend(str(self.folder / "experiments" / "search.journal"))
+        storage = optuna.storages.journal.JournalStorage(backend)
+        (name,) = optuna.get_all_study_names(storage)
+        return optuna.load_study(storage=storage, study_name=name).trials
 
     def copy(self, folder: Path) -> "Project":
         """The same, with all that its stages have left."""

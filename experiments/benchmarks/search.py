@@ -47,14 +47,8 @@ class Ours:
 
     def configurations(self) -> list[dict[str, Any]]:
         """The settings of the last turn's trials, in their order."""
-        import optuna
-
-        backend = optuna.storages.journal.JournalFileBackend(str(self.last.folder / "experiments" / "search.journal"))
-        storage = optuna.storages.journal.JournalStorage(backend)
-        (name,) = optuna.get_all_study_names(storage)
-        trials = optuna.load_study(storage=storage, study_name=name).trials
-        found = sorted((trial for trial in trials if "settings" in trial.user_attrs), key=lambda trial: trial.number)
-        return [{name: trial.user_attrs["settings"][name] for name in ("model", "train")} for trial in found]
+        settings = [trial.user_attrs["settings"] for trial in self.last.trials() if "settings" in trial.user_attrs]
+        return [{name: each[name] for name in ("model", "train")} for each in settings]
 
 
 @dataclass(frozen=True)
