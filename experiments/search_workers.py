@@ -24,8 +24,8 @@ class Worker(Protocol):
     def join(self) -> None: ...
 
 
-def work(name: str, url: str | None, workers: int) -> None:
-    """What a worker does, one of so many; it ends with the process that started it."""
+def be_worker(name: str, url: str | None, workers: int) -> None:
+    """What a worker's process does, one of so many; it ends with the process that started it."""
     os.setpgid(0, 0)  # Ctrl-C reaches the search, which lets its workers end their trials
     os.environ |= share(workers)
     from experiments.search_worker import work
@@ -54,8 +54,8 @@ class Workers(AbstractContextManager):
 
     def start(self) -> Worker:
         """Start one more."""
-        given = (work, self.name, self.search.storage, self.search.workers)
-        worker = self.context.Process(target=run_stage, args=(partial(*given),))
+        main = partial(be_worker, self.name, self.search.storage, self.search.workers)
+        worker = self.context.Process(target=run_stage, args=(main,))
         worker.start()
         return worker
 
