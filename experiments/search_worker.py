@@ -15,7 +15,7 @@ from experiments import search_space as space
 from experiments import search_storage as storage
 from experiments.processes import stop_when_asked
 from experiments.search_trial import run_trial
-from pipeline.backend import compile_for
+from pipeline.compiler import compile_for
 from pipeline.errors import InputError
 from pipeline.examples import Examples
 from pipeline.optimizers import default_learning_rate

@@ -23,10 +23,9 @@ from pipeline.splits import Summary
 KEPT = Path("models/study")
 # What the numbers of a training depend on, beside its settings and its data.
 CODE = (
-    "pipeline/backend.py", "pipeline/examples.py", "pipeline/losses.py", "pipeline/model.py", "pipeline/noise.py",
-    "pipeline/optimizers.py", "pipeline/packing.py",
-    "pipeline/partition.py", "pipeline/schedules.py", "pipeline/stack.py", "pipeline/trainer.py",
-    "experiments/study_data.py",
+    "pipeline/backend.py", "pipeline/compiler.py", "pipeline/examples.py", "pipeline/losses.py", "pipeline/model.py",
+    "pipeline/noise.py", "pipeline/optimizers.py", "pipeline/packing.py", "pipeline/partition.py",
+    "pipeline/schedules.py", "pipeline/stack.py", "pipeline/trainer.py", "experiments/study_data.py",
 )  # fmt: skip
 # Regularizers that a graph has only where they are on; the others are numbers in each.
 SWITCHES = ("dropout", "input_dropout", "max_norm", "gaussian_noise", "clip_norm", "ema")

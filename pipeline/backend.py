@@ -7,33 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pipeline.compiler import NOT_UNROLLED, add_flags
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# For XLA, which compiles the graphs and reads its flags when it compiles the first. Loops unrolled gain nothing in
-# kernels as small as these, and cost a fifth of the time to compile.
-NOT_UNROLLED = "--xla_backend_extra_options=xla_cpu_disable_loop_unrolling"
-# XLA's older emitter of kernels and simpler passes, all kernels in one module: a graph of digits compiles in a third of
-# the time (0.2 to 0.6 s instead of 0.6 to 1.8), and trains a third slower. The results differ in rounding alone.
-QUICK = (
-    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 --xla_backend_optimization_level=1"
-)
-# Rows that a training of all seeds and epochs goes through, below which it costs less to compile less well.
-FEW_ROWS = 500_000
-
-
-def _add_flags(flags: str) -> None:
-    given = os.environ.get("XLA_FLAGS", "")
-    if flags not in given:
-        os.environ["XLA_FLAGS"] = f"{flags} {given}".strip()  # of two that contradict each other the last counts
-
-
-_add_flags(NOT_UNROLLED)
-
-
-def compile_for(rows: int) -> None:
-    """Choose how graphs are compiled in this process, before the first is, by the rows that a training goes through."""
-    if rows < FEW_ROWS:
-        _add_flags(QUICK)
+add_flags(NOT_UNROLLED)
 
 
 @contextmanager
@@ -64,4 +42,4 @@ gc.freeze()
 # Its warnings are about retracing, which here is one graph per structure, on purpose.
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["compile_for", "keras", "tf"]
+__all__ = ["keras", "tf"]

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline import backend
-from pipeline.backend import compile_for
+from pipeline import compiler
+from pipeline.compiler import compile_for
 from pipeline.examples import Examples, Problem, Split
 from pipeline.params import Model, Train
 from pipeline.trainer import fit
@@ -21,11 +21,11 @@ def flags(monkeypatch):
 
 
 def test_short_trainings_are_compiled_quickly_and_long_ones_well():
-    compile_for(backend.FEW_ROWS)
+    compile_for(compiler.FEW_ROWS)
     assert os.environ["XLA_FLAGS"] == "--xla_cpu_prefer_vector_width=128"
-    compile_for(backend.FEW_ROWS - 1)
+    compile_for(compiler.FEW_ROWS - 1)
     once = os.environ["XLA_FLAGS"]
-    assert once == f"{backend.QUICK} --xla_cpu_prefer_vector_width=128"  # the user's own come last, and count
+    assert once == f"{compiler.QUICK} --xla_cpu_prefer_vector_width=128"  # the user's own come last, and count
     compile_for(1)
     assert os.environ["XLA_FLAGS"] == once
 
@@ -50,7 +50,7 @@ def train_with_everything() -> list[list[float]]:
 
 
 def test_a_graph_that_is_compiled_quickly_trains_to_the_same_numbers_up_to_rounding():
-    here = os.environ | {"XLA_FLAGS": backend.QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
-    code = "import json, test_backend; print(json.dumps(test_backend.train_with_everything()))"
+    here = os.environ | {"XLA_FLAGS": compiler.QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
+    code = "import json, test_compiler; print(json.dumps(test_compiler.train_with_everything()))"
     quick = json.loads(subprocess.check_output([sys.executable, "-c", code], env=here, text=True))
     np.testing.assert_allclose(quick, train_with_everything(), rtol=1e-4)

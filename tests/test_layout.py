@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from experiments.study_jobs import CODE
 from pipeline.params import read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +32,8 @@ MAY_IMPORT = {
     "pipeline.files": "errors",
     "pipeline.params": "errors",
     "pipeline.paths": "",
-    "pipeline.backend": "",
+    "pipeline.compiler": "",
+    "pipeline.backend": "compiler",
     "pipeline.examples": "",
     "pipeline.scores": "errors files params",
     # Where a run goes, what made it, and its record.
@@ -122,7 +124,7 @@ MAY_IMPORT = {
     "experiments.search_queue": "errors params experiments.search_storage",
     "experiments.search_trial": "examples params scores trainer",
     "experiments.processes": "",
-    "experiments.search_worker": "backend errors examples optimizers params splits trainer experiments.processes "
+    "experiments.search_worker": "compiler errors examples optimizers params splits trainer experiments.processes "
     "experiments.search_queue experiments.search_space experiments.search_storage experiments.search_trial",
     "experiments.search_workers": "errors params experiments.processes experiments.search_storage "
     "experiments.search_worker",
@@ -186,12 +188,12 @@ MLFLOW = {
     "pipeline.champion",
 }
 ONLY_IN = {
-    "mlflow": {*MLFLOW, f"{BENCH}.plain", f"{BENCH}.tracking", f"{BENCH}.overhead"},
+    "mlflow": {*MLFLOW, f"{BENCH}.plain", f"{BENCH}.tracking"},
     "optuna": {
         *SEARCH,
         "experiments.check_search",
         f"{BENCH}.plain",
-        f"{BENCH}.search",
+        f"{BENCH}.project",
         f"{BENCH}.tracking",
         f"{BENCH}.overhead",
     },
@@ -244,6 +246,13 @@ def test_no_import_cycle():
 def test_library_is_imported_in_one_place(library: str):
     users = {module for module, names in IMPORTED.items() if any(name.split(".")[0] == library for name in names)}
     assert users <= ONLY_IN[library]
+
+
+def test_kept_trainings_of_a_study_depend_on_all_code_that_makes_their_numbers():
+    every = {*with_all_it_imports("pipeline.trainer"), *with_all_it_imports("experiments.study_data")}
+    # These read and check what the trainings are told, which is in their digests itself.
+    numbers = every - {"pipeline.errors", "pipeline.files", "pipeline.params", "pipeline.splits"}
+    assert {MODULES[name].relative_to(ROOT).as_posix() for name in numbers} == set(CODE)
 
 
 @pytest.mark.parametrize("stage", STAGES)
