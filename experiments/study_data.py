@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.examples import Examples, Problem
 from pipeline.params import Study
-from pipeline.partition import resplit, stratified_order
+from pipeline.partition import resplit, stratified_halves, stratified_order
 from pipeline.splits import Summary, read_split
 
 Labels = Literal["true", "shuffled", "wrong"]
@@ -106,7 +106,7 @@ def _as_prepared(strata: np.ndarray, n_train: int, n_held: int) -> tuple[np.ndar
     rng = np.random.default_rng(0)
     train = stratified_order(strata[:n_train], rng)
     held = n_train + stratified_order(strata[n_train:], rng)[:n_held]
-    return train, held[::2], held[1::2]
+    return train, *stratified_halves(held, strata, rng)
 
 
 def _of_one_size(parts: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -107,6 +107,16 @@ def test_resplit_gives_each_seed_parts_of_its_own_that_share_no_row():
     np.testing.assert_array_equal(np.bincount(strata[parts[0][:10]]), [6, 3, 1])
 
 
+@pytest.mark.parametrize("counts", [(50, 50), (30, 30, 30, 30), (160,) * 10, (70, 30), (35, 5)])
+def test_resplit_gives_every_class_its_share_of_each_part(counts):
+    strata = np.repeat(np.arange(len(counts)), counts)
+    for seed in range(20):
+        parts = resplit(strata, held=2 * len(strata) // 5, seed=seed)
+        shares = np.array([0.6, 0.2, 0.2])[:, None] * counts
+        found = [np.bincount(strata[part], minlength=len(counts)) for part in parts]
+        assert np.abs(found - shares).max() <= 2
+
+
 def test_resplit_keeps_groups_together():
     groups = np.repeat(np.arange(20), 5)
     parts = resplit(np.zeros(100, int), 20, seed=0, groups=groups)
