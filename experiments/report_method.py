@@ -14,7 +14,8 @@ STATISTICS = [
      "Bengio, 2003, Machine Learning 52, 239-281). It is a cautious interval, so it may reach below 0 where a loss "
      "cannot."),
     ("Adjusted p", "The more arms are compared, the more seem to help by luck. So the p-values of a section are "
-     "adjusted together (Holm, 1979, Scandinavian Journal of Statistics 6, 65-70)."),
+     "adjusted together (Holm, 1979, Scandinavian Journal of Statistics 6, 65-70); those of the arms that leave one "
+     "remedy out, which are another question, among themselves."),
     ("P(better)", "The share of seeds in which the arm has the lower holdout loss, ties counting half, with an "
      "interval by bootstrap over the seeds (Bouthillier et al., 2021, MLSys); where all seeds agree, the exact one of "
      "a proportion (Clopper and Pearson, 1934, Biometrika 26, 404-413)."),
@@ -22,12 +23,14 @@ STATISTICS = [
      "result: so many seeds cannot tell the two apart. The better of the two must also beat a model that knows nothing "
      "of the features (the class frequencies, or the mean), since among useless models a smaller loss is no help; the "
      "larger of both p-values counts (Berger, 1982, Technometrics 24, 295-300)."),
-    ("Choosing", "Strengths, rates and the recommendation are chosen on validation rows and judged on holdout rows, "
-     "since the best of many looks too good on the rows that it was chosen by (Cawley and Talbot, 2010, JMLR 11, "
-     "2079-2107)."),
+    ("Choosing", "Strengths, rates and the recommendation are chosen by the mean over seeds on their validation rows "
+     "and judged on their holdout rows, since the best of many looks too good on the rows that it was chosen by "
+     "(Cawley and Talbot, 2010, JMLR 11, 2079-2107). Within a seed the two share no row; but each seed splits the same "
+     "rows, so what judges one may have helped to choose in another."),
     ("Overfitting", "The baseline overfits where the mean rise of its holdout loss, from the best epoch by validation "
-     "rows to the last, has an interval above 0. The holdout rows had no say in which epoch is the best, so without "
-     "overfitting their loss would fall as often as it rises."),
+     "rows to the last, has an interval above 0, while the loss of the training rows does not rise. The holdout rows "
+     "had no say in which epoch is the best. Where the training loss rises too, training is unsteady, and the best "
+     "epoch was a lucky one for all rows."),
     ("Twice the data", "A power law, loss = floor + scale / rows^exponent, through the learning curve (Hestness et "
      "al., 2017, arXiv 1712.00409), with an interval by bootstrap over whole seeds. It says how sure the fit is if the "
      "law holds, not whether it holds beyond the rows that there are."),
@@ -44,7 +47,11 @@ WORDS = [
     ("optimism", "What selecting cost: the loss that the search promised for its winner, against the loss of the same "
      "settings with fresh seeds, and on the test set."),
     ("interval", "What stands in brackets: if the study were repeated many times, 95 % of such intervals would hold "
-     "the true mean."),
+     "the true mean over seeds, on rows split like these."),
+    ("interval for other rows", "It also allows for the test rows being a sample: 95 % of such intervals hold the mean "
+     "over all seeds and all rows of the kind. Its variance is that over the seeds and that over the rows (by "
+     "bootstrap) together, which is rather too large than too small (Owen, 2007, Annals of Applied Statistics 1, "
+     "386-411)."),
 ]  # fmt: skip
 
 

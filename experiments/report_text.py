@@ -1,6 +1,7 @@
 """The report's sentences. Each follows from the numbers of the record, whichever way they point."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple
 
 from experiments.report_arms import is_known, method, own_of, score_of, short_name, short_reference
@@ -45,6 +46,9 @@ class Text:
         found = self.study.overfits
         if not is_known(found.rise):
             return Answer("It cannot be told", f" from {self.seeds}: {self._rise()}.")
+        if not found.answer and (found.rise.low or 0) > 0:
+            also = f"but so does the training loss, by {self.numbers.loss_text(found.train_rise)}"
+            return Answer("Not as overfitting", f": {self._rise()}, {also}: training is unsteady.")
         if not found.answer:
             return Answer("Not detectably", f": {self._rise()}{_p(found.p)}.")
         since = "" if found.onset_epoch is None else f", since epoch {epoch(found.onset_epoch)}"
@@ -67,13 +71,13 @@ class Text:
         arms = self.compared_remedies()
         if not arms:
             return Answer("Not studied", ": no remedy was compared with the baseline.")
-        helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=self.validation)
+        helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=attrgetter("validation"))
         if helping:
             others = len(helping) - 1
             also = f" {count(others, 'other')} {'helps' if others == 1 else 'help'} as well." if others else ""
             best = helping[0]
             return Answer(sentence(best.name), f": {self.difference(best, OF_BASELINE)}.{also}")
-        best = min(arms, key=self.validation)
+        best = min(arms, key=attrgetter("validation"))
         nearest = f"best by validation rows is {best.name}, {self.numbers.losses(best.difference, True)}"
         if not self.can_tell:
             return Answer("It cannot be told", f" from {self.seeds}; {nearest}.")
@@ -86,8 +90,8 @@ class Text:
         arms, how = self._optimizers()
         if not arms:
             return Answer("Not studied", ": the study has no arms with other optimizers.")
-        own, best = own_of(arms), min(arms, key=self.validation)
-        helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=self.validation)
+        own, best = own_of(arms), min(arms, key=attrgetter("validation"))
+        helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=attrgetter("validation"))
         if helping:
             best, others = helping[0], [short_name(arm) for arm in helping[1:]]
             also = f" Better than {short_reference(best)} too: {', '.join(others)}." if others else ""
@@ -114,10 +118,12 @@ class Text:
         """The score on new data."""
         found, rows = self.study.recommendation, self.study.about.rows
         split = "test" if found.test else "holdout"
-        scores = found.test or found.holdout
+        scores = found.new_rows or found.holdout
         score = scores.get(self.numbers.score)
         where = f"{rows[split]:,} {split} rows" if rows.get(split) else f"{split} rows"
-        rest = "" if found.test else "; there are no test rows, so this may be somewhat too good"
+        rest = ", with intervals for other seeds and other rows of the kind"
+        if not found.test:
+            rest = "; there are no test rows, so this may be somewhat too good"
         told = f"{self.numbers.loss_name} {self.numbers.losses(scores.get(self.numbers.loss))}"
         lead = sentence(f"{self.numbers.score_name} {self.numbers.scores(score)}")
         return Answer(lead, f" and {told}, means over {self.seeds} on {where}{rest}.")
@@ -189,7 +195,7 @@ class Text:
             arms = [arm for arm in self.study.section("capacity") if arm.group == group]
             if not arms:
                 continue
-            own, best = own_of(arms), min(arms, key=self.validation)
+            own, best = own_of(arms), min(arms, key=attrgetter("validation"))
             others = [arm for arm in arms if arm is not own]
             configured = f" (configured: {short_name(own)})" if own else ""
             lowest = f"{name}, the lowest validation loss has the network of {short_name(best)} units{configured}"
@@ -278,11 +284,6 @@ class Text:
             for arm in self.study.section("remedies")
             if arm.group in ("single", "together") and arm.difference is not None and arm.difference.mean is not None
         ]
-
-    def validation(self, arm: Arm) -> float:
-        """What arms are chosen by; an arm without a score comes last."""
-        mean = score_of(arm, "val", self.numbers.loss).mean
-        return float("inf") if mean is None else mean
 
     def difference(self, arm: Arm, than: str) -> str:
         """By how much the holdout loss of an arm that helps is lower, and how sure that is."""

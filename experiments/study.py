@@ -52,22 +52,27 @@ def about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int]) ->
     )
 
 
-def look_at_test(sections: Sections, recommended: Scored, summary: Summary) -> None:
-    """Score the baseline, the recommendation and the search's trials on the test set; nothing is chosen after it."""
-    from experiments.study_test import save_champion, score_test  # with TensorFlow
+def look_at_test(sections: Sections, recommended: Scored, summary: Summary) -> dict[str, scores.Interval] | None:
+    """Score the baseline, the recommendation and the search's trials on the test set; nothing is chosen after it.
+
+    Returns what to expect of the recommendation on other rows of the kind, by metric; None without test rows.
+    """
+    from experiments.study_test import on_new_rows, save_champion, score_test  # with TensorFlow
 
     save_champion(recommended, summary)
-    test = read_split("test")
-    if len(test):
-        looked_at = {id(each): each for each in (sections.base, recommended, *sections.scored.get("winner", []))}
-        score_test(list(looked_at.values()), test, summary.problem, summary.target_scale or 1.0)
+    test, scale = read_split("test"), summary.target_scale or 1.0
+    if not len(test):
+        return None
+    looked_at = {id(each): each for each in (sections.base, recommended, *sections.scored.get("winner", []))}
+    score_test(list(looked_at.values()), test, summary.problem, scale)
+    return on_new_rows(recommended, test, summary.problem, scale)
 
 
 def conclude(settings: Settings, summary: Summary, sections: Sections) -> record.Study:
     """Choose, look at the test set, and put the record together."""
     rows, base, scored = sections.rows, sections.base, sections.scored
     recommended, helps = choose.recommended(scored, base)
-    look_at_test(sections, recommended, summary)
+    new_rows = look_at_test(sections, recommended, summary)
     told = {name: records(each, base) for name, each in scored.items()}
     remedy, curve = choose.chosen_remedy(scored["remedies"]), scored.get("learning_curve")
     baseline = overfits(base.table, rows.overlap)
@@ -77,7 +82,7 @@ def conclude(settings: Settings, summary: Summary, sections: Sections) -> record
         overfits=record.Overfits(**baseline),
         chosen_remedy=remedy and remedy.arm.name,
         power_law=choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,
-        recommendation=choose.recommendation(recommended, helps),
+        recommendation=choose.recommendation(recommended, helps, new_rows),
         optimism=choose.optimism(scored.get("winner", []), told.get("winner", []), sections.search),
         overtuning=choose.overtuning(scored.get("winner", []), sections.search),
     )

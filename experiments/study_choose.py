@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from experiments import study_record as record
-from experiments.study_scores import Scored, against, best, chosen, metrics
+from experiments.study_scores import Scored, against, best, chosen, judged, metrics
+from pipeline import scores
 from pipeline.comparisons import verdicts
 from pipeline.learning_curve import what_twice_the_data_brings
 
@@ -18,19 +19,19 @@ def chosen_remedy(remedies: list[Scored]) -> Scored | None:
 
 def recommended(sections: dict[str, list[Scored]], base: Scored) -> tuple[Scored, bool]:
     """The arm to use, and whether it helps: of those that help against the baseline the one with the lowest validation
-    loss. Candidates are the remedies, alone and all together, and the search's winner; each section is one question, so
-    p-values are adjusted within it.
+    loss. Candidates are the remedies, alone and all together, by the verdicts of their section, and the search's
+    winner, which is one question more.
     """
-    remedies = [each for each in chosen(sections.get("remedies", [])) if each.arm.group in ("single", "together")]
+    remedies = sections.get("remedies", [])
+    told = {name: verdict for name, (_, verdict) in judged(remedies).items()}
     winner = [each for each in sections.get("winner", []) if each.arm.group == "winner"]
-    helping = []
-    for candidates in (remedies, winner):
-        told = verdicts([against(each, base) for each in candidates])
-        helping += [each for each, verdict in zip(candidates, told, strict=True) if verdict.verdict == "helps"]
+    told |= {each.arm.name: verdicts([against(each, base)])[0] for each in winner}
+    candidates = [each for each in remedies if each.arm.group in ("single", "together")] + winner
+    helping = [each for each in candidates if each.arm.name in told and told[each.arm.name].verdict == "helps"]
     return (best(helping), True) if helping else (base, False)
 
 
-def recommendation(arm: Scored, helps: bool) -> record.Recommendation:
+def recommendation(arm: Scored, helps: bool, new_rows: dict[str, scores.Interval] | None) -> record.Recommendation:
     """The recommended arm as it stands in `study.json`."""
     return record.Recommendation(
         section=arm.arm.section,
@@ -39,6 +40,7 @@ def recommendation(arm: Scored, helps: bool) -> record.Recommendation:
         settings={"model": arm.arm.model.model_dump(), "train": arm.arm.train.model_dump()},
         holdout=metrics(arm, "holdout"),
         test=metrics(arm, "test") or None,
+        new_rows=new_rows,
     )
 
 

@@ -91,7 +91,8 @@ def context(study: Study, seeds: list[int], summary: Summary) -> str:
     code = [(root / name).read_text(encoding="utf-8") for name in CODE]
     versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
     digests = {name: summary.digest[name] for name in ("train", "validation")}
-    everything = [code, versions, digests, seeds, study.resplit]
+    # The digests are of the scaled target, and the kept scores in its unit.
+    everything = [code, versions, digests, summary.target_scale, seeds, study.resplit]
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 

@@ -80,6 +80,7 @@ class Arm(Record):
         chosen: of the strengths of one remedy the one with the lowest validation loss; True where there is no choice.
         scores: by split (train, val, holdout; test where it was scored) and metric, of the model that the arm ends
             with: that of the best epoch with early stopping, else of the last.
+        validation: mean validation loss, by which arms are chosen; a seed that diverged counts like knowing nothing.
         best_epoch: of the lowest validation loss.
         gap_at_best, gap_at_end: validation minus training loss, at the best epoch and at the last.
         rise: validation loss at the end, less its minimum.
@@ -87,7 +88,7 @@ class Arm(Record):
         onset_epoch: the first after which the validation loss never came back to its minimum; of the seeds with one.
         reference: the arm of the same section that it is compared with; None for those that are compared with none.
         difference: holdout loss less that of the reference, seed by seed; below 0 is better.
-        p_adjusted: Holm's over the section's comparisons.
+        p_adjusted: Holm's over the section's comparisons, or over those of the arms that leave one remedy out.
         probability_better: that a seed of this arm has a lower holdout loss than the same seed of the reference.
     """
 
@@ -103,6 +104,7 @@ class Arm(Record):
     train_rows: int
     diverged: int
     scores: dict[str, dict[str, Interval]]
+    validation: float
     epochs: Interval
     best_epoch: Interval
     gap_at_best: Interval
@@ -119,10 +121,11 @@ class Arm(Record):
 
 
 class Overfits(Record):
-    """Whether the baseline overfits: its holdout loss at the end is above that of its best epoch; None: not known."""
+    """Whether the baseline overfits; see `pipeline.overfitting.overfits`. None: not known."""
 
     answer: bool | None
     rise: Interval
+    train_rise: float | None
     p: float | None
     onset_epoch: float | None
     onset_range: tuple[float, float] | None
@@ -143,7 +146,8 @@ class PowerLaw(Record):
 class Recommendation(Record):
     """The settings to use, chosen on validation rows among the arms that help; the baseline where none does.
 
-    `test` has its scores on the test set, None without test rows: what to expect on new data.
+    `test` has its scores on the test set, None without test rows; `new_rows` the same with intervals for other rows of
+    the kind: what to expect on new data.
     """
 
     section: SectionName
@@ -152,6 +156,7 @@ class Recommendation(Record):
     settings: dict[str, dict[str, Any]]
     holdout: dict[str, Interval]
     test: dict[str, Interval] | None
+    new_rows: dict[str, Interval] | None
 
 
 class Optimism(Record):

@@ -95,27 +95,38 @@ def against(each: Scored, reference: Scored) -> Judged:
     return judge(each.holdout, reference.holdout, np.minimum(each.chance, reference.chance), each.overlap)
 
 
+def judged(scored: list[Scored]) -> dict[str, tuple[Judged, Verdict]]:
+    """The comparisons of a section and what is said of them, by the arm's name.
+
+    P-values are adjusted among the comparisons that answer one question. What all remedies together lose without one of
+    them is a question of its own.
+    """
+    by_name = {each.arm.name: each for each in scored}
+    questions: dict[bool, dict[str, Judged]] = {False: {}, True: {}}
+    for each in chosen(scored):
+        if each.arm.reference is not None:
+            found = against(each, by_name[each.arm.reference])
+            questions[each.arm.group == "leave_one_out"][each.arm.name] = found
+    return {
+        name: (found, verdict)
+        for own in questions.values()
+        for (name, found), verdict in zip(own.items(), verdicts(list(own.values())), strict=True)
+    }
+
+
 def records(scored: list[Scored], base: Scored) -> list[record.Arm]:
     """The arms of one section as they stand in `study.json`.
 
     Args:
         base: the configured model with every regularizer off.
     """
-    by_name, is_chosen = {each.arm.name: each for each in scored}, chosen(scored)
-    judged = {
-        each.arm.name: against(each, by_name[each.arm.reference])
-        for each in is_chosen
-        if each.arm.reference is not None
-    }
-    told = dict(zip(judged, verdicts(list(judged.values())), strict=True))
-    return [
-        _record(each, base, each in is_chosen, judged.get(each.arm.name), told.get(each.arm.name)) for each in scored
-    ]
+    is_chosen, told = chosen(scored), judged(scored)
+    return [_record(each, base, each in is_chosen, told.get(each.arm.name)) for each in scored]
 
 
-def _record(each: Scored, base: Scored, is_chosen: bool, judged: Judged | None, told: Verdict | None) -> record.Arm:
+def _record(each: Scored, base: Scored, is_chosen: bool, told: tuple[Judged, Verdict] | None) -> record.Arm:
     arm, table = each.arm, each.table
-    comparison = {} if judged is None else _comparison(judged, told)
+    comparison = {} if told is None else _comparison(*told)
     return record.Arm(
         section=arm.section,
         name=arm.name,
@@ -129,6 +140,7 @@ def _record(each: Scored, base: Scored, is_chosen: bool, judged: Judged | None, 
         train_rows=each.train_rows,
         diverged=int(table["diverged"].sum()),
         scores={split: found for split in (*SPLITS, "test") if (found := metrics(each, split))},
+        validation=each.validation,
         epochs=each.interval("epochs"),
         best_epoch=each.interval("best_epoch"),
         **{name: each.interval(name) for name in MEASURES},
@@ -137,12 +149,12 @@ def _record(each: Scored, base: Scored, is_chosen: bool, judged: Judged | None, 
     )
 
 
-def _comparison(judged: Judged, told: Verdict) -> dict[str, object]:
+def _comparison(found: Judged, told: Verdict) -> dict[str, object]:
     return {
-        "difference": record.Interval(**judged.comparison.difference),
+        "difference": record.Interval(**found.comparison.difference),
         "p": told.p,
         "p_adjusted": told.p_adjusted,
-        "probability_better": record.Interval(**judged.comparison.probability_better),
+        "probability_better": record.Interval(**found.comparison.probability_better),
         "verdict": told.verdict,
     }
 

@@ -16,15 +16,30 @@ from pipeline.splits import Summary
 def score_test(arms: list[Scored], test: Split, problem: Problem, target_scale: float) -> None:
     """Add the columns `test_<metric>` to the tables of these arms; NaN for seeds without sound weights."""
     for each in arms:
-        outputs, actual = predict(each.arm.model, problem, each.result.weights, test.x), test.y
-        if not problem.is_classification:
-            # In the target's unit, as everywhere; its mean is the same for both and cancels out.
-            outputs, actual = outputs[..., 0].astype(np.float64) * target_scale, actual * target_scale
+        outputs, actual = _predicted(each, test, problem, target_scale)
         for name, metric in scores.METRICS[problem.task].items():
             found = np.where(
                 np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim))), metric(outputs, actual), np.nan
             )
             each.table[f"test_{name}"] = pd.Series(found)
+
+
+def on_new_rows(arm: Scored, test: Split, problem: Problem, target_scale: float) -> dict[str, scores.Interval]:
+    """What to expect of the arm on other rows like those of the test set, by metric."""
+    outputs, actual = _predicted(arm, test, problem, target_scale)
+    return {
+        name: scores.interval_on_new_rows(metric, outputs, actual)
+        for name, metric in scores.METRICS[problem.task].items()
+    }
+
+
+def _predicted(arm: Scored, test: Split, problem: Problem, target_scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """What `scores.METRICS` take: the seeds' outputs and the actual values."""
+    outputs = predict(arm.arm.model, problem, arm.result.weights, test.x)
+    if problem.is_classification:
+        return outputs, test.y
+    # In the target's unit, as everywhere; its mean is the same for both and cancels out.
+    return outputs[..., 0].astype(np.float64) * target_scale, test.y * target_scale
 
 
 def save_champion(recommended: Scored, summary: Summary) -> None:

@@ -46,9 +46,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of an arm, with the p-value of that claim, alone and adjusted for those made beside it."""
+    """What is said of an arm, with the p-value of that claim, alone and adjusted for those made beside it.
 
-    verdict: Finding
+    Nothing is said where there is no p-value: one seed cannot tell, which is not to have looked and found nothing.
+    """
+
+    verdict: Finding | None
     p: float | None
     p_adjusted: float | None
 
@@ -157,7 +160,9 @@ def verdicts(judged: Sequence[Judged]) -> list[Verdict]:
     return [Verdict(_finding(each, p), each.p, p) for each, p in zip(judged, adjusted, strict=True)]
 
 
-def _finding(judged: Judged, p_adjusted: float | None) -> Finding:
-    if p_adjusted is None or p_adjusted >= SIGNIFICANCE:
+def _finding(judged: Judged, p_adjusted: float | None) -> Finding | None:
+    if p_adjusted is None:
+        return None
+    if p_adjusted >= SIGNIFICANCE:
         return "no detectable difference"
     return "helps" if judged.comparison.difference["mean"] < 0 else "hurts"

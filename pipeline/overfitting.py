@@ -8,7 +8,7 @@ from scipy import stats
 
 from pipeline.scores import gap, interval, standard_error
 
-MEASURES = ("best_epoch", "gap_at_best", "gap_at_end", "onset_epoch", "rise", "holdout_rise")
+MEASURES = ("best_epoch", "gap_at_best", "gap_at_end", "onset_epoch", "rise", "holdout_rise", "train_rise")
 
 
 def overfitting(history: pd.DataFrame, loss: str) -> pd.DataFrame:
@@ -26,8 +26,9 @@ def overfitting(history: pd.DataFrame, loss: str) -> pd.DataFrame:
         onset_epoch: the first after which the validation loss never comes back to its minimum, so the one after the
             last minimum; NaN if that is the last epoch.
         rise: validation loss at the end, less its minimum. Never below 0, and above 0 by chance alone.
-        holdout_rise: holdout loss at the end, less that of the best epoch. The holdout rows did not choose this epoch,
-            so without overfitting it is as often below 0 as above. NaN without holdout rows.
+        holdout_rise: holdout loss at the end, less that of the best epoch. The holdout rows did not choose this epoch.
+            NaN without holdout rows.
+        train_rise: the same on the training rows. Below 0 as long as training goes on to fit them.
         A seed whose loss is not finite at the end has no measure of the end, and one that never had a finite
         validation loss has none at all: NaN.
 
@@ -53,28 +54,35 @@ def _of_seed(epochs: pd.DataFrame, loss: str) -> dict[str, float]:
         "onset_epoch": number[minima[-1] + 1] if minima[-1] + 1 < len(number) else np.nan,
         "rise": gap(loss, val[best], val[-1]),
         "holdout_rise": gap(loss, holdout[best], holdout[-1]),
+        "train_rise": gap(loss, train[best], train[-1]),
     }
 
 
 def overfits(table: pd.DataFrame, overlap: float = 0.0) -> dict[str, Any]:
-    """Whether training on beyond the best epoch costs something on rows that did not choose it.
+    """Whether training on beyond the best epoch costs something on rows that did not choose it, while it fits its own.
+
+    Where the loss of the training rows rises as well, the best epoch was a lucky one of an unsteady training: all rows
+    share its ups and downs.
 
     Args:
         table: what `overfitting` returns.
         overlap: see `scores.interval`.
 
     Returns:
-        answer: whether the interval of the mean holdout rise lies above 0; None where there is no interval.
+        answer: whether the interval of the mean holdout rise lies above 0, and the mean training rise does not; None
+            where there is no interval.
         rise: that interval.
-        p: one-sided, of no rise, from the same t; below 0.025 where the answer is yes.
+        train_rise: the mean training rise; None without training scores.
+        p: one-sided, of no holdout rise, from the same t; below 0.025 where the answer is yes.
         onset_epoch: median over the seeds that have one; None if none has.
         onset_range: their first and last, or None.
     """
     rise = interval(table["holdout_rise"].to_numpy(np.float64), overlap)
-    onsets = table["onset_epoch"].dropna()
+    onsets, train_rise = table["onset_epoch"].dropna(), table["train_rise"].mean()
     return {
-        "answer": None if rise["low"] is None else rise["low"] > 0,
+        "answer": None if rise["low"] is None else bool(rise["low"] > 0 and not train_rise > 0),
         "rise": rise,
+        "train_rise": float(train_rise) if np.isfinite(train_rise) else None,
         "p": _p_above_0(table["holdout_rise"].to_numpy(np.float64), overlap),
         "onset_epoch": float(onsets.median()) if len(onsets) else None,
         "onset_range": (float(onsets.min()), float(onsets.max())) if len(onsets) else None,

@@ -44,7 +44,7 @@ def check_fits(settings: Settings, summary: Summary) -> None:
 
 def identity(settings: Settings, summary: Summary) -> str:
     """A digest of all that the result depends on."""
-    content = flat(settings.model) | flat(settings.train) | summary.digest
+    content = flat(settings.model) | flat(settings.train) | summary.digest | {"target_scale": summary.target_scale}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -62,7 +62,8 @@ class Fitted:
 
     Attributes:
         weights: by name as in `model.initial_weights`, with the seed as first axis. With early stopping they are those
-            of each seed's best epoch, else those of its last.
+            of each seed's best epoch, else those of its last; NaN for a seed that has no such epoch or diverged before
+            the last.
         history: a row per seed and epoch: training, validation and holdout cross-entropy (nats; dropout off, penalties
             out) and accuracy, or RMSE (target's unit) and R2, and the learning rate of the epoch's last step.
         best_epoch: epoch of the lowest validation cross-entropy (RMSE), counted from 1; the last one without a
@@ -344,6 +345,9 @@ class _Run:
     def fitted(self) -> Fitted:
         """The result, as it stands."""
         weights = self.best_weights if self.patience else self.weights()
+        if not self.patience:  # those of a seed that diverged may be finite, and yet are no model
+            for value in weights.values():
+                value[self.diverged] = np.nan
         return Fitted(self.seeds, weights, self._history(), self.best_epoch, self.diverged)
 
     def _history(self) -> pd.DataFrame:

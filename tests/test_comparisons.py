@@ -125,7 +125,7 @@ def test_fewer_than_two_pairs_say_nothing(arm, reference, pairs):
     for each in (found.difference, found.probability_better):
         assert (each["low"], each["high"]) == (None, None)
         assert (each["mean"] is None) == (pairs == 0)
-    assert verdicts([judge(arm, reference, reference)])[0].verdict == NOTHING
+    assert verdicts([judge(arm, reference, reference)])[0].verdict is None
 
 
 def test_arms_of_other_seeds_are_refused():
@@ -203,7 +203,7 @@ def test_claim_is_as_sure_as_its_weaker_half():
 def test_guard_that_is_not_known_leaves_the_claim_open():
     judged = judge(normal(1.0), normal(9.0), np.full(SEEDS, np.nan))
     assert judged.p is None
-    assert verdicts([judged])[0].verdict == NOTHING
+    assert verdicts([judged])[0].verdict is None
 
 
 def test_all_seeds_diverged_and_count_as_the_constant():

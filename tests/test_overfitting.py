@@ -23,7 +23,8 @@ def simulated(rng: np.random.Generator, rise: float, seeds: int = 10, epochs: in
     half = epochs // 2
     level = np.concatenate([np.linspace(2, 0.5, half), np.linspace(0.5, 0.5 + rise, epochs - half)])
     noisy = level + rng.normal(0, 0.05, (2, seeds, epochs))
-    return history(train=[list(level)] * seeds, val=noisy[0].tolist(), holdout=noisy[1].tolist())
+    falling = list(np.linspace(2, 0.1, epochs))
+    return history(train=[falling] * seeds, val=noisy[0].tolist(), holdout=noisy[1].tolist())
 
 
 def test_measures_of_two_seeds_by_hand():
@@ -44,6 +45,7 @@ def test_measures_of_two_seeds_by_hand():
             "onset_epoch": [3, np.nan],
             "rise": [0.6, 0.0],
             "holdout_rise": [0.3, 0.0],
+            "train_rise": [-0.5, 0.0],
         }
     )
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
@@ -104,6 +106,20 @@ def test_curves_that_rise_overfit():
     assert found["p"] < 0.001
     first, last = found["onset_range"]
     assert 9 <= first <= found["onset_epoch"] <= last <= 14
+
+
+def test_unsteady_training_is_no_overfitting():
+    rng = np.random.default_rng(0)
+    answers = []
+    for _ in range(20):
+        shared = 1 + rng.normal(0, 0.05, (10, 60))  # what an unsteady training does to all rows
+        curves = {split: shared + rng.normal(0, 0.02, (10, 60)) for split in ("train", "val", "holdout")}
+        table = overfitting(
+            history(**{split: list(map(list, each)) for split, each in curves.items()}), "cross_entropy"
+        )
+        assert overfits(table, overlap=0.11)["rise"]["mean"] > 0
+        answers.append(overfits(table, overlap=0.11)["answer"])
+    assert not any(answers)
 
 
 def test_holdout_shows_no_rise_in_noise_where_validation_does():

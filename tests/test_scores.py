@@ -135,3 +135,39 @@ def test_seeds_without_a_score_are_left_out():
     assert scores.interval(with_diverged) == scores.interval(whole)
     assert scores.spread(with_diverged) == scores.spread(whole) == pytest.approx(np.std(whole, ddof=1))
     assert scores.interval([np.nan, np.nan]) == scores.interval([])
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "accuracy"])
+def test_interval_on_new_rows_holds_the_truth_for_other_seeds_and_rows(name):
+    rng, metric = np.random.default_rng(0), scores.METRICS["classification"][name]
+    labels = rng.integers(0, 3, 20_000)
+    # Rows are easy or hard for all seeds, and seeds are better or worse on all rows.
+    shared = rng.normal(0, 1, (1, 20_000, 3)) + 1.5 * np.eye(3)[labels]
+    outputs = shared * rng.uniform(0.6, 1.4, (200, 1, 1)) + rng.normal(0, 0.3, (200, 20_000, 3))
+    truth, held, too_narrow = metric(outputs, labels).mean(), 0, 0
+    for _ in range(100):
+        rows, seeds = rng.choice(20_000, 150, replace=False), rng.choice(200, 5, replace=False)
+        sample, actual = outputs[np.ix_(seeds, rows)], labels[rows]
+        found, of_seeds = scores.interval_on_new_rows(metric, sample, actual), scores.interval(metric(sample, actual))
+        held += found["low"] < truth < found["high"]
+        too_narrow += not of_seeds["low"] < truth < of_seeds["high"]
+    assert held >= 90
+    assert too_narrow > 20
+
+
+def test_interval_on_new_rows_leaves_out_seeds_without_outputs_and_needs_two_rows():
+    broken = np.concatenate([LOGITS, np.full_like(LOGITS[:1], np.nan)])
+    found = scores.interval_on_new_rows(scores.accuracy, broken, LABELS)
+    assert found == scores.interval_on_new_rows(scores.accuracy, LOGITS, LABELS)
+    assert found["mean"] == pytest.approx(scores.accuracy(LOGITS, LABELS).mean())
+    unknown = {"low": None, "high": None}
+    one = scores.interval_on_new_rows(scores.accuracy, LOGITS[:, :1], LABELS[:1])
+    assert one == {"mean": scores.accuracy(LOGITS[:, :1], LABELS[:1]).mean()} | unknown
+    assert scores.interval_on_new_rows(scores.accuracy, broken[3:], LABELS) == {"mean": None} | unknown
+
+
+def test_interval_on_new_rows_of_one_seed_is_that_over_rows():
+    found = scores.interval_on_new_rows(scores.accuracy, LOGITS[:1], LABELS)
+    share = scores.accuracy(LOGITS[:1], LABELS)[0]
+    half = 1.97 * np.sqrt(share * (1 - share) / len(LABELS))
+    assert found["high"] - found["mean"] == pytest.approx(half, rel=0.15)

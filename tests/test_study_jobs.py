@@ -60,6 +60,8 @@ def test_a_result_is_kept_under_all_that_it_depends_on(digits_project):
         context(study, [0, 2], summary),
         context(Study(resplit=False), [0, 1], summary),
         context(study, [0, 1], summary.model_copy(update={"digest": summary.digest | {"train": "other"}})),
+        # The same target in another unit, which its digest, taken when it is scaled, does not show.
+        context(study, [0, 1], summary.model_copy(update={"target_scale": 1000.0})),
     ]
     files = {kept_file(job(), where) for where in (here, *others)} | {kept_file(job(epochs=3), here)}
-    assert len(files) == 5
+    assert len(files) == 6

@@ -37,7 +37,8 @@ def an_arm(name: str, losses: tuple[float, float], **more: object) -> dict[str, 
     scores = {split: {"cross_entropy": interval(*losses)} for split in ("train", "val", "holdout", "test")}
     return {
         "section": "remedies", "name": name, "factor": name, "group": "single", "x": None, "changes": {},
-        "settings": {}, "chosen": True, "weights": 10, "train_rows": 100, "diverged": 0, "scores": scores, **every,
+        "settings": {}, "chosen": True, "weights": 10, "train_rows": 100, "diverged": 0, "scores": scores,
+        "validation": losses[1], **every,
         "holdout_rise": interval(1, 2), "onset_epoch": {"mean": None, "low": None, "high": None}, **more,
     }  # fmt: skip
 
@@ -58,13 +59,20 @@ def written_study() -> Study:
     }  # fmt: skip
     recommended = {
         "section": "remedies", "arm": "dropout 0.3", "helps": True, "settings": {},
-        **{split: arms[1]["scores"][split] for split in ("holdout", "test")},
+        **{split: arms[1]["scores"][split] for split in ("holdout", "test")}, "new_rows": None,
     }  # fmt: skip
     optimism = {
         "trial": 3, "trials": 9, "promised": 0.2, "fresh": interval(0.3), "test": None,
         "optimism_fresh": 0.1, "optimism_test": None, "beats_default": None,
     }  # fmt: skip
-    overfits = {"answer": True, "rise": interval(1, 2), "p": 0.1, "onset_epoch": 3, "onset_range": (2, 4)}
+    overfits = {
+        "answer": True,
+        "rise": interval(1, 2),
+        "train_rise": -1,
+        "p": 0.1,
+        "onset_epoch": 3,
+        "onset_range": (2, 4),
+    }
     found = Study.model_validate(
         {
             "about": about, "arms": arms, "overfits": overfits, "chosen_remedy": None, "power_law": None,

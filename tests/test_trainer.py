@@ -284,6 +284,13 @@ def test_a_seed_that_is_not_finite_is_stopped_and_marked_and_the_others_go_on(di
     assert np.isfinite(fitted.weights["output/kernel"][1]).all()
 
 
+def test_a_seed_that_diverges_with_weights_that_are_still_finite_is_no_model(diabetes):
+    train = settings(optimizer="gd", learning_rate=3.0, epochs=60, early_stopping=None)
+    fitted = fit(diabetes, Model(hidden_units=[]), train, [0, 1])
+    assert fitted.diverged.all()
+    assert all(np.isnan(value).all() for value in fitted.weights.values())
+
+
 def test_seeds_may_have_splits_of_their_own(digits):
     splits = [np.random.default_rng(seed).permutation(350) for seed in range(2)]
     rows = np.stack(splits)
