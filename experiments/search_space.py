@@ -121,7 +121,10 @@ def suggest(trial: Suggests, space: Space, settings: Settings, fixed: dict[str, 
     """
     chosen = dict(fixed or {})
     for name, dimension in _in_order(space):
-        if name in chosen or not _applies(dimension, chosen):
+        if name in chosen:
+            continue
+        if not _applies(dimension, chosen):  # nor does what is configured: momentum is none of Adam's settings
+            chosen[name] = searchable()[name]
             continue
         if dimension.switch and not _suggest_parameter(trial, f"{name}.on", dimension):
             chosen[name] = searchable()[name]

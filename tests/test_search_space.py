@@ -1,13 +1,15 @@
 """The search space: held to the schema, and turned into settings."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from experiments import search_space as space
 from pipeline.errors import InputError
-from pipeline.params import Settings, parse_settings
+from pipeline.params import Settings, parse_settings, read_settings
 
+DEFAULT = read_settings(Path(__file__).parent.parent / "params.yaml").model_dump()["search"]["space"]
 LEARNING_RATE = {"low": 1e-3, "high": 0.1, "log": True}
 
 
@@ -103,6 +105,13 @@ def test_setting_with_a_condition_is_asked_only_under_it():
     trial = Fixed(train__optimizer="adam")
     assert suggested(trial, dimensions).train.momentum is None
     assert trial.asked == ["train.optimizer"]
+
+
+@pytest.mark.parametrize("optimizer", DEFAULT["train.optimizer"]["choices"])
+def test_configured_momentum_is_not_that_of_trials_with_another_optimizer(optimizer):
+    configured = {"optimizer": "momentum", "momentum": 0.95}
+    found = suggested(Fixed(train__optimizer=optimizer, train__momentum=0.7), DEFAULT, train=configured).train
+    assert (found.optimizer, found.momentum) == (optimizer, 0.7 if optimizer in ("momentum", "nesterov") else None)
 
 
 def test_width_and_depth_make_equal_layers():
