@@ -19,7 +19,7 @@ from experiments.study_log import arm_key, arm_numbers, headline_numbers
 from experiments.study_record import STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
 from pipeline import scores
 from pipeline.errors import InputError, run_stage
-from pipeline.params import read_settings
+from pipeline.params import flat, parse_settings, read_settings
 from pipeline.paths import (
     CURVES_FILE,
     EVALUATE_RUN_FILE,
@@ -36,7 +36,7 @@ from pipeline.tracking_read import LoggedRun, read_children, read_run
 LOCK_FILE = Path("dvc.lock")
 # Settings that a stage depends on and that its run does not have: the space is Optuna's, and the storage may have a
 # password.
-NOT_LOGGED = {"evaluate": ("search.",), "search": ("search.space", "search.storage"), "study": ("search.",)}
+NOT_LOGGED = {"evaluate": (), "search": ("search.space", "search.storage"), "study": ("search.",)}
 
 
 def lock_and_files() -> Iterator[Comparison]:
@@ -103,7 +103,12 @@ def study_and_mlflow() -> Iterator[Comparison]:
 def settings_and_mlflow(stage: str, run: LoggedRun) -> Iterator[Comparison]:
     """The settings that DVC locked for the stage, and those of its run."""
     locked = _locked_stages().get(stage, {}).get("params", {}).get("params.yaml", {})
-    told = {name: param_text(value) for name, value in _leaves("", locked) if not name.startswith(NOT_LOGGED[stage])}
+    every = flat(parse_settings(locked, str(LOCK_FILE)))  # as the stage reads them, defaults and short forms resolved
+    told = {
+        name: param_text(value)
+        for name, value in every.items()
+        if name.split(".")[0] in locked and not name.startswith(NOT_LOGGED[stage])
+    }
     # A setting that changed when the run was gone on with is a tag.
     logged = {name: run.tags.get(name, run.params[name]) for name in told if name in run.params}
     if told:
@@ -142,14 +147,6 @@ def _name(run: LoggedRun) -> str:
 
 def _locked_stages() -> dict[str, Any]:
     return YAML(typ="safe").load(_content(LOCK_FILE).decode())["stages"]
-
-
-def _leaves(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _leaves(f"{prefix}{name}.", value)
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _content(path: Path) -> bytes:

@@ -1,6 +1,5 @@
 """What the search's files say, against Optuna's study and against MLflow."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from experiments import search_storage as storage
 from experiments.check_comparison import Comparison, printed
 from experiments.search_queue import asked_for
 from pipeline.errors import InputError
+from pipeline.files import read_json
 from pipeline.params import Settings
 from pipeline.tracking_read import LoggedRun
 
@@ -45,7 +45,7 @@ def read_study(settings: Settings, name: str) -> optuna.Study:
 
 def against_optuna(settings: Settings) -> Iterator[Comparison]:
     """Every cell of `trials.csv`, and in `search.json` the counts and the trials that are described."""
-    found = json.loads(results.SEARCH_FILE.read_text(encoding="utf-8"))
+    found = read_json(results.SEARCH_FILE)
     where = f"Optuna's study {found['study']}"
     trials = asked_for(read_study(settings, found["study"]))
     table, kept = trial_table(), _as_table([trial for trial in trials if trial.state in storage.FINISHED])
@@ -56,6 +56,7 @@ def against_optuna(settings: Settings) -> Iterator[Comparison]:
 def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterator[Comparison]:
     """Every trial's state, values and parameters, and the numbers of the search."""
     status = {state.name: status for state, status in results.STATUS.items()}
+    found = read_json(results.SEARCH_FILE)
     told, known = {}, {}
     for number, row in trial_table().items():
         told[f"trial {number}"] = status[row["state"]]
@@ -64,10 +65,11 @@ def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterato
             told |= {f"trial {number} {name}": value for name, value in cells.items()}
             logged = {**child.params, **child.metrics}
             known |= {f"trial {number} {name}": logged[name] for name in cells if name in logged}
-    known |= {f"trial {number}": child.status for number, child in children.items()}
+    # One that was asked for more trials once has others behind them.
+    asked = {number: child for number, child in children.items() if int(number) < sum(found["counts"].values())}
+    known |= {f"trial {number}": child.status for number, child in asked.items()}
     where = f"the runs under MLflow run {parent.run_id[:8]}"
     yield Comparison("trials.csv", where, "numbers", printed(told), printed(known))
-    found = json.loads(results.SEARCH_FILE.read_text(encoding="utf-8"))
     told = {f"trials.{state}": count for state, count in found["counts"].items()}
     told |= {"best.value": found["best"]["values"][0]} if found["best"] else {}
     logged = {name: value for name, value in parent.metrics.items() if name in told}

@@ -36,21 +36,36 @@ SECONDS_BETWEEN_LOOKS = 0.2
 NEVER = 1e18  # a time that does not come, and that JSON can write
 
 
-def trial_settings(settings: Settings) -> Settings:
-    """The settings as trials start from them: `search.epochs` instead of `train.epochs`, where it is given."""
-    if settings.search.epochs is None:
+def trial_settings(settings: Settings, summary: Summary) -> Settings:
+    """The settings as trials start from them.
+
+    They have `search.epochs` instead of `train.epochs`, where it is given, and for a regression no dimension of the
+    space that is for classes alone.
+    """
+    if settings.search.epochs is not None:
+        settings = space.with_values(settings, {"train.epochs": settings.search.epochs}, "search.epochs")
+    if summary.task == "classification":
         return settings
-    return space.with_values(settings, {"train.epochs": settings.search.epochs}, "search.epochs")
+    kept = {name: dimension for name, dimension in settings.search.space.items() if name not in space.FOR_CLASSES}
+    return settings.model_copy(update={"search": settings.search.model_copy(update={"space": kept})})
 
 
-def study_name(settings: Settings, digests: dict[str, str]) -> str:
+def study_name(settings: Settings, summary: Summary) -> str:
     """A name that tells the data, what is searched and how a trial is judged; another of these is another study."""
+    digests = data_digests(summary)
+    if summary.target_scale is not None:  # they are of the scaled target, and a trial is judged in its unit
+        digests["target_scale"] = repr(summary.target_scale)
     asked_of_search = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
     # A grid fixes every trial when it is put into the queue.
     asked_of_search["grid"] = settings.search.sampler == "grid"
     asked = [digests, asked_of_search, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return f"{Path(settings.data.source).stem}-{digest[:12]}"
+
+
+def data_digests(summary: Summary) -> dict[str, str]:
+    """Of the rows that trials train and are judged on."""
+    return {name: summary.digest[name] for name in ("train", "validation")}
 
 
 def plan(settings: Settings) -> list[dict[str, Any]]:
@@ -122,7 +137,7 @@ def conduct(
     failures = Failures(settings.search.max_failures, queue.asked_for(study))
     try:
         with make_workers(settings, study.study_name) as workers, Bar("trials", study.user_attrs["trials"]) as bar:
-            over, asked = False, plan(trial_settings(settings))
+            over, asked = False, plan(settings)
             log.open()  # which takes seconds, in which the workers get ready
             study.set_user_attr("mlflow_run", log.run_id)
             while True:
@@ -175,18 +190,17 @@ def log_trials(log: ParentRun, trials: list[FrozenTrial]) -> None:
 
 def open_study(kept: BaseStorage, settings: Settings, summary: Summary) -> optuna.Study:
     """Make the study or go on with it."""
-    digests = {name: summary.digest[name] for name in ("train", "validation")}
-    start = trial_settings(settings)
-    return storage.open_study(kept, study_name(start, digests), start.search, start.train.epochs)
+    start = trial_settings(settings, summary)
+    return storage.open_study(kept, study_name(start, summary), start.search, start.train.epochs)
 
 
 def tell_workers(study: optuna.Study, settings: Settings, summary: Summary) -> None:
     """Put the trials that are asked for into the queue, and beside it what the workers need to know."""
-    start = trial_settings(settings)
+    start = trial_settings(settings, summary)
     # A worker knows the storage, and a study is no place for a password.
     kept_settings = start.model_copy(update={"search": start.search.model_copy(update={"storage": None, "dask": None})})
     study.set_user_attr("settings", json.dumps(kept_settings.model_dump()))
-    study.set_user_attr("data", {name: summary.digest[name] for name in ("train", "validation")})
+    study.set_user_attr("data", data_digests(summary))
     limit = settings.search.time_limit
     study.set_user_attr("deadline", time.time() + limit if limit else NEVER)
     asked = plan(start)
@@ -209,7 +223,7 @@ def search(settings: Settings, summary: Summary) -> None:
             print(f"study {study.study_name}: {wanted} trials", flush=True)
         log = ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
         try:
-            conduct(study, kept, settings, log, asked_to_stop)
+            conduct(study, kept, trial_settings(settings, summary), log, asked_to_stop)
         except (InputError, *storage.LOST):
             log.end("FAILED")
             raise
@@ -266,11 +280,11 @@ def check(settings: Settings, summary: Summary) -> None:
         InputError: it is.
     """
     space.check_space(settings)
+    space.check_space(trial_settings(settings, summary))
     if not summary.rows["validation"]:
         raise InputError("the search needs validation rows, and there are none: set data.val_fraction above 0")
     if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
         raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
-    trial_settings(settings)
     store.check_reachable()
 
 

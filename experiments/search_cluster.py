@@ -18,10 +18,11 @@ PATIENCE_SECONDS = 5
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def run_worker(name: str, url: str, workers: int, folder: str) -> int:
+def run_worker(name: str, url: str, beside: int, folder: str) -> int:
     """On the cluster: a process that works at the search until no trial waits; its exit status.
 
     Args:
+        beside: how many of them share a machine.
         folder: the project's, as the search has it; where the cluster's machine has none there, its working folder.
     """
     from distributed import get_worker
@@ -29,7 +30,7 @@ def run_worker(name: str, url: str, workers: int, folder: str) -> int:
     # A process of its own, since Dask runs tasks in threads, and a TensorFlow graph serves one at a time.
     here = folder if Path(folder).is_dir() else None
     command = [sys.executable, "-m", "experiments.search", "--worker", "--study", name, "--parent", str(os.getpid())]
-    environment = os.environ | share(workers) | {STORAGE_VARIABLE: url}
+    environment = os.environ | share(beside) | {STORAGE_VARIABLE: url}
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=here)
     tasks, key = get_worker().state.tasks, get_worker().get_current_task()
     while True:
@@ -55,7 +56,8 @@ class Task:
         return self.future.result() if self.future.status == "finished" else 1
 
     def terminate(self) -> None:
-        """Nothing: it sees for itself that the search is over."""
+        """Take it back: one that waits for room never starts, and one that runs lets its trial end."""
+        self.future.cancel()
 
     def join(self) -> None:
         """Wait for its end."""
@@ -95,7 +97,9 @@ class ClusterWorkers(Workers):
         Raises:
             InputError: the cluster is gone.
         """
-        given = (self.name, self.search.storage, self.search.workers, str(Path.cwd()))
+        hosts = {worker["host"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values()}
+        beside = -(-self.search.workers // max(1, len(hosts)))  # Dask spreads them evenly
+        given = (self.name, self.search.storage, beside, str(Path.cwd()))
         try:
             return Task(self.client.submit(run_worker, *given, pure=False, retries=0))
         except (OSError, RuntimeError) as error:

@@ -215,6 +215,9 @@ def front_figure(study: optuna.Study, settings: Settings) -> "Figure":
         return figure
     every = [trial.values for trial in complete(study.get_trials(deepcopy=False))]
     front = sorted(trial.values for trial in study.best_trials)
+    if not every:
+        axes.text(0.5, 0.5, "no trial is complete", ha="center", transform=axes.transAxes)
+        return figure
     axes.plot(*zip(*every, strict=True), "o", color="#0072B2", markersize=4, alpha=0.5, label="trials")
     axes.plot(*zip(*front, strict=True), "D-", color="#D55E00", label="Pareto front")
     axes.set(xlabel=f"validation {settings.search.objectives[0]}", ylabel=settings.search.objectives[1])

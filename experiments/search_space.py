@@ -5,6 +5,7 @@ A setting `model.l2` with a switch is two parameters of the trial, `model.l2.on`
 """
 
 import itertools
+import json
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ Space = dict[str, Dimension]
 
 HIDDEN_UNITS = "model.hidden_units"
 OPTIMIZER = "train.optimizer"
+# They have no meaning for numbers to be predicted.
+FOR_CLASSES = ("train.loss", "train.label_smoothing")
 # What the search sets itself.
 NOT_SEARCHED = {"train.seeds", "train.epochs", "train.train_score_rows"}
 
@@ -101,28 +104,18 @@ def grid(space: Space) -> list[dict[str, Any]]:
         if dimension.width:
             axes |= {f"{name}.width": dimension.width, f"{name}.depth": dimension.depth}
         else:
-            axes[name] = dimension.choices
+            axes[name] = _labels(dimension)
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def parameters(space: Space) -> list[str]:
-    """Names of all parameters that a trial may have, in the space's order."""
-    return [parameter for name, dimension in space.items() for parameter in _parameters(name, dimension)]
-
-
-def suggest(trial: Suggests, space: Space, settings: Settings, fixed: dict[str, Any] | None = None) -> Settings:
+def suggest(trial: Suggests, space: Space, settings: Settings) -> Settings:
     """The settings of one trial.
-
-    Args:
-        fixed: values of settings that are not the trial's to choose, by dotted name; they count for `when`.
 
     Raises:
         InputError: values that are each allowed, but not together.
     """
-    chosen = dict(fixed or {})
+    chosen: dict[str, Any] = {}
     for name, dimension in _in_order(space):
-        if name in chosen:
-            continue
         if not _applies(dimension, chosen):  # nor does what is configured: momentum is none of Adam's settings
             chosen[name] = searchable()[name]
             continue
@@ -154,7 +147,7 @@ def represent(settings: Settings, space: Space, learning_rate: float) -> dict[st
             if len(set(value)) == 1 and value[0] in dimension.width and len(value) in dimension.depth:
                 found |= {f"{name}.width": value[0], f"{name}.depth": len(value)}
         elif _contains(dimension, value):
-            found[name] = value
+            found[name] = _labels(dimension)[dimension.choices.index(value)] if dimension.choices else value
     return found
 
 
@@ -180,10 +173,16 @@ def _suggest_parameter(trial: Suggests, parameter: str, dimension: Dimension) ->
     if dimension.width:
         return trial.suggest_categorical(parameter, getattr(dimension, part))
     if dimension.choices:
-        return trial.suggest_categorical(parameter, dimension.choices)
+        labels = _labels(dimension)
+        return dimension.choices[labels.index(trial.suggest_categorical(parameter, labels))]
     if isinstance(dimension.low, int) and isinstance(dimension.high, int):
         return trial.suggest_int(parameter, dimension.low, dimension.high, log=dimension.log)
     return trial.suggest_float(parameter, dimension.low, dimension.high, log=dimension.log)
+
+
+def _labels(dimension: Dimension) -> list[Any]:
+    """The choices as a trial has them: a list, such as layers, as text, since Optuna draws and keeps plain values."""
+    return [json.dumps(choice) if isinstance(choice, list) else choice for choice in dimension.choices]
 
 
 def _parameters(name: str, dimension: Dimension) -> Iterator[str]:

@@ -45,7 +45,7 @@ def run_trial(
         callbacks: called after each epoch, as by `trainer.fit`.
     """
     chance = chance_level(examples)
-    every = max(1, settings.train.epochs // REPORTS)
+    every = -(-settings.train.epochs // REPORTS)
 
     def callback(event: Epoch) -> None:
         if event.number % every == 0 and event.number < event.of:

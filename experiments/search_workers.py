@@ -77,7 +77,7 @@ class Workers(AbstractContextManager):
             self.workers.remove(worker)
             status = worker.exitcode
             if status == 2:
-                raise InputError("a worker of the search cannot go on; the line above says why")
+                raise InputError("a worker of the search cannot go on; what it printed says why")
             self.crashes += status not in (0, -signal.SIGTERM)
         if self.crashes > self.search.max_failures:
             raise InputError(

@@ -67,6 +67,8 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     values = raw[name].astype(object)
     values = values.where(values.notna(), column["missing"])
     if column["kind"] == "text":
+        # pandas reads whole numbers among empty cells as floats: 1.0 is the category "1".
+        values = values.map(lambda value: int(value) if isinstance(value, float) and value.is_integer() else value)
         # A category that was not among the training rows has 0 everywhere.
         return (values.astype(str).to_numpy(object)[:, None] == np.array(column["categories"], object)).astype(float)
     if column["kind"] == "boolean":

@@ -17,6 +17,9 @@ MIN_ROWS = 10
 # A text column with nearly a value of its own in each row is a name or a key; one-hot it would only be memorized.
 MAX_DISTINCT_SHARE = 0.9
 MAX_CATEGORIES = 1000
+# A column of more different values than these, nearly all of them numbers, is meant as numbers: "?" strayed into it.
+MAX_NUMBERS_AS_CATEGORIES = 20
+MAX_STRAY_SHARE = 0.1
 ARRAYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 
 
@@ -167,6 +170,8 @@ def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Data
         found = tidied.get("data.test_source", (kind,))[0]
         if found not in (kind, None):
             raise InputError(f"data.test_source: column {name!r} holds {found} values, in data.source {kind} values")
+        for setting, (_, values) in tidied.items():
+            _check_values(f"{setting}: column {name!r}", kind, values)
         values = pd.concat([values for _, values in tidied.values()], ignore_index=True)
         _check_feature(name, kind, values)
         columns[name], kinds[name] = values, kind
@@ -181,9 +186,21 @@ def _check_feature(name: str, kind: Kind, values: pd.Series) -> None:
                 f"column {name!r} holds text with {distinct} different values in {len(values)} rows, too many for "
                 "one-hot columns; name it in data.drop"
             )
+
+
+def _check_values(what: str, kind: Kind, values: pd.Series) -> None:
+    """Refuse numbers that cannot be trained on, and numbers that some stray text would turn into categories."""
+    if kind == "text":
+        stray = values.notna() & pd.to_numeric(values, errors="coerce").isna()
+        if values.nunique() > MAX_NUMBERS_AS_CATEGORIES and 0 < stray.sum() <= MAX_STRAY_SHARE * values.notna().sum():
+            row = int(stray.argmax())
+            raise InputError(
+                f"{what} holds numbers, but for {stray.sum()} such as {values.iloc[row]!r} (first in row {row + 1}): "
+                "leave such a cell empty, or name the column in data.drop"
+            )
     elif (values.abs() > LARGEST).any():
         row = int((values.abs() > LARGEST).argmax()) + 1
-        raise InputError(f"column {name!r} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
+        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
 
 
 def _groups(column: pd.Series, name: str) -> np.ndarray:

@@ -77,6 +77,7 @@ def summarize(table: pd.DataFrame) -> dict[str, object]:
     return summary | {
         "best_epoch": scores.interval(best_epochs(table)),
         "seeds": len(table),
+        "scored": int(table.filter(regex="^(train|validation|test)_").notna().any(axis=1).sum()),
         "diverged": int(table["diverged"].sum()),
     }
 
@@ -93,8 +94,12 @@ def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
-    """The curves of cross-entropy or RMSE under names that every task has, for `dvc plots`."""
+    """The curves of cross-entropy or RMSE under names that every task has, for `dvc plots`.
+
+    They end with the first seed: a mean over ever fewer seeds would jump where one drops out.
+    """
     loss = next(iter(scores.METRICS[summary.task]))
+    curves = curves[curves["seeds_training"] == curves["seeds_training"].max()]
     return pd.DataFrame(
         {"epoch": curves["epoch"], "train": curves.get(f"train_{loss}"), "validation": curves.get(f"val_{loss}")}
     )
@@ -140,10 +145,12 @@ def evaluate(settings: Settings, summary: Summary, trained: TrainedSeeds) -> dic
     errors = errors_of(predicted[shown][trained.sound], actual[shown], summary)
     history = pd.read_csv(HISTORY_FILE)
     curves = mean_curves(history).reset_index()
-    loss = loss_curves(curves, summary)
+    sound = history["seed"].isin(trained.seeds[trained.sound])
+    loss = loss_curves(mean_curves(history[sound]).reset_index(), summary)
     for path, rows in {SEED_SCORES_FILE: table, ERRORS_FILE: errors, CURVES_FILE: curves, LOSS_FILE: loss}.items():
         with written_whole(path) as beside:
-            rows.to_csv(beside, index=False, float_format="%.7g")
+            # Predictions may differ in their last digits alone; scores have no more than these.
+            rows.to_csv(beside, index=False, float_format=None if path == ERRORS_FILE else "%.7g")
     draw(history, trained, errors, shown, summary)
     write_json(EVALUATION_FILE, evaluation)
     return evaluation
@@ -164,8 +171,10 @@ def run_record(settings: Settings, summary: Summary) -> tracking.RunRecord:
     hidden = "-".join(str(units) for units in settings.model.hidden_units) or "linear"
     return tracking.RunRecord(
         experiment=EXPERIMENT,
-        name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {evaluation['seeds']} seeds",
-        params={name: value for name, value in flat(settings).items() if not name.startswith("search.")},
+        name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {evaluation['scored']} seeds",
+        params={
+            name: value for name, value in flat(settings).items() if name.startswith(("data.", "model.", "train."))
+        },
         tags={"dvc.stage": "evaluate", "task": summary.task},
         curves=pd.read_csv(CURVES_FILE, index_col="epoch"),
         scores={name: value for name, value in final.items() if value is not None},
@@ -235,7 +244,8 @@ def main() -> None:
         return
     evaluation = evaluate(settings, summary, read_seeds())
     print(describe(evaluation))
-    print(f"mean over {evaluation['seeds']} seeds ± half of its 95 % interval")
+    of = "" if evaluation["scored"] == evaluation["seeds"] else f" of {evaluation['seeds']}"
+    print(f"mean over {evaluation['scored']}{of} seeds ± half of its 95 % interval")
     write_json(EVALUATE_RUN_FILE, {"run_id": log(settings, summary)})
 
 

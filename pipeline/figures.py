@@ -65,8 +65,11 @@ def confusion_figure(errors: pd.DataFrame, classes: list[str], split: str) -> Fi
             if counts[row, column]:
                 color = "black" if shares[row, column] > 0.5 else "white"
                 axes.text(column, row, f"{shares[row, column]:.2f}", ha="center", va="center", color=color, fontsize=8)
-        axes.set_xticks(range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0)
-        axes.set_yticks(range(len(classes)), classes)
+        # Dollars in a name are no formula.
+        axes.set_xticks(
+            range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0, parse_math=False
+        )
+        axes.set_yticks(range(len(classes)), classes, parse_math=False)
     axes.set(xlabel="predicted", ylabel="actual", title=f"{split} rows, all seeds")
     return figure
 

@@ -63,7 +63,8 @@ def build_keras(model: Model, problem: Problem, mean: float = 0.0, scale: float 
     if problem.is_classification:
         stack.append(keras.layers.Softmax(name="probabilities"))
     elif (mean, scale) != (0.0, 1.0):
-        stack.append(keras.layers.Rescaling(scale, mean, name="target_unit"))
+        # In float32 a target such as a time in seconds would lose all but its offset.
+        stack.append(keras.layers.Rescaling(scale, mean, name="target_unit", dtype="float64"))
     return keras.Sequential(stack, name="mlp")
 
 

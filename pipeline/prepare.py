@@ -142,7 +142,13 @@ def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[float | 
             f"the {_counted(len(train), 'row')} that data.train_fraction {data.train_fraction} leaves to train on have "
             f"one target value only, {values[0]:g}; there is nothing to learn"
         )
-    return float(values.mean()), float(values.std())
+    mean, scale = float(values.mean()), float(values.std())
+    if not (np.isfinite(mean) and np.finfo(float).tiny < scale < np.inf):
+        raise InputError(
+            f"data.target has values that differ by {np.ptp(values):g} only or are too large to be scaled; give it in "
+            "another unit"
+        )
+    return mean, scale
 
 
 def _counted(number: int, noun: str) -> str:

@@ -50,7 +50,8 @@ def sqlite_path(uri: str) -> Path | None:
 
 def without_password(uri: str) -> str:
     """The URI as it may be shown."""
-    return re.sub(r"(://[^/@]*):[^/@]*@", r"\1:***@", uri)
+    shown = re.sub(r"(://[^/:@]*):[^@]*@", r"\1:***@", uri)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", shown)
 
 
 def first_cause(error: BaseException) -> str:

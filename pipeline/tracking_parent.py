@@ -188,7 +188,8 @@ class ParentRun:
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
-        had = self.client.get_run(self.run_id).data.params
+        found = self.client.get_run(self.run_id).data
+        had = {**found.params, **{name: text for name, text in found.tags.items() if name in found.params}}
         texts = {name: param_text(value) for name, value in params.items()}
         # A param never changes, and a run that is gone on with may have other settings, such as more trials.
         changed = [RunTag(name, text) for name, text in texts.items() if had.get(name, text) != text]

@@ -367,3 +367,18 @@ def test_openml_by_id_from_its_cache():
     assert dataset.kinds == {"size": "number", "colour": "text"}
     assert dataset.target_name == "class"
     assert dataset.target.tolist()[:2] == ["no", "yes"]
+
+
+def test_text_that_strayed_among_numbers_is_named_with_its_row():
+    ages = [str(20 + n % 40) for n in range(200)]
+    table = pd.DataFrame({"age": ages, "y": ["a", "b"] * 100})
+    table.loc[6, "age"] = "?"
+    write(table, "t.csv")
+    with pytest.raises(InputError, match=r"data.source: column 'age' holds numbers, but for 1 such as '\?' .*row 7\)"):
+        load(source="t.csv", target="y")
+
+
+def test_a_few_classes_of_numbers_and_text_are_categories():
+    table = pd.DataFrame({"rooms": ["1", "2", "3", "4"] * 12 + ["5+", "5+"], "y": ["a", "b"] * 25})
+    write(table, "t.csv")
+    assert load(source="t.csv", target="y").features["rooms"].nunique() == 5

@@ -104,6 +104,12 @@ def test_confusion_is_shares_of_each_true_class_in_the_order_of_the_classes(fold
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == classes
 
 
+def test_dollars_in_a_class_are_no_formula(folder):
+    classes = ["$10_$20", "a$%$", "$0-$50"]
+    found = texts(confusion_figure(confusion(classes, np.eye(3)), classes, "test"))
+    assert all(name in found for name in classes)
+
+
 def test_class_without_a_test_row_is_an_empty_line(folder):
     figure = confusion_figure(confusion(["a", "b"], np.array([[3, 1], [0, 0]])), ["a", "b"], "test")
     np.testing.assert_allclose(figure.axes[0].images[0].get_array(), [[0.75, 0.25], [0, 0]])

@@ -189,3 +189,10 @@ def test_predict_equals_keras_predict_with_a_last_block_that_is_not_full(monkeyp
 def test_no_rows_have_no_predictions():
     model = Model(hidden_units=[5])
     assert predict(model, CLASSES, weights_of(model, CLASSES, [0, 1]), X[:0]).shape == (2, 0, 3)
+
+
+def test_a_target_with_a_large_offset_keeps_its_differences():
+    problem = Problem("regression", 4, 1)
+    plain = build_keras(Model(hidden_units=[8]), problem, mean=1.7e9, scale=10.0)
+    rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    assert len(np.unique(plain.predict(rows, verbose=0))) == 50

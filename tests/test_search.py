@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from experiments import search, search_queue, search_storage, search_worker
 from pipeline.errors import run_stage
-from pipeline.params import Settings
+from pipeline.params import Dimension, Settings
 from pipeline.splits import SUMMARY_FILE, read_summary
 from pipeline.tracking import tracking_uri
 from pipeline.tracking_parent import ParentRun
@@ -47,7 +47,7 @@ def work_through(settings: Settings) -> optuna.Study:
     kept = search_storage.open_storage(settings.search.storage)
     study = search.open_study(kept, settings, summary)
     search.tell_workers(study, settings, summary)
-    chosen = search.trial_settings(settings)
+    chosen = search.trial_settings(settings, summary)
     examples = search_worker.read_examples(study.user_attrs["data"])
     while trial := search_queue.take(study, kept, settings.search, "this"):
         search_worker.run(study, kept, trial, chosen, examples)
@@ -163,15 +163,23 @@ def test_fewer_trials_are_the_first_ones_and_more_are_added(search_settings):
     ],
 )
 def test_another_question_is_another_study(search_settings, other):
-    digests = {"train": "a", "validation": "b"}
-    names = {search.study_name(search.trial_settings(search_settings(**asked)), digests) for asked in ({}, other)}
+    summary = read_summary()
+    names = {
+        search.study_name(search.trial_settings(search_settings(**asked), summary), summary) for asked in ({}, other)
+    }
     assert len(names) == 2
 
 
 def test_more_trials_workers_or_another_sampler_are_the_same_study(search_settings):
     settings = [search_settings(), search_settings(trials=9, workers=4, sampler="random", pruner="median")]
-    assert len({search.study_name(each, {"train": "a"}) for each in settings}) == 1
-    assert search.study_name(settings[0], {"train": "b"}) != search.study_name(settings[0], {"train": "a"})
+    assert len({search.study_name(each, read_summary()) for each in settings}) == 1
+
+
+@pytest.mark.parametrize("change", [{"digest": {"train": "b", "validation": "c"}}, {"target_scale": 1000.0}])
+def test_other_rows_or_another_unit_of_the_target_are_another_study(search_settings, change):
+    summary = read_summary()
+    other = summary.model_copy(update=change)
+    assert search.study_name(search_settings(), other) != search.study_name(search_settings(), summary)
 
 
 def test_queue_is_filled_bit_by_bit_and_exactly(search_settings, monkeypatch):
@@ -221,9 +229,13 @@ def test_failures_in_a_row_end_the_search_but_not_the_next_one(search_settings, 
 
 
 def test_regression_is_searched_by_its_validation_loss(search_settings, finished_diabetes):
+    label_smoothing = {"low": 0.01, "high": 0.2}
     settings = search_settings(trials=3)
+    settings.search.space["train.label_smoothing"] = Dimension(**label_smoothing)
     shutil.copytree(finished_diabetes / "data", "data", dirs_exist_ok=True)
-    trial = work_through(settings).trials[0]
+    trials = work_through(settings).trials
+    assert not any("train.label_smoothing" in trial.params for trial in trials)  # which is for classes
+    trial = trials[0]
     assert trial.values == [trial.user_attrs["facts"]["val_rmse"]]
     assert math.isclose(sum(trial.user_attrs["facts"]["per_seed"]) / 2, trial.values[0])
 

@@ -145,3 +145,13 @@ def test_what_represents_a_configuration_gives_it_back():
     known = space.represent(start, start.search.space, 0.001)
     trial = Fixed(**{name.replace(".", "__"): value for name, value in known.items()})
     assert space.suggest(trial, start.search.space, start) == start
+
+
+def test_layers_are_drawn_as_text_and_given_as_lists():
+    dimensions = {"model.hidden_units": {"choices": [[32], [64, 32]]}, "train.optimizer": {"choices": ["adam", "sgd"]}}
+    trial = Fixed(model__hidden_units="[64, 32]")
+    assert suggested(trial, dimensions).model.hidden_units == [64, 32]
+    start = settings(dimensions, model={"hidden_units": [64, 32]}, search={"sampler": "grid"})
+    known = space.represent(start, start.search.space, 0.001)
+    assert known == {"model.hidden_units": "[64, 32]", "train.optimizer": "adam"}
+    assert known in space.grid(start.search.space)

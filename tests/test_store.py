@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.store import check_reachable
+from pipeline.store import check_reachable, without_password
 
 
 def test_default_store_is_reachable_and_mlflow_is_not_imported_to_see_it(folder):
@@ -64,3 +64,24 @@ def test_server_is_judged_by_its_answer(folder, monkeypatch, status, problem):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
         with pytest.raises(InputError, match=problem) if problem else nullcontext():
             check_reachable()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://user:secret@host/db",
+        "postgresql://user:sec/ret@host/db",
+        "postgresql://host/db?user=u&password=secret",
+        "postgresql://host/db?password=secret&sslmode=require",
+    ],
+)
+def test_password_is_not_shown(uri):
+    shown = without_password(uri)
+    assert "sec" not in shown
+    assert "***" in shown
+    assert "host/db" in shown
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///mlruns/mlflow.db", "http://host:5000", "postgresql://user@host/db"])
+def test_address_without_a_password_is_shown_as_it_is(uri):
+    assert without_password(uri) == uri
