@@ -52,7 +52,7 @@ def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbe
         "remedies": lambda arms: remedies(arms, seeds, numbers),
         "learning_curve": lambda arms: learning_curve(arms, study.power_law or {}, numbers),
         "capacity": lambda arms: capacity(arms, numbers),
-        "optimizers": lambda arms: optimizers(arms, numbers),
+        "optimizers": lambda arms: optimizers(arms, numbers, study.equal_budgets),
         "activations": lambda arms: activations(arms, numbers),
         "memorization": lambda arms: memorization(arms, curves, numbers),
         "winner": lambda arms: winner(arms, study, numbers),
@@ -228,11 +228,11 @@ def capacity(arms: list[Arm], numbers: Numbers) -> Figure:
     return figure
 
 
-def optimizers(arms: list[Arm], numbers: Numbers) -> Figure:
+def optimizers(arms: list[Arm], numbers: Numbers, equal_budgets: bool) -> Figure:
     """The holdout loss of each optimizer, at Keras' defaults and tuned, the best on top."""
     kinds = {
         "defaults": ("at Keras' defaults", BLUE, "o", PAPER),
-        "tuned": ("tuned, at equal budgets", ORANGE, "s", ORANGE),
+        "tuned": ("tuned, at equal budgets" if equal_budgets else "tuned by the search", ORANGE, "s", ORANGE),
     }
     own = [arm for arm in arms if arm.group in kinds and score_of(arm, "holdout", numbers.loss).mean is not None]
     if not own:

@@ -86,7 +86,9 @@ class Text:
         arms, how = self._optimizers()
         if not arms:
             return Answer("Not studied", ": the study has no arms with other optimizers.")
-        own, best = own_of(arms), min(arms, key=self.validation)
+        configured = self.baseline.settings["train"]["optimizer"]
+        own = next((arm for arm in arms if short_name(arm) == configured), None)
+        best = min(arms, key=self.validation)
         helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=self.validation)
         if helping:
             best, others = helping[0], [short_name(arm) for arm in helping[1:]]
@@ -101,13 +103,13 @@ class Text:
             return Answer("It cannot be told", f" from {self.seeds}; {lowest}.")
         others = [arm for arm in arms if arm is not own]
         detail = f": of {count(len(others), 'other')}, {how}, {self.verdicts(others, most=3)}."
-        return Answer(f"Keep {short_name(own)}", detail if others else f": no other was tried, {how}.")
+        return Answer(f"Keep {short_name(own)}", detail if others else ": no other was tried.")
 
     def _optimizers(self) -> tuple[list[Arm], str]:
         arms = self.study.section("optimizers")
         tuned = [arm for arm in arms if arm.group == "tuned"]
-        if tuned:
-            return tuned, "each tuned with the same budget"
+        if len(tuned) > 1:  # a search that does not vary the optimizer has one, compared with nothing
+            return tuned, "each tuned with the same budget" if self.study.equal_budgets else "each tuned by the search"
         return [arm for arm in arms if arm.group == "defaults"], "each at Keras' defaults"
 
     def expected(self) -> Answer:

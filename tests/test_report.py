@@ -20,9 +20,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from experiments import report, study_record
-from experiments.report_figures import seed_differences
+from experiments.report_figures import optimizers, seed_differences
 from experiments.report_numbers import Numbers, count, duration, listed, number, p_value, percent, some, with_interval
 from experiments.report_settings import as_yaml
+from experiments.report_text import Text
 from experiments.study_record import (
     About,
     Arm,
@@ -360,6 +361,7 @@ class Made:
             ]
             if has_winner
             else None,
+            equal_budgets=True,
         )
 
     def run(self, study: Study) -> StudyRun:
@@ -592,6 +594,27 @@ def test_answer_comes_first(reported):
     assert "Accuracy 0.970 [0.960, 0.980] and cross-entropy 0.0890 [0.0790, 0.0990] nats" in answer
     assert "means over 10 seeds on 360 test rows" in answer
     assert "Those of “dropout 0.35”" in answer
+
+
+def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True, **changes: Any) -> str:
+    """The answer about optimizers, of a study with some of the arms only."""
+    study = Made(sections=("remedies", "optimizers")).study()
+    arms = [arm for arm in study.arms if arm.section == "remedies" or keeps(arm)]
+    study = study.model_copy(update={"arms": arms} | changes)
+    return "".join(Text(study, Made().run(study), Numbers.of(study)).optimizer())
+
+
+def test_one_tuned_optimizer_is_compared_with_nothing_so_the_defaults_answer():
+    answer = optimizer_answer(lambda arm: arm.group == "defaults" or arm.name == "adam, tuned")
+    assert answer.startswith("Keep adam: of 5 others, each at Keras' defaults, ")
+    assert optimizer_answer(lambda arm: arm.name.startswith("adam, ")) == "Keep adam: no other was tried."
+
+
+def test_budgets_of_the_optimizers_are_equal_only_where_the_search_made_them_so():
+    assert "each tuned with the same budget" in optimizer_answer()
+    assert "each tuned by the search" in optimizer_answer(equal_budgets=False)
+    picture = optimizers(Made().optimizers(), Numbers("cross_entropy", "accuracy", "nats", 4), equal_budgets=False)
+    assert "tuned by the search" in [text.get_text() for text in picture.legends[0].get_texts()]
 
 
 def test_nothing_helps_is_said(reported):

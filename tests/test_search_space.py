@@ -136,3 +136,18 @@ def test_what_represents_a_configuration_gives_it_back():
     known = space.represent(start, start.search.space, 0.001)
     trial = Fixed(**{name.replace(".", "__"): value for name, value in known.items()})
     assert space.suggest(trial, start.search.space, start) == start
+
+
+@pytest.mark.parametrize(
+    ("choices", "search", "equal"),
+    [
+        (["sgd", "adam"], {}, True),
+        (["sgd", "lion"], {}, False),  # adam, which is configured, has the first trial alone
+        (["sgd", "adam"], {"balance": "none"}, False),
+        (["sgd", "adam"], {"sampler": "grid"}, False),
+        (None, {}, False),
+    ],
+)
+def test_budgets_are_equal_where_the_optimizers_take_turns(choices, search, equal):
+    dimensions = {"train.optimizer": {"choices": choices}} if choices else {"train.learning_rate": LEARNING_RATE}
+    assert space.gives_equal_budgets(settings(dimensions, search=search)) == equal
