@@ -214,7 +214,7 @@ def capacity(arms: list[Arm], numbers: Numbers) -> Figure:
         if train:
             style = {"marker": marker, "markersize": 3, "color": color, "markerfacecolor": PAPER, "linewidth": 1}
             axes.plot(*zip(*train, strict=True), ":", label=f"training, {group} remedy", **style)
-    if configured := own_of(arms):
+    if configured := own_of(widths):  # a linear model has no width
         axes.axvline(configured.x, color=MUTED, linewidth=0.8, zorder=0)
         # Its middle at the line, so that it stays in the picture at either end.
         axes.text(configured.x, 1.01, "configured", ha="center", va="bottom", transform=axes.get_xaxis_transform())

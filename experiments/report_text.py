@@ -194,7 +194,9 @@ class Text:
             own, best = own_of(arms), min(arms, key=self.validation)
             others = [arm for arm in arms if arm is not own]
             configured = f" (configured: {short_name(own)})" if own else ""
-            lowest = f"{name}, the lowest validation loss has the network of {short_name(best)} units{configured}"
+            shape = short_name(best)
+            network = "linear model" if shape == "linear" else f"network of {shape} units"
+            lowest = f"{name}, the lowest validation loss has the {network}{configured}"
             told.append(f"{lowest}; of {count(len(others), 'other size')}, {self.verdicts(others)}.")
         return told
 

@@ -33,6 +33,8 @@ BATCH_ROWS = 256
 BATCH_RATES = (0.01, 0.1, 1.0)
 BATCH_EPOCHS = 20
 
+UNITS_BESIDE_LINEAR = 32  # of each hidden layer, where a linear model is compared with deeper ones
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -163,13 +165,20 @@ def learning_curve(settings: Settings, arm: Arm, group: str, n: int, fewest: int
 
 
 def capacity(settings: Settings, arm: Arm, group: str) -> list[Arm]:
-    """This arm with other widths, and with other numbers of hidden layers; each is compared with its own shape."""
-    units = arm.model.hidden_units or [32]
+    """This arm with other widths, and with other numbers of hidden layers; each is compared with the configured shape.
+
+    A remedy that is itself a shape leaves nothing to compare with the arms without one, so it has no arms.
+    """
+    units, base = settings.model.hidden_units, baseline(settings)
+    model = arm.model.model_copy(update={"hidden_units": units})
+    if group == WITH and (model, arm.train) == (base.model, base.train):
+        return []
     own = f"{_shape(units)}, {group}"
-    shapes = [("width", width, [width] * len(units)) for width in settings.study.widths]
-    shapes += [("depth", depth, [units[0]] * depth) for depth in settings.study.depths]
-    arms = {own: ("width", units[0], units)} | {f"{_shape(shape[2])}, {group}": shape for shape in shapes[::-1]}
-    arms[own] = ("width", units[0], units)
+    first, layers = (units[0], len(units)) if units else (UNITS_BESIDE_LINEAR, 1)
+    shapes = [("width", width, [width] * layers) for width in settings.study.widths]
+    shapes += [("depth", depth, [first] * depth) for depth in settings.study.depths]
+    arms = {own: ()} | {f"{_shape(shape[2])}, {group}": shape for shape in shapes[::-1]}
+    arms[own] = ("width", units[0], units) if units else ("depth", 0, [])
     every = [
         replace(
             arm,

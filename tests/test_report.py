@@ -20,7 +20,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from experiments import report, study_record
-from experiments.report_figures import optimizers, seed_differences
+from experiments.report_figures import capacity, optimizers, seed_differences
 from experiments.report_numbers import Numbers, count, duration, listed, number, p_value, percent, some, with_interval
 from experiments.report_settings import as_yaml
 from experiments.report_text import Text
@@ -661,6 +661,23 @@ def test_names_are_shown_as_they_are(reported):
     assert DOLLARS in found.page.text
     assert NASTY not in found.html
     assert "cost $ & more $" in reported("regression").words_of("capacity")
+
+
+def test_linear_model_is_told_and_has_no_place_among_the_widths():
+    shapes = {"linear": ("depth", 0), "32": ("width", 32), "64": ("width", 64)}
+    made = Made(sections=("remedies",))
+    arms = [
+        made.arm("capacity", f"{name}, without", factor, "without", 0.1 + x / 1000, x, "linear, without" if x else None)
+        for name, (factor, x) in shapes.items()
+    ]
+    study = made.study()
+    study = study.model_copy(update={"arms": study.arms + arms})
+    [told] = Text(study, made.run(study), Numbers.of(study)).capacity_section()
+    assert told.startswith(
+        "Without a remedy, the lowest validation loss has the linear model (configured: linear); of 2"
+    )
+    picture = capacity(arms, Numbers.of(study))
+    assert "configured" not in [text.get_text() for text in picture.axes[0].texts]
 
 
 def test_regression_is_in_the_unit_of_the_target(reported):

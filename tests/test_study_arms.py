@@ -96,12 +96,31 @@ def test_each_training_size_is_compared_with_half_of_it():
 
 
 def test_shapes_are_compared_with_the_configured_one():
-    base = arms.remedies(settings(), is_classification=True)[0]
-    found = arms.capacity(settings(widths=[2, 8], depths=[1, 2]), base, "with")
+    _, l2, *_ = arms.remedies(settings(), is_classification=True)
+    found = arms.capacity(settings(widths=[2, 8], depths=[1, 2]), l2, "with")
+    assert {arm.model.l2 for arm in found} == {1e-3}
     assert {arm.name: arm.model.hidden_units for arm in found} == {
         "8-4, with": [8, 4], "2-2, with": [2, 2], "8-8, with": [8, 8], "8, with": [8],
     }  # fmt: skip
     assert {arm.reference for arm in found if arm.name != "8-4, with"} == {"8-4, with"}
+
+
+def test_a_linear_model_is_what_its_other_shapes_are_compared_with():
+    linear = settings(model={"hidden_units": []}, widths=[2, 8], depths=[1, 2])
+    found = arms.capacity(linear, arms.remedies(linear, is_classification=True)[0], "without")
+    assert {arm.name: arm.model.hidden_units for arm in found} == {
+        "2, without": [2], "8, without": [8], "linear, without": [], "32, without": [32], "32-32, without": [32, 32],
+    }  # fmt: skip
+    assert {arm.reference for arm in found} == {"linear, without", None}
+    assert [arm.x for arm in found if arm.reference is None] == [0]
+
+
+def test_a_remedy_that_is_a_shape_has_no_other_shapes():
+    together = arms.combined(settings(), (every := arms.remedies(settings(), is_classification=True))[1:2] + every[-1:])
+    assert every[-1].name == "half the width"
+    assert arms.capacity(settings(), every[-1], "with") == []
+    # Beside others it is left out, so that both curves have the same reference.
+    assert {arm.reference for arm in arms.capacity(settings(), together[0], "with")} == {"8-4, with", None}
 
 
 def test_optimizers_stand_at_keras_defaults_and_at_what_the_search_found():
