@@ -20,7 +20,7 @@ OFF = {
     },
     "train": {"weight_decay": None, "ema": None, "label_smoothing": 0.0, "early_stopping": None},
 }  # fmt: skip
-HAS_OWN_DECAY = {"adamw"}
+HAS_OWN_DECAY = {"adamw", "muon"}
 
 REMEDY_NAMES = {
     "l1": "L1", "l2": "L2", "ema": "weight averaging", "batch_norm": "batch normalization", "max_norm": "max-norm",

@@ -1,10 +1,13 @@
 """Which configurations a study compares."""
 
+from typing import get_args
+
 import pytest
 
 from experiments import study_arms as arms
 from pipeline.errors import InputError
-from pipeline.params import EarlyStopping, Model, Settings, Study, Train
+from pipeline.optimizers import make_optimizer
+from pipeline.params import EarlyStopping, Model, Optimizer, Settings, Study, Train
 
 REMEDIES = {"model.l2": [1e-3, 1e-2], "model.batch_norm": [True], "train.early_stopping.patience": [5]}
 
@@ -31,8 +34,11 @@ def test_the_baseline_is_the_configured_model_with_every_regularizer_off():
     assert base.train == Train(epochs=6, learning_rate=0.02)
 
 
-def test_the_baseline_of_an_optimizer_with_a_weight_decay_of_its_own_has_none():
-    assert arms.baseline(settings(train={"optimizer": "adamw"})).train.weight_decay == 0.0
+@pytest.mark.parametrize("optimizer", get_args(Optimizer))
+def test_the_baseline_has_no_weight_decay_of_its_optimizer_s_own(optimizer):
+    train = arms.baseline(settings(train={"optimizer": optimizer})).train
+    assert not make_optimizer(train).weight_decay
+    assert not getattr(make_optimizer(train), "adam_weight_decay", None)
 
 
 def test_a_remedy_is_the_baseline_with_one_setting_changed():
