@@ -30,6 +30,7 @@ REMEDY_NAMES = {
 # Gradient descent, mini-batches and single examples are compared on a small training set, where an epoch of each is
 # affordable: single examples take a step for every row.
 BATCH_ROWS = 256
+LARGEST_BATCH = 1 / 4  # of these rows: a mini-batch of all of them is gradient descent
 BATCH_RATES = (0.01, 0.1, 1.0)
 BATCH_EPOCHS = 20
 
@@ -243,7 +244,7 @@ def batches(settings: Settings, n: int) -> list[Arm]:
     Each trains until it has had the others' epochs and the others' updates; it is read at both.
     """
     base, rows = baseline(settings), min(BATCH_ROWS, n)
-    batch = min(base.train.batch_size, rows)
+    batch = max(2, min(base.train.batch_size, int(rows * LARGEST_BATCH)))
     updates_an_epoch = {"gradient descent": 1, "mini-batches": -(-rows // batch), "single examples": rows}
     arms = []
     for name, updates in updates_an_epoch.items():

@@ -153,6 +153,15 @@ def test_batches_have_equal_epochs_and_equal_updates():
     assert all(arm.train.epochs >= arm.read_at for arm in found)
 
 
+@pytest.mark.parametrize(("batch_size", "used"), [(1, 2), (32, 32), (64, 64), (256, 64), (5000, 64)])
+def test_mini_batches_are_neither_gradient_descent_nor_single_examples(batch_size, used):
+    found = arms.batches(settings(train={"batch_size": batch_size}), n=1000)
+    [mini] = {arm.train for arm in found if arm.factor == "mini-batches" and arm.x == 0.1 and arm.read_at == 20}
+    assert (mini.optimizer, mini.batch_size) == ("sgd", used)
+    assert {arm.train.batch_size for arm in found if arm.factor == "single examples"} == {1}
+    assert {arm.train.optimizer for arm in found if arm.factor == "gradient descent"} == {"gd"}
+
+
 def test_a_regression_has_one_loss_and_a_linear_model_no_activation():
     assert {arm.factor for arm in arms.activations(settings(), is_classification=False)} == {"activation"}
     linear = settings(model={"hidden_units": []})
