@@ -89,9 +89,12 @@ def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
         name = remedy_name(setting)
         if name == "label smoothing" and (not is_classification or base.train.loss == "mean_squared_error"):
             continue
-        for strength in strengths:
+        alike = [other for other in settings.study.remedies if remedy_name(other) == name]
+        for strength in _different(strengths):
             changed = with_values(base, {setting: strength}, f"study.remedies.{setting}")
-            arms.append(_remedy(name, _shown(name, strength, len(strengths)), changed, strength))
+            is_only = len(alike) == len(strengths) == 1
+            shown = _shown(name if len(alike) == 1 else f"{name} {_last(setting)}", strength, is_only)
+            arms.append(_remedy(name, shown, changed, strength))
     half = [max(1, units // 2) for units in base.model.hidden_units]
     if settings.study.half_width and half != base.model.hidden_units:
         changed = with_values(base, {"model.hidden_units": half}, "study.half_width")
@@ -107,10 +110,21 @@ def remedy_name(setting: str) -> str:
     return REMEDY_NAMES.get(last, last.replace("_", " "))
 
 
-def _shown(name: str, strength: Any, alternatives: int) -> str:
-    if strength is True or (name == EARLY_STOPPING and alternatives == 1):
+def _last(setting: str) -> str:
+    return setting.rpartition(".")[2].replace("_", " ")
+
+
+def _different(strengths: list[Any]) -> list[Any]:
+    return [strength for place, strength in enumerate(strengths) if strength not in strengths[:place]]
+
+
+def _shown(name: str, strength: Any, is_only: bool) -> str:
+    """The arm's name, which no other strength may have."""
+    if strength is True or (name == EARLY_STOPPING and is_only):
         return name
-    return f"{name} {strength:g}" if isinstance(strength, int | float) else f"{name} {strength}"
+    if isinstance(strength, int | float) and float(short := f"{strength:g}") == strength:
+        return f"{name} {short}"
+    return f"{name} {strength}"
 
 
 def _remedy(factor: str, name: str, settings: Settings, strength: Any) -> Arm:

@@ -52,6 +52,18 @@ def test_a_remedy_is_the_baseline_with_one_setting_changed():
     assert found[5].model.hidden_units == [4, 2]
 
 
+def test_each_remedy_has_a_name_of_its_own():
+    remedies = {
+        "train.early_stopping.patience": [10],
+        "train.early_stopping.min_delta": [0.001],
+        "model.l2": [0.01, 0.0100000001, 1e-2],
+    }
+    found = names(arms.remedies(settings(remedies=remedies, half_width=False), is_classification=True))
+    assert found == [
+        "baseline", "early stopping patience 10", "early stopping min delta 0.001", "L2 0.01", "L2 0.0100000001",
+    ]  # fmt: skip
+
+
 def test_label_smoothing_is_left_out_where_it_has_no_meaning():
     remedies = {"train.label_smoothing": [0.1]}
     assert "label smoothing 0.1" in names(arms.remedies(settings(remedies=remedies), is_classification=True))
