@@ -45,7 +45,7 @@ def write_search(**best: object) -> None:
         "best": winner,
         "incumbents": [default, winner],
         "best_of_each_optimizer": {content["train"].get("optimizer", "adam"): winner},
-        "counts": {"complete": 2},
+        "counts": {"complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
     }
     Path("experiments/results/search.json").write_text(json.dumps(found))
 
@@ -155,6 +155,7 @@ def test_only_what_is_frozen_is_scored_on_the_test_set(project):
     assert tested == allowed | {("winner", arm.name) for arm in found.section("winner")}
     assert found.recommendation.test["accuracy"].mean > 0.2
     assert found.optimism.promised == 0.5
+    assert found.optimism.trials == 3  # those that were judged
     assert found.optimism.optimism_test == pytest.approx(found.optimism.test.mean - 0.5)
     assert [trial.trial for trial in found.overtuning] == [0, 1]
 
