@@ -16,7 +16,7 @@ from experiments.report_numbers import (
     some,
     with_interval,
 )
-from experiments.study_record import Arm, Interval, PowerLaw, Study, StudyRun
+from experiments.study_record import Arm, Interval, Overfits, PowerLaw, Study, StudyRun
 
 NO_DIFFERENCE = "no detectable difference"
 MOST_NAMES = 6
@@ -46,7 +46,7 @@ class Text:
         if not is_known(found.rise):
             return Answer("It cannot be told", f" from {self.seeds}: {self._rise()}.")
         if not found.answer:
-            return Answer("Not detectably", f": {self._rise()}{_p(found.p)}.")
+            return Answer("Not detectably", f": {self._rise()}{_p(_two_sided(found))}.")
         since = "" if found.onset_epoch is None else f", since epoch {epoch(found.onset_epoch)}"
         return Answer(f"Yes{since}", f"{self._onset_range()}: {self._rise()}.")
 
@@ -351,6 +351,15 @@ def _of(some: list, all_of: list) -> str:
 def _lowest(losses: dict[str, float | None]) -> str | None:
     known = {name: loss for name, loss in losses.items() if loss is not None}
     return min(known, key=known.__getitem__, default=None)
+
+
+def _two_sided(found: Overfits) -> float | None:
+    """The p of no change, as the interval tells it; the record has that of no rise, which is one-sided."""
+    if found.p is None or found.rise.mean is None:
+        return None
+    if found.rise.mean == 0:  # without an error its one-sided p is 1
+        return 1.0
+    return min(1.0, 2 * (found.p if found.rise.mean > 0 else 1 - found.p))
 
 
 def _p(value: float | None) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from scipy import stats
 
 from experiments import report, study_record
 from experiments.report_figures import capacity, optimizers, seed_differences
@@ -42,6 +43,7 @@ from experiments.study_record import (
     write_study,
 )  # fmt: skip
 from pipeline.errors import InputError, run_stage
+from pipeline.overfitting import overfits
 from pipeline.params import Settings, parse_settings
 from pipeline.paths import STUDY_RUN_FILE
 
@@ -646,6 +648,23 @@ def test_baseline_that_does_not_overfit(tmp_path):
     assert "Not detectably : from its best epoch to its last, the baseline's holdout cross-entropy changes by" in text
     assert "+0.0010 [\N{MINUS SIGN}0.0050, 0.0070] nats" in text
     assert "sets in" not in found.words_of("baseline")
+
+
+@pytest.mark.parametrize(
+    ("values", "p"),
+    [
+        ([0.1, 1.0, 2.0], f"= {stats.ttest_1samp([0.1, 1.0, 2.0], 0).pvalue:.3f}"),
+        ([-0.1, -1.0, -2.0], f"= {stats.ttest_1samp([0.1, 1.0, 2.0], 0).pvalue:.3f}"),
+        ([0.0, 0.0], "= 1.000"),
+        ([-1.0, -1.0], "< 0.001"),
+    ],
+)
+def test_p_of_no_overfitting_is_two_sided_as_its_interval_is(values, p):
+    study = Made(sections=("remedies",)).study()
+    found = overfits(pd.DataFrame({"holdout_rise": values, "onset_epoch": np.nan}))
+    study = study.model_copy(update={"overfits": Overfits(**found)})
+    told = Text(study, Made().run(study), Numbers.of(study)).overfits().detail
+    assert f"(p {p})" in told.replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.mark.parametrize("section", SECTIONS[1:])
