@@ -141,8 +141,8 @@ MAY_IMPORT = {
     "experiments.study_jobs experiments.study_record",
     "experiments.study_choose": "comparisons learning_curve experiments.study_record experiments.study_scores",
     "experiments.study_test": "errors examples keras_file model paths scores splits experiments.study_scores",
-    "experiments.study_cost": "backend model optimizers scores experiments.study_data experiments.study_jobs "
-    "experiments.study_record experiments.study_scores",
+    "experiments.study_cost": "backend model optimizers scores trainer experiments.study_data "
+    "experiments.study_jobs experiments.study_record experiments.study_scores",
     "experiments.study_sections": "params experiments.study_arms experiments.study_choose experiments.study_data "
     "experiments.study_jobs experiments.study_scores",
     "experiments.study": "errors files overfitting params paths scores splits store tracking_read "
