@@ -1,5 +1,6 @@
 """The report's sentences. Each follows from the numbers of the record, whichever way they point."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -249,8 +250,10 @@ class Text:
         for arm in self.study.section("memorization"):
             train, new = (self.numbers.scores(score_of(arm, split, metric)) for split in ("train", "holdout"))
             told.append(f"{arm.name}: {train} on training rows and {new} on holdout rows")
-        classes = self.study.about.classes
-        guess = f" (guessing among {len(classes)} classes: about {1 / len(classes):.2f})" if classes else ""
+        classes = len(self.study.about.classes or [])
+        # Two digits of 1 / 300 too, and no fewer than two decimals.
+        decimals = max(2, 1 - math.floor(math.log10(1 / classes))) if classes else 0
+        guess = f" (guessing among {classes} classes: about {1 / classes:.{decimals}f})" if classes else ""
         return [
             f"{sentence(self.numbers.score_name)} with {'; with '.join(told)}{guess}.",
             "Shuffled labels have nothing to do with the features, so what is reached on their training rows and not "

@@ -699,6 +699,14 @@ def test_linear_model_is_told_and_has_no_place_among_the_widths():
     assert "configured" not in [text.get_text() for text in picture.axes[0].texts]
 
 
+@pytest.mark.parametrize(("classes", "chance"), [(3, "0.33"), (10, "0.10"), (300, "0.0033")])
+def test_chance_is_told_with_digits_enough(classes, chance):
+    made = Made(sections=("remedies", "memorization"), classes=tuple(map(str, range(classes))))
+    study = made.study()
+    told = Text(study, made.run(study), Numbers.of(study)).memorization_section()[0]
+    assert f"guessing among {classes} classes: about {chance})" in told
+
+
 def test_regression_is_in_the_unit_of_the_target(reported):
     text = reported("regression").page.text
     assert "rises by 12.04 [9.46, 14.62] in the unit of cost $ & more $" in text
