@@ -830,6 +830,10 @@ def test_yaml_says_what_is_not_the_baseline_s():
         (number(-0.00001, 4, sign=True), "0.0000"),
         (number(12345.6, 0), "12,346"),
         (number(None, 2), "\N{EN DASH}"),
+        (number(3.004e-9, 11), "3.00e\N{MINUS SIGN}09"),
+        (number(-4.2e-10, 11, sign=True), "\N{MINUS SIGN}4.2e\N{MINUS SIGN}10"),
+        (number(0.25, 11), "2.500e\N{MINUS SIGN}01"),
+        (number(1e-15, 11), "0"),
         (p_value(0.0004), "<0.001"),
         (p_value(0.25), "0.250"),
         (percent(Interval(mean=0.9, low=0.7, high=1.0)), "90 [70, 100] %"),
@@ -852,7 +856,8 @@ def test_numbers_as_text(text, wanted):
 
 
 @pytest.mark.parametrize(
-    ("loss", "text"), [(0.0719, "0.0719"), (0.1234, "0.1234"), (2.3026, "2.303"), (0.0012, "0.00120")]
+    ("loss", "text"),
+    [(0.0719, "0.0719"), (0.1234, "0.1234"), (2.3026, "2.303"), (0.0012, "0.00120"), (3e-9, "3.00e\N{MINUS SIGN}09")],
 )
 def test_losses_have_digits_enough(loss, text):
     study = Made(sections=("remedies",)).study()
