@@ -130,9 +130,9 @@ class Text:
         found = self.study.recommendation
         if not found.helps:
             return Answer("The baseline's", ", since nothing helps detectably; here below.")
-        of = {"remedies": "", "optimizers": ", of the search's best for each optimizer", "winner": " of the search"}
+        of = " of the search" if found.section == "winner" else ""
         rest = ", chosen on validation rows among the arms that help against the baseline; here below."
-        return Answer(f"Those of “{found.arm}”{of.get(found.section, '')}", rest)
+        return Answer(f"Those of “{found.arm}”{of}", rest)
 
     # A section for each question.
 
@@ -176,10 +176,8 @@ class Text:
             return f"With {name}, the points do not determine a power law, so nothing is said of more rows."
         if not is_known(law.change):
             verdict = f"from {self.seeds} it cannot be told whether that helps"
-        elif law.change.high < 0:
-            verdict = "more data helps"
-        else:
-            verdict = "more data hurts" if law.change.low > 0 else NO_DIFFERENCE
+        else:  # a power law never rises
+            verdict = "more data helps" if law.change.high < 0 else NO_DIFFERENCE
         return (
             f"With {name}, twice the training rows ({2 * law.rows:,} instead of {law.rows:,}) are predicted to change "
             f"the holdout {self.numbers.loss_name} by {self.numbers.losses(law.change, True)}: {verdict}."
