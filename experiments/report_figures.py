@@ -52,7 +52,7 @@ def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbe
         "remedies": lambda arms: remedies(arms, seeds, numbers),
         "learning_curve": lambda arms: learning_curve(arms, study.power_law or {}, numbers),
         "capacity": lambda arms: capacity(arms, numbers),
-        "optimizers": lambda arms: optimizers(arms, numbers),
+        "optimizers": lambda arms: optimizers(arms, numbers, study.equal_budgets),
         "activations": lambda arms: activations(arms, numbers),
         "memorization": lambda arms: memorization(arms, curves, numbers),
         "winner": lambda arms: winner(arms, study, numbers),
@@ -214,7 +214,7 @@ def capacity(arms: list[Arm], numbers: Numbers) -> Figure:
         if train:
             style = {"marker": marker, "markersize": 3, "color": color, "markerfacecolor": PAPER, "linewidth": 1}
             axes.plot(*zip(*train, strict=True), ":", label=f"training, {group} remedy", **style)
-    if configured := own_of(arms):
+    if configured := own_of(widths):  # a linear model has no width
         axes.axvline(configured.x, color=MUTED, linewidth=0.8, zorder=0)
         # Its middle at the line, so that it stays in the picture at either end.
         axes.text(configured.x, 1.01, "configured", ha="center", va="bottom", transform=axes.get_xaxis_transform())
@@ -228,11 +228,11 @@ def capacity(arms: list[Arm], numbers: Numbers) -> Figure:
     return figure
 
 
-def optimizers(arms: list[Arm], numbers: Numbers) -> Figure:
+def optimizers(arms: list[Arm], numbers: Numbers, equal_budgets: bool) -> Figure:
     """The holdout loss of each optimizer, at Keras' defaults and tuned, the best on top."""
     kinds = {
         "defaults": ("at Keras' defaults", BLUE, "o", PAPER),
-        "tuned": ("tuned, at equal budgets", ORANGE, "s", ORANGE),
+        "tuned": ("tuned, at equal budgets" if equal_budgets else "tuned by the search", ORANGE, "s", ORANGE),
     }
     own = [arm for arm in arms if arm.group in kinds and score_of(arm, "holdout", numbers.loss).mean is not None]
     if not own:

@@ -13,7 +13,8 @@ LOSS_NAMES = {"cross_entropy": "cross-entropy", "rmse": "RMSE"}
 SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
 SCORE_DECIMALS = 3
 LEAST_P = 0.001
-MOST_DECIMALS = 7
+MOST_DECIMALS = 7  # more are written as a power of ten
+MOST_OF_MANTISSA = 3
 MOST_AT_AXIS = 28  # letters of a unit
 
 
@@ -38,7 +39,7 @@ class Numbers:
         about = study.about
         size = score_of(study.section("remedies")[0], "holdout", about.loss).mean or 1.0
         digit = math.floor(math.log10(abs(size)))
-        decimals = min(3 - digit, max(4, 2 - digit), MOST_DECIMALS)
+        decimals = min(3 - digit, max(4, 2 - digit))
         of_target = f"in the unit of {about.target}" if about.target else "in the target's unit"
         unit = "nats" if about.loss == "cross_entropy" else of_target
         return cls(about.loss, about.score, unit, max(decimals, 0))
@@ -78,13 +79,22 @@ class Numbers:
 
 
 def number(value: float | None, decimals: int, sign: bool = False) -> str:
-    """A number with so many decimals, with a true minus, and with a plus where asked for."""
+    """A number with so many decimals, as a power of ten where they are many; a true minus, a plus where asked for."""
     if value is None:
         return UNKNOWN
-    text = f"{value:{'+' if sign else ''},.{decimals}f}"
+    plus = "+" if sign else ""
+    text = f"{value:{plus},.{decimals}f}" if decimals <= MOST_DECIMALS else _power_of_ten(value, decimals, plus)
     if not any(digit in text for digit in "123456789"):
         text = text.lstrip("+-")  # 0 has no sign
     return text.replace("-", MINUS)
+
+
+def _power_of_ten(value: float, decimals: int, plus: str) -> str:
+    value = round(value, decimals)
+    if value == 0:
+        return "0"
+    digits = decimals + math.floor(math.log10(abs(value)))
+    return f"{value:{plus}.{min(max(digits, 0), MOST_OF_MANTISSA)}e}"
 
 
 def ends(interval: Interval | None, decimals: int) -> str:

@@ -1,5 +1,6 @@
 """The report's sentences. Each follows from the numbers of the record, whichever way they point."""
 
+import math
 from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from experiments.report_numbers import (
     some,
     with_interval,
 )
-from experiments.study_record import Arm, Interval, PowerLaw, Study, StudyRun
+from experiments.study_record import Arm, Interval, Overfits, PowerLaw, Study, StudyRun
 
 NO_DIFFERENCE = "no detectable difference"
 MOST_NAMES = 6
@@ -50,7 +51,7 @@ class Text:
             also = f"but so does the training loss, by {self.numbers.loss_text(found.train_rise)}"
             return Answer("Not as overfitting", f": {self._rise()}, {also}: training is unsteady.")
         if not found.answer:
-            return Answer("Not detectably", f": {self._rise()}{_p(found.p)}.")
+            return Answer("Not detectably", f": {self._rise()}{_p(_two_sided(found))}.")
         since = "" if found.onset_epoch is None else f", since epoch {epoch(found.onset_epoch)}"
         return Answer(f"Yes{since}", f"{self._onset_range()}: {self._rise()}.")
 
@@ -90,7 +91,9 @@ class Text:
         arms, how = self._optimizers()
         if not arms:
             return Answer("Not studied", ": the study has no arms with other optimizers.")
-        own, best = own_of(arms), min(arms, key=attrgetter("validation"))
+        configured = self.baseline.settings["train"]["optimizer"]
+        own = next((arm for arm in arms if short_name(arm) == configured), None)
+        best = min(arms, key=attrgetter("validation"))
         helping = sorted((arm for arm in arms if arm.verdict == "helps"), key=attrgetter("validation"))
         if helping:
             best, others = helping[0], [short_name(arm) for arm in helping[1:]]
@@ -105,13 +108,13 @@ class Text:
             return Answer("It cannot be told", f" from {self.seeds}; {lowest}.")
         others = [arm for arm in arms if arm is not own]
         detail = f": of {count(len(others), 'other')}, {how}, {self.verdicts(others, most=3)}."
-        return Answer(f"Keep {short_name(own)}", detail if others else f": no other was tried, {how}.")
+        return Answer(f"Keep {short_name(own)}", detail if others else ": no other was tried.")
 
     def _optimizers(self) -> tuple[list[Arm], str]:
         arms = self.study.section("optimizers")
         tuned = [arm for arm in arms if arm.group == "tuned"]
-        if tuned:
-            return tuned, "each tuned with the same budget"
+        if len(tuned) > 1:  # a search that does not vary the optimizer has one, compared with nothing
+            return tuned, "each tuned with the same budget" if self.study.equal_budgets else "each tuned by the search"
         return [arm for arm in arms if arm.group == "defaults"], "each at Keras' defaults"
 
     def expected(self) -> Answer:
@@ -133,9 +136,9 @@ class Text:
         found = self.study.recommendation
         if not found.helps:
             return Answer("The baseline's", ", since nothing helps detectably; here below.")
-        of = {"remedies": "", "optimizers": ", of the search's best for each optimizer", "winner": " of the search"}
+        of = " of the search" if found.section == "winner" else ""
         rest = ", chosen on validation rows among the arms that help against the baseline; here below."
-        return Answer(f"Those of “{found.arm}”{of.get(found.section, '')}", rest)
+        return Answer(f"Those of “{found.arm}”{of}", rest)
 
     # A section for each question.
 
@@ -179,10 +182,8 @@ class Text:
             return f"With {name}, the points do not determine a power law, so nothing is said of more rows."
         if not is_known(law.change):
             verdict = f"from {self.seeds} it cannot be told whether that helps"
-        elif law.change.high < 0:
-            verdict = "more data helps"
-        else:
-            verdict = "more data hurts" if law.change.low > 0 else NO_DIFFERENCE
+        else:  # a power law never rises
+            verdict = "more data helps" if law.change.high < 0 else NO_DIFFERENCE
         return (
             f"With {name}, twice the training rows ({2 * law.rows:,} instead of {law.rows:,}) are predicted to change "
             f"the holdout {self.numbers.loss_name} by {self.numbers.losses(law.change, True)}: {verdict}."
@@ -198,7 +199,9 @@ class Text:
             own, best = own_of(arms), min(arms, key=attrgetter("validation"))
             others = [arm for arm in arms if arm is not own]
             configured = f" (configured: {short_name(own)})" if own else ""
-            lowest = f"{name}, the lowest validation loss has the network of {short_name(best)} units{configured}"
+            shape = short_name(best)
+            network = "linear model" if shape == "linear" else f"network of {shape} units"
+            lowest = f"{name}, the lowest validation loss has the {network}{configured}"
             told.append(f"{lowest}; of {count(len(others), 'other size')}, {self.verdicts(others)}.")
         return told
 
@@ -251,8 +254,10 @@ class Text:
         for arm in self.study.section("memorization"):
             train, new = (self.numbers.scores(score_of(arm, split, metric)) for split in ("train", "holdout"))
             told.append(f"{arm.name}: {train} on training rows and {new} on holdout rows")
-        classes = self.study.about.classes
-        guess = f" (guessing among {len(classes)} classes: about {1 / len(classes):.2f})" if classes else ""
+        classes = len(self.study.about.classes or [])
+        # Two digits of 1 / 300 too, and no fewer than two decimals.
+        decimals = max(2, 1 - math.floor(math.log10(1 / classes))) if classes else 0
+        guess = f" (guessing among {classes} classes: about {1 / classes:.{decimals}f})" if classes else ""
         return [
             f"{sentence(self.numbers.score_name)} with {'; with '.join(told)}{guess}.",
             "Shuffled labels have nothing to do with the features, so what is reached on their training rows and not "
@@ -348,6 +353,15 @@ def _of(some: list, all_of: list) -> str:
 def _lowest(losses: dict[str, float | None]) -> str | None:
     known = {name: loss for name, loss in losses.items() if loss is not None}
     return min(known, key=known.__getitem__, default=None)
+
+
+def _two_sided(found: Overfits) -> float | None:
+    """The p of no change, as the interval tells it; the record has that of no rise, which is one-sided."""
+    if found.p is None or found.rise.mean is None:
+        return None
+    if found.rise.mean == 0:  # without an error its one-sided p is 1
+        return 1.0
+    return min(1.0, 2 * (found.p if found.rise.mean > 0 else 1 - found.p))
 
 
 def _p(value: float | None) -> str:

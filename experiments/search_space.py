@@ -60,6 +60,15 @@ def searchable() -> dict[str, Any]:
     }
 
 
+def gives_equal_budgets(settings: Settings) -> bool:
+    """Whether the search tries every optimizer that it has trials of equally often."""
+    search, dimension = settings.search, settings.search.space.get(OPTIMIZER)
+    if search.balance == "none" or search.sampler == "grid" or dimension is None or not dimension.choices:
+        return False
+    # One that is not among the choices has the first trial alone.
+    return settings.train.optimizer in dimension.choices
+
+
 def check_space(settings: Settings) -> None:
     """Hold every dimension to the schema of the setting that it names.
 

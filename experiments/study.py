@@ -13,6 +13,7 @@ import pandas as pd
 
 from experiments import study_choose as choose
 from experiments import study_record as record
+from experiments.search_space import gives_equal_budgets
 from experiments.study_arms import WITH, WITHOUT
 from experiments.study_data import Rows, read_rows
 from experiments.study_jobs import Job, context
@@ -85,6 +86,7 @@ def conclude(settings: Settings, summary: Summary, sections: Sections) -> record
         recommendation=choose.recommendation(recommended, helps, new_rows),
         optimism=choose.optimism(scored.get("winner", []), told.get("winner", []), sections.search),
         overtuning=choose.overtuning(scored.get("winner", []), sections.search),
+        equal_budgets=gives_equal_budgets(settings),
     )
 
 

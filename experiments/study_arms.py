@@ -20,7 +20,7 @@ OFF = {
     },
     "train": {"weight_decay": None, "ema": None, "label_smoothing": 0.0, "early_stopping": None},
 }  # fmt: skip
-HAS_OWN_DECAY = {"adamw"}
+HAS_OWN_DECAY = {"adamw", "muon"}
 
 REMEDY_NAMES = {
     "l1": "L1", "l2": "L2", "ema": "weight averaging", "batch_norm": "batch normalization", "max_norm": "max-norm",
@@ -30,8 +30,11 @@ REMEDY_NAMES = {
 # Gradient descent, mini-batches and single examples are compared on a small training set, where an epoch of each is
 # affordable: single examples take a step for every row.
 BATCH_ROWS = 256
+LARGEST_BATCH = 1 / 4  # of these rows: a mini-batch of all of them is gradient descent
 BATCH_RATES = (0.01, 0.1, 1.0)
 BATCH_EPOCHS = 20
+
+UNITS_BESIDE_LINEAR = 32  # of each hidden layer, where a linear model is compared with deeper ones
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,12 @@ def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
         name = remedy_name(setting)
         if name == "label smoothing" and (not is_classification or base.train.loss == "mean_squared_error"):
             continue
-        for strength in strengths:
+        alike = [other for other in settings.study.remedies if remedy_name(other) == name]
+        for strength in _different(strengths):
             changed = with_values(base, {setting: strength}, f"study.remedies.{setting}")
-            arms.append(_remedy(name, _shown(name, strength, len(strengths)), changed, strength))
+            is_only = len(alike) == len(strengths) == 1
+            shown = _shown(name if len(alike) == 1 else f"{name} {_last(setting)}", strength, is_only)
+            arms.append(_remedy(name, shown, changed, strength))
     half = [max(1, units // 2) for units in base.model.hidden_units]
     if settings.study.half_width and half != base.model.hidden_units:
         changed = with_values(base, {"model.hidden_units": half}, "study.half_width")
@@ -104,10 +110,21 @@ def remedy_name(setting: str) -> str:
     return REMEDY_NAMES.get(last, last.replace("_", " "))
 
 
-def _shown(name: str, strength: Any, alternatives: int) -> str:
-    if strength is True or (name == EARLY_STOPPING and alternatives == 1):
+def _last(setting: str) -> str:
+    return setting.rpartition(".")[2].replace("_", " ")
+
+
+def _different(strengths: list[Any]) -> list[Any]:
+    return [strength for place, strength in enumerate(strengths) if strength not in strengths[:place]]
+
+
+def _shown(name: str, strength: Any, is_only: bool) -> str:
+    """The arm's name, which no other strength may have."""
+    if strength is True or (name == EARLY_STOPPING and is_only):
         return name
-    return f"{name} {strength:g}" if isinstance(strength, int | float) else f"{name} {strength}"
+    if isinstance(strength, int | float) and float(short := f"{strength:g}") == strength:
+        return f"{name} {short}"
+    return f"{name} {strength}"
 
 
 def _remedy(factor: str, name: str, settings: Settings, strength: Any) -> Arm:
@@ -163,13 +180,20 @@ def learning_curve(settings: Settings, arm: Arm, group: str, n: int, fewest: int
 
 
 def capacity(settings: Settings, arm: Arm, group: str) -> list[Arm]:
-    """This arm with other widths, and with other numbers of hidden layers; each is compared with its own shape."""
-    units = arm.model.hidden_units or [32]
+    """This arm with other widths, and with other numbers of hidden layers; each is compared with the configured shape.
+
+    A remedy that is itself a shape leaves nothing to compare with the arms without one, so it has no arms.
+    """
+    units, base = settings.model.hidden_units, baseline(settings)
+    model = arm.model.model_copy(update={"hidden_units": units})
+    if group == WITH and (model, arm.train) == (base.model, base.train):
+        return []
     own = f"{_shape(units)}, {group}"
-    shapes = [("width", width, [width] * len(units)) for width in settings.study.widths]
-    shapes += [("depth", depth, [units[0]] * depth) for depth in settings.study.depths]
-    arms = {own: ("width", units[0], units)} | {f"{_shape(shape[2])}, {group}": shape for shape in shapes[::-1]}
-    arms[own] = ("width", units[0], units)
+    first, layers = (units[0], len(units)) if units else (UNITS_BESIDE_LINEAR, 1)
+    shapes = [("width", width, [width] * layers) for width in settings.study.widths]
+    shapes += [("depth", depth, [first] * depth) for depth in settings.study.depths]
+    arms = {own: ()} | {f"{_shape(shape[2])}, {group}": shape for shape in shapes[::-1]}
+    arms[own] = ("width", units[0], units) if units else ("depth", 0, [])
     every = [
         replace(
             arm,
@@ -234,7 +258,7 @@ def batches(settings: Settings, n: int) -> list[Arm]:
     Each trains until it has had the others' epochs and the others' updates; it is read at both.
     """
     base, rows = baseline(settings), min(BATCH_ROWS, n)
-    batch = min(base.train.batch_size, rows)
+    batch = max(2, min(base.train.batch_size, int(rows * LARGEST_BATCH)))
     updates_an_epoch = {"gradient descent": 1, "mini-batches": -(-rows // batch), "single examples": rows}
     arms = []
     for name, updates in updates_an_epoch.items():

@@ -53,7 +53,7 @@ def optimism(winner: list[Scored], told: list[record.Arm], search: dict[str, Any
     test = metrics(found, "test").get(found.loss)
     return record.Optimism(
         trial=search["best"]["trial"],
-        trials=sum(search["counts"].values()),
+        trials=sum(search["counts"].get(state, 0) for state in ("complete", "pruned")),
         promised=promised,
         fresh=fresh,
         test=test,

@@ -32,8 +32,10 @@ def cost(results: dict[Job, Result], rows: Rows, base: Job, seeds: int, seconds:
 
 def steps_an_epoch(job: Job, rows: Rows) -> int:
     """Optimizer steps in an epoch of one seed."""
+    from pipeline.trainer import batch_size
+
     n = job.rows or rows.train.shape[1]
-    return 1 if job.train.optimizer == "gd" else -(-n // min(job.train.batch_size, n))
+    return -(-n // batch_size(job.train, n))
 
 
 def model_fit_sample(job: Job, rows: Rows) -> tuple[float, float]:
@@ -41,6 +43,7 @@ def model_fit_sample(job: Job, rows: Rows) -> tuple[float, float]:
     from pipeline.backend import keras
     from pipeline.model import build_keras
     from pipeline.optimizers import make_optimizer
+    from pipeline.trainer import batch_size
 
     began = time.perf_counter()
     plain = build_keras(job.model, rows.problem)
@@ -51,7 +54,7 @@ def model_fit_sample(job: Job, rows: Rows) -> tuple[float, float]:
     plain.fit(
         rows.x[rows.train[0]],
         rows.y[rows.train[0]],
-        batch_size=job.train.batch_size,
+        batch_size=batch_size(job.train, len(rows.train[0])),
         epochs=1 + SAMPLED_EPOCHS,
         validation_data=(rows.x[rows.val[0]], rows.y[rows.val[0]]),
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: stamps.append(time.perf_counter()))],

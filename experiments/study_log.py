@@ -1,6 +1,5 @@
 """What MLflow is told of a finished study: a run for the study, and under it one for each arm."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 from experiments.study_record import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Interval, Study, StudyRun
 from pipeline import scores
 from pipeline.champion import register_champion
+from pipeline.files import read_json
 from pipeline.params import Settings, flat
 from pipeline.splits import PREPROCESSING_FILE, SPLITS, Summary
 from pipeline.tracking import Dataset
@@ -49,7 +49,7 @@ def log_study(
     parent.finish(headline, asked, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
     parent.show("arms", columns(study))
     if champion is not None and not parent.lost:
-        preprocessing = json.loads(PREPROCESSING_FILE.read_text(encoding="utf-8"))
+        preprocessing = read_json(PREPROCESSING_FILE)
         register_champion(champion, summary, preprocessing, parent.run_id, headline)
     return parent.run_id, (run.runs if run else {}) | parent.children
 

@@ -209,7 +209,10 @@ class Cost(Record):
 
 
 class Study(Record):
-    """All of `study.json`; what a section that is switched off would have given is None."""
+    """All of `study.json`; what a section that is switched off would have given is None.
+
+    `equal_budgets` says whether the search gave every optimizer as many trials.
+    """
 
     about: About
     arms: list[Arm]
@@ -219,6 +222,7 @@ class Study(Record):
     recommendation: Recommendation
     optimism: Optimism | None
     overtuning: list[Incumbent] | None
+    equal_budgets: bool = False
 
     def section(self, name: SectionName) -> list[Arm]:
         """The arms of one section, in their order."""

@@ -5,12 +5,11 @@ whose content changes only when the data's does. It imports neither NumPy nor pa
 """
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError, nearest_first, run_stage
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 from pipeline.params import Data, read_settings
 
 SOURCE_FILE = Path("data/source.json")
@@ -111,7 +110,7 @@ def main() -> None:
 
 def _stored() -> object:
     try:
-        return json.loads(SOURCE_FILE.read_text(encoding="utf-8"))
+        return read_json(SOURCE_FILE)
     except (OSError, ValueError):
         return None
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.provenance import git_tags, source_tags
 from pipeline.store import first_cause, sqlite_path, tracking_uri, without_password
@@ -45,6 +45,7 @@ ENVIRONMENT = {
 PARAMS_PER_BATCH = 100
 METRICS_PER_BATCH = 900  # of 1,000 entities in all, the params included
 PARAM_LENGTH = 6000
+PAGE = 1000
 DIGEST_LENGTH = 36
 
 
@@ -213,6 +214,17 @@ def param_text(value: object) -> str:
 def batches(items: list, size: int) -> Iterator[list]:
     """A list in pieces of at most this size."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def pages(search: Callable[..., Any], **query: Any) -> Iterator[Any]:
+    """All that a client's `search` finds, page by page."""
+    token = None
+    while True:
+        page = search(max_results=PAGE, page_token=token, **query)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def dataset_input(dataset: Dataset) -> "DatasetInput":

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from pipeline.tracking import (
     is_loss,
     no_garbage_collection,
     open_client,
+    pages,
     param_text,
 )
 from pipeline.tracking_view import share_view
@@ -133,8 +134,12 @@ class ParentRun:
         found = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
         if self.run_id is not None and self._exists():
             self.client.update_run(self.run_id, status="RUNNING")
-            for page in self._pages(found):
-                self.children |= {run.data.tags[self.KEY]: run.info.run_id for run in page if self.KEY in run.data.tags}
+            # All of them first: a deleted run would move those on the pages after it.
+            for run in list(pages(self.client.search_runs, experiment_ids=[self.experiment_id], filter_string=found)):
+                if run.info.status == "RUNNING":  # one that was cut off before it had ended is made anew
+                    self.client.delete_run(run.info.run_id)
+                elif self.KEY in run.data.tags:
+                    self.children[run.data.tags[self.KEY]] = run.info.run_id
             return
         tags = {**source_tags(), **git_tags(Path.cwd())}
         self.run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=self.name).info.run_id
@@ -148,20 +153,6 @@ class ParentRun:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return False
-
-    def _pages(self, found: str) -> Iterator[list]:
-        token = None
-        while True:
-            page = self.client.search_runs([self.experiment_id], found, max_results=1000, page_token=token)
-            whole = [run for run in page if run.info.status != "RUNNING"]
-            # One that was cut off before it had ended is made anew.
-            for run in page:
-                if run not in whole:
-                    self.client.delete_run(run.info.run_id)
-            yield whole
-            token = page.token
-            if not token:
-                return
 
     def _add(self, child: ChildRecord) -> None:
         from mlflow.entities import Metric, Param

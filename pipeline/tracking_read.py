@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.store import first_cause, tracking_uri, without_password
-from pipeline.tracking import DIGEST_LENGTH, TrackingLost, is_loss, open_client, param_text
+from pipeline.tracking import DIGEST_LENGTH, TrackingLost, is_loss, open_client, pages, param_text
 from pipeline.tracking_parent import ParentRun
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def _asked(params: Mapping[str, str]) -> frozenset[tuple[str, str]]:
 def _looks(client: "MlflowClient", digest: str) -> Iterator["Run"]:
     from mlflow.entities import ViewType
 
-    experiments = _pages(client.search_experiments, view_type=ViewType.ALL)
+    experiments = pages(client.search_experiments, view_type=ViewType.ALL)
     ids = [experiment.experiment_id for experiment in experiments]
     query = {"filter_string": f"datasets.digest = '{digest}'", "run_view_type": ViewType.ALL}
-    for run in _pages(client.search_runs, experiment_ids=ids, **query):
+    for run in pages(client.search_runs, experiment_ids=ids, **query):
         uses = [
             tag.value
             for read in run.inputs.dataset_inputs
@@ -74,16 +74,6 @@ def _looks(client: "MlflowClient", digest: str) -> Iterator["Run"]:
         ]
         if "test" in uses:
             yield run
-
-
-def _pages(search: Any, **query: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(max_results=1000, page_token=token, **query)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def read_run(run_id: str) -> LoggedRun | None:
@@ -118,7 +108,7 @@ def read_children(run_id: str) -> dict[str, LoggedRun]:
         client = open_client(tracking_uri())
         ids = [client.get_run(run_id).info.experiment_id]
         query = f"tags.`mlflow.parentRunId` = '{run_id}'"
-        runs = map(_logged, _pages(client.search_runs, experiment_ids=ids, filter_string=query))
+        runs = map(_logged, pages(client.search_runs, experiment_ids=ids, filter_string=query))
         return {run.tags[ParentRun.KEY]: run for run in runs if ParentRun.KEY in run.tags}
     except Exception as error:
         if not is_loss(error):

@@ -141,15 +141,15 @@ MAY_IMPORT = {
     "experiments.study_jobs experiments.study_record",
     "experiments.study_choose": "comparisons learning_curve scores experiments.study_record experiments.study_scores",
     "experiments.study_test": "errors examples keras_file model paths scores splits experiments.study_scores",
-    "experiments.study_cost": "backend model optimizers scores experiments.study_data experiments.study_jobs "
-    "experiments.study_record experiments.study_scores",
+    "experiments.study_cost": "backend model optimizers scores trainer experiments.study_data "
+    "experiments.study_jobs experiments.study_record experiments.study_scores",
     "experiments.study_sections": "params experiments.study_arms experiments.study_choose experiments.study_data "
     "experiments.study_jobs experiments.study_scores",
     "experiments.study": "errors files overfitting params paths scores splits store tracking_read "
-    "experiments.study_arms experiments.study_choose experiments.study_cost experiments.study_data "
-    "experiments.study_jobs experiments.study_log experiments.study_record experiments.study_scores "
-    "experiments.study_sections experiments.study_test experiments.study_workers",
-    "experiments.study_log": "champion params scores splits tracking tracking_parent experiments.study_record",
+    "experiments.search_space experiments.study_arms experiments.study_choose experiments.study_cost "
+    "experiments.study_data experiments.study_jobs experiments.study_log experiments.study_record "
+    "experiments.study_scores experiments.study_sections experiments.study_test experiments.study_workers",
+    "experiments.study_log": "champion files params scores splits tracking tracking_parent experiments.study_record",
     # The report reads what the study left, and trains nothing.
     "experiments.report": "errors files paths experiments.study_record experiments.report_figures "
     "experiments.report_numbers experiments.report_page",

@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from scipy import stats
 
 from experiments import report, study_record
-from experiments.report_figures import seed_differences
+from experiments.report_figures import capacity, optimizers, seed_differences
 from experiments.report_numbers import Numbers, count, duration, listed, number, p_value, percent, some, with_interval
 from experiments.report_settings import as_yaml
+from experiments.report_text import Text
 from experiments.study_record import (
     About,
     Arm,
@@ -41,6 +43,7 @@ from experiments.study_record import (
     write_study,
 )  # fmt: skip
 from pipeline.errors import InputError, run_stage
+from pipeline.overfitting import overfits
 from pipeline.params import Settings, parse_settings
 from pipeline.paths import STUDY_RUN_FILE
 
@@ -365,6 +368,7 @@ class Made:
             ]
             if has_winner
             else None,
+            equal_budgets=True,
         )
 
     def run(self, study: Study) -> StudyRun:
@@ -600,6 +604,27 @@ def test_answer_comes_first(reported):
     assert "Those of “dropout 0.35”" in answer
 
 
+def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True, **changes: Any) -> str:
+    """The answer about optimizers, of a study with some of the arms only."""
+    study = Made(sections=("remedies", "optimizers")).study()
+    arms = [arm for arm in study.arms if arm.section == "remedies" or keeps(arm)]
+    study = study.model_copy(update={"arms": arms} | changes)
+    return "".join(Text(study, Made().run(study), Numbers.of(study)).optimizer())
+
+
+def test_one_tuned_optimizer_is_compared_with_nothing_so_the_defaults_answer():
+    answer = optimizer_answer(lambda arm: arm.group == "defaults" or arm.name == "adam, tuned")
+    assert answer.startswith("Keep adam: of 5 others, each at Keras' defaults, ")
+    assert optimizer_answer(lambda arm: arm.name.startswith("adam, ")) == "Keep adam: no other was tried."
+
+
+def test_budgets_of_the_optimizers_are_equal_only_where_the_search_made_them_so():
+    assert "each tuned with the same budget" in optimizer_answer()
+    assert "each tuned by the search" in optimizer_answer(equal_budgets=False)
+    picture = optimizers(Made().optimizers(), Numbers("cross_entropy", "accuracy", "nats", 4), equal_budgets=False)
+    assert "tuned by the search" in [text.get_text() for text in picture.legends[0].get_texts()]
+
+
 def test_nothing_helps_is_said(reported):
     text = reported("nothing helps").page.text
     assert "Nothing detectably : of 13 arms compared, all 13 made no detectable difference" in text
@@ -631,6 +656,23 @@ def test_baseline_that_does_not_overfit(tmp_path):
     assert "sets in" not in found.words_of("baseline")
 
 
+@pytest.mark.parametrize(
+    ("values", "p"),
+    [
+        ([0.1, 1.0, 2.0], f"= {stats.ttest_1samp([0.1, 1.0, 2.0], 0).pvalue:.3f}"),
+        ([-0.1, -1.0, -2.0], f"= {stats.ttest_1samp([0.1, 1.0, 2.0], 0).pvalue:.3f}"),
+        ([0.0, 0.0], "= 1.000"),
+        ([-1.0, -1.0], "< 0.001"),
+    ],
+)
+def test_p_of_no_overfitting_is_two_sided_as_its_interval_is(values, p):
+    study = Made(sections=("remedies",)).study()
+    found = overfits(pd.DataFrame({"holdout_rise": values, "train_rise": -0.1, "onset_epoch": np.nan}))
+    study = study.model_copy(update={"overfits": Overfits(**found)})
+    told = Text(study, Made().run(study), Numbers.of(study)).overfits().detail
+    assert f"(p {p})" in told.replace("\N{NO-BREAK SPACE}", " ")
+
+
 @pytest.mark.parametrize("section", SECTIONS[1:])
 def test_switched_off_section_is_told_in_page_and_picture(reported, section):
     found = reported("remedies alone")
@@ -644,6 +686,31 @@ def test_names_are_shown_as_they_are(reported):
     assert DOLLARS in found.page.text
     assert NASTY not in found.html
     assert "cost $ & more $" in reported("regression").words_of("capacity")
+
+
+def test_linear_model_is_told_and_has_no_place_among_the_widths():
+    shapes = {"linear": ("depth", 0), "32": ("width", 32), "64": ("width", 64)}
+    made = Made(sections=("remedies",))
+    arms = [
+        made.arm("capacity", f"{name}, without", factor, "without", 0.1 + x / 1000, x, "linear, without" if x else None)
+        for name, (factor, x) in shapes.items()
+    ]
+    study = made.study()
+    study = study.model_copy(update={"arms": study.arms + arms})
+    [told] = Text(study, made.run(study), Numbers.of(study)).capacity_section()
+    assert told.startswith(
+        "Without a remedy, the lowest validation loss has the linear model (configured: linear); of 2"
+    )
+    picture = capacity(arms, Numbers.of(study))
+    assert "configured" not in [text.get_text() for text in picture.axes[0].texts]
+
+
+@pytest.mark.parametrize(("classes", "chance"), [(3, "0.33"), (10, "0.10"), (300, "0.0033")])
+def test_chance_is_told_with_digits_enough(classes, chance):
+    made = Made(sections=("remedies", "memorization"), classes=tuple(map(str, range(classes))))
+    study = made.study()
+    told = Text(study, made.run(study), Numbers.of(study)).memorization_section()[0]
+    assert f"guessing among {classes} classes: about {chance})" in told
 
 
 def test_regression_is_in_the_unit_of_the_target(reported):
@@ -769,6 +836,10 @@ def test_yaml_says_what_is_not_the_baseline_s():
         (number(-0.00001, 4, sign=True), "0.0000"),
         (number(12345.6, 0), "12,346"),
         (number(None, 2), "\N{EN DASH}"),
+        (number(3.004e-9, 11), "3.00e\N{MINUS SIGN}09"),
+        (number(-4.2e-10, 11, sign=True), "\N{MINUS SIGN}4.2e\N{MINUS SIGN}10"),
+        (number(0.25, 11), "2.500e\N{MINUS SIGN}01"),
+        (number(1e-15, 11), "0"),
         (p_value(0.0004), "<0.001"),
         (p_value(0.25), "0.250"),
         (percent(Interval(mean=0.9, low=0.7, high=1.0)), "90 [70, 100] %"),
@@ -791,7 +862,8 @@ def test_numbers_as_text(text, wanted):
 
 
 @pytest.mark.parametrize(
-    ("loss", "text"), [(0.0719, "0.0719"), (0.1234, "0.1234"), (2.3026, "2.303"), (0.0012, "0.00120")]
+    ("loss", "text"),
+    [(0.0719, "0.0719"), (0.1234, "0.1234"), (2.3026, "2.303"), (0.0012, "0.00120"), (3e-9, "3.00e\N{MINUS SIGN}09")],
 )
 def test_losses_have_digits_enough(loss, text):
     study = Made(sections=("remedies",)).study()

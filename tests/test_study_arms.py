@@ -1,10 +1,13 @@
 """Which configurations a study compares."""
 
+from typing import get_args
+
 import pytest
 
 from experiments import study_arms as arms
 from pipeline.errors import InputError
-from pipeline.params import EarlyStopping, Model, Settings, Study, Train
+from pipeline.optimizers import make_optimizer
+from pipeline.params import EarlyStopping, Model, Optimizer, Settings, Study, Train
 
 REMEDIES = {"model.l2": [1e-3, 1e-2], "model.batch_norm": [True], "train.early_stopping.patience": [5]}
 
@@ -31,8 +34,11 @@ def test_the_baseline_is_the_configured_model_with_every_regularizer_off():
     assert base.train == Train(epochs=6, learning_rate=0.02)
 
 
-def test_the_baseline_of_an_optimizer_with_a_weight_decay_of_its_own_has_none():
-    assert arms.baseline(settings(train={"optimizer": "adamw"})).train.weight_decay == 0.0
+@pytest.mark.parametrize("optimizer", get_args(Optimizer))
+def test_the_baseline_has_no_weight_decay_of_its_optimizer_s_own(optimizer):
+    train = arms.baseline(settings(train={"optimizer": optimizer})).train
+    assert not make_optimizer(train).weight_decay
+    assert not getattr(make_optimizer(train), "adam_weight_decay", None)
 
 
 def test_a_remedy_is_the_baseline_with_one_setting_changed():
@@ -44,6 +50,18 @@ def test_a_remedy_is_the_baseline_with_one_setting_changed():
     assert found[1].model == base.model.model_copy(update={"l2": 1e-3})
     assert found[4].train == base.train.model_copy(update={"early_stopping": EarlyStopping(patience=5)})
     assert found[5].model.hidden_units == [4, 2]
+
+
+def test_each_remedy_has_a_name_of_its_own():
+    remedies = {
+        "train.early_stopping.patience": [10],
+        "train.early_stopping.min_delta": [0.001],
+        "model.l2": [0.01, 0.0100000001, 1e-2],
+    }
+    found = names(arms.remedies(settings(remedies=remedies, half_width=False), is_classification=True))
+    assert found == [
+        "baseline", "early stopping patience 10", "early stopping min delta 0.001", "L2 0.01", "L2 0.0100000001",
+    ]  # fmt: skip
 
 
 def test_label_smoothing_is_left_out_where_it_has_no_meaning():
@@ -96,12 +114,31 @@ def test_each_training_size_is_compared_with_half_of_it():
 
 
 def test_shapes_are_compared_with_the_configured_one():
-    base = arms.remedies(settings(), is_classification=True)[0]
-    found = arms.capacity(settings(widths=[2, 8], depths=[1, 2]), base, "with")
+    _, l2, *_ = arms.remedies(settings(), is_classification=True)
+    found = arms.capacity(settings(widths=[2, 8], depths=[1, 2]), l2, "with")
+    assert {arm.model.l2 for arm in found} == {1e-3}
     assert {arm.name: arm.model.hidden_units for arm in found} == {
         "8-4, with": [8, 4], "2-2, with": [2, 2], "8-8, with": [8, 8], "8, with": [8],
     }  # fmt: skip
     assert {arm.reference for arm in found if arm.name != "8-4, with"} == {"8-4, with"}
+
+
+def test_a_linear_model_is_what_its_other_shapes_are_compared_with():
+    linear = settings(model={"hidden_units": []}, widths=[2, 8], depths=[1, 2])
+    found = arms.capacity(linear, arms.remedies(linear, is_classification=True)[0], "without")
+    assert {arm.name: arm.model.hidden_units for arm in found} == {
+        "2, without": [2], "8, without": [8], "linear, without": [], "32, without": [32], "32-32, without": [32, 32],
+    }  # fmt: skip
+    assert {arm.reference for arm in found} == {"linear, without", None}
+    assert [arm.x for arm in found if arm.reference is None] == [0]
+
+
+def test_a_remedy_that_is_a_shape_has_no_other_shapes():
+    together = arms.combined(settings(), (every := arms.remedies(settings(), is_classification=True))[1:2] + every[-1:])
+    assert every[-1].name == "half the width"
+    assert arms.capacity(settings(), every[-1], "with") == []
+    # Beside others it is left out, so that both curves have the same reference.
+    assert {arm.reference for arm in arms.capacity(settings(), together[0], "with")} == {"8-4, with", None}
 
 
 def test_optimizers_stand_at_keras_defaults_and_at_what_the_search_found():
@@ -126,6 +163,15 @@ def test_batches_have_equal_epochs_and_equal_updates():
     }  # fmt: skip
     assert {arm.rows for arm in found} == {256}
     assert all(arm.train.epochs >= arm.read_at for arm in found)
+
+
+@pytest.mark.parametrize(("batch_size", "used"), [(1, 2), (32, 32), (64, 64), (256, 64), (5000, 64)])
+def test_mini_batches_are_neither_gradient_descent_nor_single_examples(batch_size, used):
+    found = arms.batches(settings(train={"batch_size": batch_size}), n=1000)
+    [mini] = {arm.train for arm in found if arm.factor == "mini-batches" and arm.x == 0.1 and arm.read_at == 20}
+    assert (mini.optimizer, mini.batch_size) == ("sgd", used)
+    assert {arm.train.batch_size for arm in found if arm.factor == "single examples"} == {1}
+    assert {arm.train.optimizer for arm in found if arm.factor == "gradient descent"} == {"gd"}
 
 
 def test_a_regression_has_one_loss_and_a_linear_model_no_activation():

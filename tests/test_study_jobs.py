@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.study_cost import model_fit_sample, steps_an_epoch
+from experiments.study_data import Rows
 from experiments.study_jobs import Job, Result, context, kept_file, read_result, write_result
+from pipeline.examples import Problem
 from pipeline.params import Model, Study, Train
 from pipeline.splits import read_summary
 
@@ -65,3 +68,12 @@ def test_a_result_is_kept_under_all_that_it_depends_on(digits_project):
     ]
     files = {kept_file(job(), where) for where in (here, *others)} | {kept_file(job(epochs=3), here)}
     assert len(files) == 6
+
+
+def test_an_epoch_of_gradient_descent_is_one_step_for_model_fit_too():
+    n, rng = 8000, np.random.default_rng(0)
+    x, y, row = rng.normal(size=(n, 2)).astype(np.float32), rng.integers(2, size=n).astype(np.int32), np.arange(n)[None]
+    rows = Rows(Problem("classification", 2, 2), x, y, row, row[:, :10], row[:, :10], 1.0, False)
+    assert [steps_an_epoch(job(**train), rows) for train in ({"optimizer": "gd"}, {"batch_size": 1000})] == [1, 8]
+    _, per_step = model_fit_sample(job(optimizer="gd", batch_size=1), rows)
+    assert per_step < 1  # an epoch of as many batches as rows, taken for one step, would be several seconds

@@ -247,6 +247,19 @@ def test_parent_knows_the_runs_of_its_children(store):
     assert again.children == parent.children
 
 
+def test_parent_finds_the_children_on_every_page_and_removes_those_that_were_cut_off(store, monkeypatch):
+    monkeypatch.setattr(tracking, "PAGE", 2)
+    parent = ParentRun("search", "a study")
+    parent.open()
+    parent.add([a_child(key=str(number), began=number, ended=number) for number in range(5)])
+    for key in ("3", "4"):
+        store.update_run(parent.children[key], status="RUNNING")
+    again = ParentRun("search", "a study", parent.run_id)
+    again.open()
+    assert set(again.children) == {"0", "1", "2"}
+    assert {store.get_run(parent.children[key]).info.lifecycle_stage for key in ("3", "4")} == {"deleted"}
+
+
 def test_long_curve_is_thinned_evenly_and_a_short_one_is_whole(store):
     parent = ParentRun("search", "a study")
     parent.open()
