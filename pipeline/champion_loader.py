@@ -67,10 +67,9 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     values = raw[name].astype(object)
     values = values.where(values.notna(), column["missing"])
     if column["kind"] == "text":
-        # pandas reads whole numbers among empty cells as floats: 1.0 is the category "1".
-        values = values.map(lambda value: int(value) if isinstance(value, float) and value.is_integer() else value)
+        texts = values.map(lambda value: _text(value, column["categories"])).to_numpy(object)
         # A category that was not among the training rows has 0 everywhere.
-        return (values.astype(str).to_numpy(object)[:, None] == np.array(column["categories"], object)).astype(float)
+        return (texts[:, None] == np.array(column["categories"], object)).astype(float)
     if column["kind"] == "boolean":
         numbers = values.astype(str).str.lower().map(TRUTH)
     else:
@@ -80,6 +79,13 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     if wrong.any():
         raise ValueError(f"column {name!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")
     return numbers.to_numpy(float)[:, None]
+
+
+def _text(value: Any, categories: list[str]) -> str:
+    # pandas reads a column of whole numbers, some missing, as floats: the category "1" comes as 1.0.
+    if isinstance(value, float) and value.is_integer() and str(value) not in categories:
+        return str(int(value))
+    return str(value)
 
 
 def _load_pyfunc(path: str) -> Champion:

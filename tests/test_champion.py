@@ -215,6 +215,21 @@ def test_row_without_any_value_and_with_a_new_category_is_predicted(loaded):
     assert len(loaded.predict(pd.DataFrame([new]).head(0))) == 0
 
 
+@pytest.mark.parametrize(
+    ("categories", "values", "found"),
+    [
+        (["1", "2", "x"], [1, np.nan, 2], ["1", "x", "2"]),
+        (["1", "2", "x"], np.array([2, 1], np.float32), ["2", "1"]),
+        (["1", "2", "x"], [1.5, np.inf], [None, None]),
+        (["1.0", "2.0", "x"], [1.0, np.nan], ["1.0", "x"]),
+    ],
+)
+def test_category_that_pandas_reads_as_a_float_is_found(categories, values, found):
+    column = {"name": "code", "kind": "text", "missing": "x", "categories": categories}
+    rows = Champion(None, {"kind": "table", "columns": [column]}).prepare(pd.DataFrame({"code": values}))
+    np.testing.assert_array_equal(rows, [[float(each == category) for category in categories] for each in found])
+
+
 def test_it_is_served_from_json(loaded, cases, client):
     from mlflow.pyfunc.scoring_server import invocations
 
