@@ -11,7 +11,7 @@ from pipeline import downloads, source
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
 from pipeline.params import Data
-from pipeline.tables import LARGEST, Kind, read_table, shown, tidy
+from pipeline.tables import LARGEST, Kind, first_row, read_table, shown, tidy
 
 MIN_ROWS = 10
 # A text column with nearly a value of its own in each row is a name or a key; one-hot it would only be memorized.
@@ -125,8 +125,8 @@ def _from_table(
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
     whole = pd.concat([part.drop(columns=names) for part in parts.values()], ignore_index=True)
-    groups = None if data.group is None else _groups(whole[data.group], data.group)
     test_rows = None if test is None else len(test)
+    groups = None if data.group is None else _groups(whole[data.group], test_rows, data)
     return Dataset(features, whole[target], target, kinds, groups, test_rows, notes=notes)
 
 
@@ -170,43 +170,54 @@ def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Data
         found = tidied.get("data.test_source", (kind,))[0]
         if found not in (kind, None):
             raise InputError(f"data.test_source: column {name!r} holds {found} values, in data.source {kind} values")
+        columns[name] = pd.concat([values for _, values in tidied.values()], ignore_index=True)
+        kinds[name] = kind
+        if kind == "text":
+            # A declared categorical is text on purpose, whatever its categories look like.
+            if not isinstance(parts["data.source"][name].dtype, pd.CategoricalDtype):
+                _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
+            _check_categories(name, columns[name])
+            continue
         for setting, (_, values) in tidied.items():
-            _check_values(f"{setting}: column {name!r}", kind, values)
-        values = pd.concat([values for _, values in tidied.values()], ignore_index=True)
-        _check_feature(name, kind, values)
-        columns[name], kinds[name] = values, kind
+            _check_range(f"{setting}: column {name!r}", values)
     return pd.DataFrame(columns), kinds
 
 
-def _check_feature(name: str, kind: Kind, values: pd.Series) -> None:
-    if kind == "text":
-        distinct = values.nunique()
-        if distinct > min(MAX_CATEGORIES, MAX_DISTINCT_SHARE * len(values)):
-            raise InputError(
-                f"column {name!r} holds text with {distinct} different values in {len(values)} rows, too many for "
-                "one-hot columns; name it in data.drop"
-            )
+def _check_no_numbers(what: str, values: pd.Series) -> None:
+    """Refuse numbers that a few cells, such as "?", turn into text, and so into a one-hot column for each number."""
+    present = values.notna()
+    wrong = (present & pd.to_numeric(values, errors="coerce").isna()).to_numpy()
+    filled, others = present.sum(), wrong.sum()
+    if not 0 < others <= MAX_STRAY_SHARE * filled or values.nunique() <= MAX_NUMBERS_AS_CATEGORIES:
+        return
+    row = int(wrong.argmax())
+    raise InputError(
+        f"{what} holds numbers, but in {others} of {filled} cells something else (first {values.iloc[row]!r} in row "
+        f"{row + 1}); leave cells without a number empty, or name the column in data.drop"
+    )
 
 
-def _check_values(what: str, kind: Kind, values: pd.Series) -> None:
-    """Refuse numbers that cannot be trained on, and numbers that some stray text would turn into categories."""
-    if kind == "text":
-        stray = values.notna() & pd.to_numeric(values, errors="coerce").isna()
-        if values.nunique() > MAX_NUMBERS_AS_CATEGORIES and 0 < stray.sum() <= MAX_STRAY_SHARE * values.notna().sum():
-            row = int(stray.argmax())
-            raise InputError(
-                f"{what} holds numbers, but for {stray.sum()} such as {values.iloc[row]!r} (first in row {row + 1}): "
-                "leave such a cell empty, or name the column in data.drop"
-            )
-    elif (values.abs() > LARGEST).any():
-        row = int((values.abs() > LARGEST).argmax()) + 1
+def _check_categories(name: str, values: pd.Series) -> None:
+    distinct = values.nunique()
+    if distinct > min(MAX_CATEGORIES, MAX_DISTINCT_SHARE * len(values)):
+        raise InputError(
+            f"column {name!r} holds text with {distinct} different values in {len(values)} rows, too many for "
+            "one-hot columns; name it in data.drop"
+        )
+
+
+def _check_range(what: str, values: pd.Series) -> None:
+    outside = values.abs() > LARGEST
+    if outside.any():
+        row = int(outside.argmax()) + 1
         raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
 
 
-def _groups(column: pd.Series, name: str) -> np.ndarray:
-    if column.isna().any():
-        row = int(column.isna().argmax()) + 1
-        raise InputError(f"data.group {name!r} is missing in {column.isna().sum()} rows (first in row {row})")
+def _groups(column: pd.Series, test_rows: int | None, data: Data) -> np.ndarray:
+    missing = column.isna()
+    if missing.any():
+        first = first_row(missing, test_rows, data.test_source)
+        raise InputError(f"data.group {data.group!r} is missing in {missing.sum()} rows (first in {first})")
     return pd.factorize(column)[0]
 
 

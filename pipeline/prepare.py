@@ -35,7 +35,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         InputError: a target that cannot be learnt, a class with too few rows, a fraction that leaves a split empty.
     """
     notes = list(dataset.notes)
-    target = read_target(dataset.target, dataset.target_name, data)
+    target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
     notes += [target.note] if target.note else []
     if target.classes:
         _check_class_sizes(target, dataset, data)

@@ -84,6 +84,16 @@ def shown(columns: list[str], like: str = "") -> str:
     return nearest_first(like, columns, most=SHOWN_COLUMNS)
 
 
+def first_row(wrong: np.ndarray, test_rows: int | None, test_source: str | None) -> str:
+    """Where the first true value is, counted from 1 in its own part; the last `test_rows` are those of the test set."""
+    row = int(np.argmax(wrong))
+    own = len(wrong) - (test_rows or 0)
+    if row < own:
+        return f"row {row + 1}"
+    part = "the test set" if test_source is None else f"data.test_source {test_source}"
+    return f"row {row - own + 1} of {part}"
+
+
 def tidy(column: pd.Series, what: str, advice: str) -> tuple[Kind | None, pd.Series]:
     """What a column holds, and its values: float64 with NaN (0 and 1 for booleans), or `str` objects with NaN.
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.params import Data
-from pipeline.tables import LARGEST, tidy
+from pipeline.tables import LARGEST, first_row, tidy
 
 Task = Literal["classification", "regression"]
 
@@ -28,24 +28,25 @@ class Target:
     note: str | None = None
 
 
-def read_target(column: pd.Series, name: str | None, data: Data) -> Target:
+def read_target(column: pd.Series, name: str | None, data: Data, test_rows: int | None = None) -> Target:
     """Tell the task, unless `data.task` does, and read the target accordingly.
 
     Class names are in the order of the numbers, or of the alphabet; a whole number's name has no decimals.
+    test_rows: how many rows at the end are the source's own test set; None if it has none.
 
     Raises:
         InputError: a missing value, infinity, one class or value only, or text where numbers are needed.
     """
     what = "the target" if name is None else f"data.target: column {name!r}"
-    _check_complete(column, what)
+    _check_complete(column, what, data, test_rows)
     kind, values = tidy(column, what, "choose another data.target")
     guessed = _guess(kind, values)
     task = guessed if data.task == "auto" else data.task
     if task == "regression" and kind != "number":
         raise InputError(f"data.task regression needs a target of numbers; {what} holds {kind} values")
     if kind == "number" and (values.abs() > LARGEST).any():
-        row = int((values.abs() > LARGEST).argmax()) + 1
-        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
+        first = first_row(values.abs() > LARGEST, test_rows, data.test_source)
+        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in {first})")
     if values.nunique() < 2:
         raise InputError(f"{what} has one value only, {_name(values.iloc[0], kind)!r}; there is nothing to tell apart")
     if task == "regression":
@@ -54,11 +55,12 @@ def read_target(column: pd.Series, name: str | None, data: Data) -> Target:
     return Target(task, y.astype(np.int32), [_name(value, kind) for value in found])
 
 
-def _check_complete(column: pd.Series, what: str) -> None:
+def _check_complete(column: pd.Series, what: str, data: Data, test_rows: int | None) -> None:
     missing = column.isna().to_numpy()
     if missing.any():
+        first = first_row(missing, test_rows, data.test_source)
         raise InputError(
-            f"{what} is missing in {missing.sum()} of {len(column)} rows (first in row {missing.argmax() + 1}); "
+            f"{what} is missing in {missing.sum()} of {len(column)} rows (first in {first}); "
             "fill them in or take the rows out (in a text file an empty cell, NA, NaN, None and null all mean missing)"
         )
 

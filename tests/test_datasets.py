@@ -224,6 +224,21 @@ def test_a_second_table_that_does_not_match_is_refused(test, message):
         load(source="t.csv", target="ill", test_source="more.csv")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"age": [1.0, 2, np.inf]}, r"data.test_source: column 'age' holds infinity .* \(first in row 3\)"),
+        ({"site": ["a", None, "b"]}, r"data.group 'site' is missing in 1 rows \(first in row 2 of data.test_source m"),
+    ],
+)
+def test_a_row_of_the_second_table_is_counted_in_that_table(change, message):
+    frame = TABLE.assign(site=["a", "b", "c"] * 4)
+    write(frame, "t.csv")
+    write(frame[:3].assign(**change), "more.csv")
+    with pytest.raises(InputError, match=message):
+        load(source="t.csv", target="ill", group="site", test_source="more.csv")
+
+
 @pytest.mark.parametrize("setting", [{"target": "y"}, {"group": "g"}, {"drop": ["a"]}])
 def test_settings_of_tables_are_refused_where_there_is_no_table(setting):
     with pytest.raises(
@@ -374,7 +389,7 @@ def test_text_that_strayed_among_numbers_is_named_with_its_row():
     table = pd.DataFrame({"age": ages, "y": ["a", "b"] * 100})
     table.loc[6, "age"] = "?"
     write(table, "t.csv")
-    with pytest.raises(InputError, match=r"data.source: column 'age' holds numbers, but for 1 such as '\?' .*row 7\)"):
+    with pytest.raises(InputError, match=r"data.source: column 'age' holds numbers, but in 1 of 200 cells .* row 7\)"):
         load(source="t.csv", target="y")
 
 

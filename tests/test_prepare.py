@@ -243,6 +243,20 @@ def test_a_target_that_cannot_be_learnt_is_refused(column, data, message):
         prepared(source="t.parquet", target="what", **data)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_row_of_the_second_table_is_counted_in_that_table(value):
+    data = {"source": table(), "test_source": table(TABLE[:3].assign(cost=[1, value, 2]), "test.csv")}
+    with pytest.raises(InputError, match=r"\(first in row 2 of data.test_source test.csv\)"):
+        prepared(target="cost", **data)
+
+
+def test_a_row_of_an_array_files_own_test_set_is_counted_in_it():
+    x, y = np.arange(60.0).reshape(20, 3), np.linspace(0, 1, 20)
+    np.savez("a.npz", x_train=x, y_train=y, x_test=x[:2], y_test=[0, np.nan])
+    with pytest.raises(InputError, match=r"first in row 2 of the test set"):
+        prepared(source="a.npz")
+
+
 def test_a_class_that_only_the_test_set_has_is_refused():
     test = TABLE.assign(kind=["a", "new"] * 30)
     data = {"source": table(TABLE.assign(kind=["a", "b"] * 30)), "test_source": table(test, "test.csv")}

@@ -175,10 +175,10 @@ def test_more_trials_workers_or_another_sampler_are_the_same_study(search_settin
     assert len({search.study_name(each, read_summary()) for each in settings}) == 1
 
 
-@pytest.mark.parametrize("change", [{"digest": {"train": "b", "validation": "c"}}, {"target_scale": 1000.0}])
-def test_other_rows_or_another_unit_of_the_target_are_another_study(search_settings, change):
+@pytest.mark.parametrize("facts", [{"digest": {"train": "b", "validation": "c"}}, {"target_scale": 1000.0}])
+def test_other_rows_or_another_unit_of_the_target_are_another_study(search_settings, facts):
     summary = read_summary()
-    other = summary.model_copy(update=change)
+    other = summary.model_copy(update=facts)
     assert search.study_name(search_settings(), other) != search.study_name(search_settings(), summary)
 
 

@@ -168,7 +168,7 @@ def without_test_scores(found: Study) -> dict:
     for each in (*(arm["scores"] for arm in content["arms"]), *content["overtuning"]):
         each.pop("test", None)
     for name in ("recommendation", "optimism"):
-        content[name] = {key: value for key, value in content[name].items() if not key.endswith("test")}
+        content[name] = {key: value for key, value in content[name].items() if not key.endswith(("test", "new_rows"))}
     return content
 
 
