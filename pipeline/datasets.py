@@ -270,8 +270,11 @@ def _from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None) -> Datas
         notes: list[str] = []
         features, kinds = _features(parts, notes)
         return Dataset(features, target, None, kinds, test_rows=test_rows, notes=notes)
-    if not np.isfinite(x).all():
-        raise InputError("data.source: images must be finite numbers; got NaN or infinity")
+    # NaN is within no bounds.
+    if not (float(x.min()) >= -LARGEST and float(x.max()) <= LARGEST):
+        raise InputError(
+            f"data.source: images must be finite numbers of at most {LARGEST:.1e}; got NaN, infinity or a larger number"
+        )
     return Dataset(x, target, test_rows=test_rows, pixel_max=_pixel_max(x))
 
 

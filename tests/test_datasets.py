@@ -261,7 +261,10 @@ Y = np.arange(20) % 2
         ({"x": X.astype(str), "y": Y}, "x of a.npz must be numbers"),
         ({"x": X.astype(object), "y": Y}, "cannot be read: Object arrays cannot be loaded when allow_pickle=False"),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :2], "y_test": Y}, "must agree but for their rows"),
-        ({"x": np.full((20, 2, 2), np.nan), "y": Y}, "images must be finite numbers"),
+        *(
+            ({"x": np.full((20, 2, 2), value), "y": Y}, "images must be finite numbers of at most")
+            for value in (np.nan, np.inf, 1e39, -1e39, np.float16(np.inf))
+        ),
     ],
 )
 def test_an_array_file_with_a_fault_is_refused(arrays, message):

@@ -1,6 +1,8 @@
 """Files appear whole or not at all, and arrays never as pickles."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -68,6 +70,15 @@ def test_folder_in_the_files_place_is_the_users_to_put_right(folder):
     with pytest.raises(InputError, match=r"scores\.json cannot be written: Is a directory"):
         write_json("scores.json", {})
     assert [path.name for path in folder.iterdir()] == ["scores.json"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_or_quota_is_the_users_to_put_right(folder, number):
+    with (
+        pytest.raises(InputError, match=f"^scores.json cannot be written: {os.strerror(number)}"),
+        written_whole("scores.json"),
+    ):
+        raise OSError(number, os.strerror(number))
 
 
 def test_json_is_for_people_and_refuses_what_is_no_number(folder):
