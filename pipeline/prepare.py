@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.datasets import Dataset, load
-from pipeline.errors import InputError, run_stage
+from pipeline.errors import InputError, nearest_first, run_stage
 from pipeline.examples import Split
 from pipeline.files import write_arrays, write_json
 from pipeline.params import Data, read_settings
@@ -17,6 +17,8 @@ from pipeline.preprocessing import ImagePreprocessing, TablePreprocessing
 from pipeline.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, SplitName, Summary, split_file
 from pipeline.summarize import describe_splits
 from pipeline.targets import Target, read_target
+
+SHOWN = 10  # class names in a warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     if target.classes:
         _check_class_sizes(target, dataset, data)
     rows = _split_rows(dataset, target, data)
+    notes += _absent_classes(target, rows)
     preprocessing, features = _fit(dataset, rows["train"], data, notes)
     mean, scale = _fit_target(target, rows["train"], data)
     y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
@@ -73,7 +76,7 @@ def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
         hint = "; is this data.task regression?" if pd.api.types.is_numeric_dtype(dataset.target) else ""
         raise InputError(
             f"data.target: class {target.classes[smallest]!r} has {_counted(counts[smallest], 'row')} to split, "
-            f"at least {needed} are needed, one for each split{hint}"
+            f"at least {needed} are needed, as many as there are splits{hint}"
         )
 
 
@@ -83,14 +86,40 @@ def _split_rows(dataset: Dataset, target: Target, data: Data) -> dict[SplitName,
     rows = partition(strata, data, dataset.groups, dataset.test_rows)
     if not target.classes:
         return rows
-    counts = np.bincount(target.y[rows["train"]], minlength=len(target.classes))
-    if counts.min() == 0:
-        setting = "data.train_fraction" if data.train_fraction < 1 else "the split"
+    absent = _absent(target, rows["train"])
+    if absent:
+        cause = _cause(absent[0], dataset, target, rows, data)
         raise InputError(
-            f"{setting} leaves {_counted(len(rows['train']), 'row')} to train on, none of them of class "
-            f"{target.classes[int(counts.argmin())]!r}; there are {len(target.classes)} classes"
+            f"{cause} leaves {_counted(len(rows['train']), 'row')} to train on, none of them of class "
+            f"{absent[0]!r}; there are {len(target.classes)} classes"
         )
     return rows
+
+
+def _cause(name: str, dataset: Dataset, target: Target, rows: dict[SplitName, np.ndarray], data: Data) -> str:
+    """The settings by which no row of the class is left to train on."""
+    kept = np.delete(np.arange(len(target.y)), np.concatenate([rows["validation"], rows["test"]]))
+    if name not in _absent(target, kept):
+        return "data.train_fraction"
+    split = f"data.split_seed {data.split_seed}"
+    return split if dataset.groups is None else f"data.group {data.group!r} with {split}"
+
+
+def _absent(target: Target, rows: np.ndarray) -> list[str]:
+    counts = np.bincount(target.y[rows], minlength=len(target.classes))
+    return [target.classes[place] for place in np.flatnonzero(counts == 0)]
+
+
+def _absent_classes(target: Target, rows: dict[SplitName, np.ndarray]) -> list[str]:
+    """A note for each split whose scores leave out a class; each class has a row to train on."""
+    if not target.classes:
+        return []
+    absent = {name: _absent(target, index) for name, index in rows.items() if len(index)}
+    return [
+        f"{name} has no row of some classes, so its scores say nothing of them: {nearest_first('', classes, SHOWN)}"
+        for name, classes in absent.items()
+        if classes
+    ]
 
 
 def _check_official_groups(dataset: Dataset, data: Data) -> None:

@@ -264,6 +264,26 @@ def test_a_class_that_only_the_test_set_has_is_refused():
         prepared(target="kind", **data)
 
 
+def test_a_class_that_a_split_lacks_is_warned_about():
+    kind = ["rare"] * 3 + ["a", "b"] * 98 + ["a"]
+    frame = pd.concat([TABLE] * 4, ignore_index=True)[:200].assign(kind=kind)
+    summary = prepared(source=table(frame), target="kind", test_fraction=0.1, val_fraction=0.1).summary
+    lacking = [name for name, counts in summary.class_counts.items() if counts["rare"] == 0]
+    assert lacking
+    assert summary.warnings == [
+        f"{name} has no row of some classes, so its scores say nothing of them: rare" for name in lacking
+    ]
+
+
+def test_a_class_that_the_groups_keep_from_training_is_told_with_its_settings():
+    # The first group alone has about the rows that the test set should have, and all of the class.
+    site, kind = ["x"] * 12 + ["y"] * 24 + ["z"] * 24, ["rare"] * 3 + ["a", "b"] * 28 + ["a"]
+    data = {"source": table(TABLE.assign(site=site, kind=kind)), "target": "kind", "group": "site", "split_seed": 7}
+    message = "^data.group 'site' with data.split_seed 7 leaves 24 rows to train on, none of them of class 'rare'"
+    with pytest.raises(InputError, match=message):
+        prepared(**data)
+
+
 def test_a_group_in_both_files_is_refused():
     frame = TABLE.assign(site=np.arange(N) // 4)
     data = {"source": table(frame), "test_source": table(frame[:4], "test.csv")}
