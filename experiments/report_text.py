@@ -137,7 +137,7 @@ class Text:
         if not found.helps:
             return Answer("The baseline's", ", since nothing helps detectably; here below.")
         of = " of the search" if found.section == "winner" else ""
-        rest = ", chosen on validation rows among the arms that help against the baseline; here below."
+        rest = ", chosen on validation rows among the arms that help; here below."
         return Answer(f"Those of “{found.arm}”{of}", rest)
 
     # A section for each question.

@@ -5,30 +5,34 @@ from typing import Any
 import numpy as np
 
 from experiments import study_record as record
-from experiments.study_scores import Scored, against, best, chosen, judged, metrics
+from experiments.study_scores import Scored, best, chosen, judged, metrics
 from pipeline import scores
-from pipeline.comparisons import verdicts
 from pipeline.learning_curve import what_twice_the_data_brings
+
+# Which arms may be recommended, by section and group.
+CANDIDATES = {"remedies": ("single", "together"), "winner": ("winner",)}
 
 
 def chosen_remedy(remedies: list[Scored]) -> Scored | None:
     """The remedy, alone or all together, with the lowest validation loss; None where there is no remedy."""
-    found = [each for each in chosen(remedies) if each.arm.group in ("single", "together")]
+    found = [each for each in chosen(remedies) if each.arm.group in CANDIDATES["remedies"]]
     return best(found) if found else None
 
 
 def recommended(sections: dict[str, list[Scored]], base: Scored) -> tuple[Scored, bool]:
-    """The arm to use, and whether it helps: of those that help against the baseline the one with the lowest validation
-    loss. Candidates are the remedies, alone and all together, by the verdicts of their section, and the search's
-    winner, which is one question more.
+    """The arm to use, and whether it helps: of the baseline and those that help, by the verdicts of their sections, the
+    one with the lowest validation loss.
+
+    Candidates are the remedies, alone and all together, against the baseline, and the search's winner, against the
+    default that the search began with.
     """
-    remedies = sections.get("remedies", [])
-    told = {name: verdict for name, (_, verdict) in judged(remedies).items()}
-    winner = [each for each in sections.get("winner", []) if each.arm.group == "winner"]
-    told |= {each.arm.name: verdicts([against(each, base)])[0] for each in winner}
-    candidates = [each for each in remedies if each.arm.group in ("single", "together")] + winner
-    helping = [each for each in candidates if each.arm.name in told and told[each.arm.name].verdict == "helps"]
-    return (best(helping), True) if helping else (base, False)
+    helping = []
+    for section, groups in CANDIDATES.items():
+        arms = sections.get(section, [])
+        helps = {name for name, (_, told) in judged(arms).items() if told.verdict == "helps"}
+        helping += [each for each in arms if each.arm.group in groups and each.arm.name in helps]
+    found = best([base, *helping])
+    return found, found is not base
 
 
 def recommendation(arm: Scored, helps: bool, new_rows: dict[str, scores.Interval] | None) -> record.Recommendation:

@@ -139,7 +139,7 @@ MAY_IMPORT = {
     "experiments.study_worker",
     "experiments.study_scores": "comparisons overfitting params scores experiments.study_arms experiments.study_data "
     "experiments.study_jobs experiments.study_record",
-    "experiments.study_choose": "comparisons learning_curve scores experiments.study_record experiments.study_scores",
+    "experiments.study_choose": "learning_curve scores experiments.study_record experiments.study_scores",
     "experiments.study_test": "errors examples keras_file model paths scores splits experiments.study_scores",
     "experiments.study_cost": "backend model optimizers scores trainer experiments.study_data "
     "experiments.study_jobs experiments.study_record experiments.study_scores",
