@@ -1,13 +1,18 @@
 """The workers of a search on an existing Dask cluster; each of its tasks is one worker process, for many trials."""
 
+import math
 import os
 import re
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from experiments.processes import share
 from experiments.search_storage import STORAGE_VARIABLE
@@ -18,11 +23,28 @@ PATIENCE_SECONDS = 5
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def run_worker(name: str, url: str, beside: int, folder: str) -> int:
+def workers_by_host(workers: int, threads: Mapping[str, int]) -> dict[str, int]:
+    """How many of a search's workers each machine has when Dask spreads them evenly over its threads.
+
+    Args:
+        threads: of each Dask worker, by its address; a machine may have several.
+    """
+    by_host: Counter[str] = Counter()
+    for address, count in threads.items():
+        by_host[_host(address)] += count
+    at_once = min(workers, by_host.total())
+    return {host: math.ceil(at_once * count / by_host.total()) for host, count in by_host.items()}
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or ""
+
+
+def run_worker(name: str, url: str, workers: int, by_host: dict[str, int], folder: str) -> int:
     """On the cluster: a process that works at the search until no trial waits; its exit status.
 
     Args:
-        beside: how many of them share a machine.
+        by_host: how many of the workers share the cores of a machine; all of them on one that came later.
         folder: the project's, as the search has it; where the cluster's machine has none there, its working folder.
     """
     from distributed import get_worker
@@ -30,7 +52,8 @@ def run_worker(name: str, url: str, beside: int, folder: str) -> int:
     # A process of its own, since Dask runs tasks in threads, and a TensorFlow graph serves one at a time.
     here = folder if Path(folder).is_dir() else None
     command = [sys.executable, "-m", "experiments.search", "--worker", "--study", name, "--parent", str(os.getpid())]
-    environment = os.environ | share(beside) | {STORAGE_VARIABLE: url}
+    here_too = by_host.get(_host(get_worker().address), workers)
+    environment = os.environ | share(here_too) | {STORAGE_VARIABLE: url}
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=here)
     tasks, key = get_worker().state.tasks, get_worker().get_current_task()
     while True:
@@ -50,14 +73,15 @@ class Task:
 
     @property
     def exitcode(self) -> int | None:
-        """Its exit status; 1 if the cluster lost it."""
+        """Its exit status; 1 if the cluster lost it or it was cancelled."""
         if not self.future.done():
             return None
         return self.future.result() if self.future.status == "finished" else 1
 
     def terminate(self) -> None:
-        """Take it back: one that waits for room never starts, and one that runs lets its trial end."""
-        self.future.cancel()
+        """Cancel it: one that waits for room never starts, one that runs sees it and lets its trial end."""
+        with suppress(OSError, RuntimeError):  # the cluster is gone, and the task with it
+            self.future.cancel()
 
     def join(self) -> None:
         """Wait for its end."""
@@ -67,6 +91,8 @@ class Task:
 
 class ClusterWorkers(Workers):
     """`search.workers` tasks on the Dask cluster at `search.dask`."""
+
+    TOLD = "the log of the Dask worker that ran it says why"
 
     def prepare(self) -> None:
         """Connect to the cluster.
@@ -97,10 +123,9 @@ class ClusterWorkers(Workers):
         Raises:
             InputError: the cluster is gone.
         """
-        hosts = {worker["host"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values()}
-        beside = -(-self.search.workers // max(1, len(hosts)))  # Dask spreads them evenly
-        given = (self.name, self.search.storage, beside, str(Path.cwd()))
+        given = self.name, self.search.storage, self.search.workers
         try:
+            given += workers_by_host(self.search.workers, self.client.nthreads()), str(Path.cwd())
             return Task(self.client.submit(run_worker, *given, pure=False, retries=0))
         except (OSError, RuntimeError) as error:
             raise InputError(f"search.dask {self.search.dask} was lost: {error}; start again to go on") from None

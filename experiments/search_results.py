@@ -210,14 +210,12 @@ def parallel_figure(study: optuna.Study, found: dict[str, float]) -> "Figure":
 def front_figure(study: optuna.Study, settings: Settings) -> "Figure":
     """The trials' two objectives, and those that no other is better in both."""
     figure, axes = _axes()
-    if len(study.directions) == 1:
-        axes.text(0.5, 0.5, "one objective: no Pareto front", ha="center", transform=axes.transAxes)
-        return figure
     every = [trial.values for trial in complete(study.get_trials(deepcopy=False))]
-    front = sorted(trial.values for trial in study.best_trials)
-    if not every:
-        axes.text(0.5, 0.5, "no trial is complete", ha="center", transform=axes.transAxes)
+    if len(study.directions) == 1 or not every:
+        lacking = "one objective" if len(study.directions) == 1 else "no trial is complete"
+        axes.text(0.5, 0.5, f"{lacking}: no Pareto front", ha="center", transform=axes.transAxes)
         return figure
+    front = sorted(trial.values for trial in study.best_trials)
     axes.plot(*zip(*every, strict=True), "o", color="#0072B2", markersize=4, alpha=0.5, label="trials")
     axes.plot(*zip(*front, strict=True), "D-", color="#D55E00", label="Pareto front")
     axes.set(xlabel=f"validation {settings.search.objectives[0]}", ylabel=settings.search.objectives[1])

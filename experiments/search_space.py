@@ -145,9 +145,10 @@ def represent(settings: Settings, space: Space, learning_rate: float) -> dict[st
     values["train.learning_rate"] = values["train.learning_rate"] or learning_rate
     found: dict[str, Any] = {}
     for name, dimension in _in_order(space):
-        if not _applies(dimension, values):
+        # A section has no value of its own where it is configured.
+        if name not in values or not _applies(dimension, values):
             continue
-        value = values.get(name)
+        value = values[name]
         if dimension.switch:
             found[f"{name}.on"] = value != searchable()[name]
             if not found[f"{name}.on"]:
@@ -190,8 +191,11 @@ def _suggest_parameter(trial: Suggests, parameter: str, dimension: Dimension) ->
 
 
 def _labels(dimension: Dimension) -> list[Any]:
-    """The choices as a trial has them: a list, such as layers, as text, since Optuna draws and keeps plain values."""
-    return [json.dumps(choice) if isinstance(choice, list) else choice for choice in dimension.choices]
+    """The choices as a trial has them: layers, or a section such as that of early stopping, as text.
+
+    Optuna draws and keeps plain values.
+    """
+    return [json.dumps(choice) if isinstance(choice, list | dict) else choice for choice in dimension.choices]
 
 
 def _parameters(name: str, dimension: Dimension) -> Iterator[str]:

@@ -37,6 +37,8 @@ def be_worker(name: str, url: str | None, workers: int) -> None:
 class Workers(AbstractContextManager):
     """A fixed number of workers for as long as there is work."""
 
+    TOLD = "the line above says why"  # of a worker that ended with a user's error
+
     def __init__(self, search: Search, name: str):
         self.search, self.name = search, name
         self.workers: list[Worker] = []
@@ -77,7 +79,7 @@ class Workers(AbstractContextManager):
             self.workers.remove(worker)
             status = worker.exitcode
             if status == 2:
-                raise InputError("a worker of the search cannot go on; what it printed says why")
+                raise InputError(f"a worker of the search cannot go on; {self.TOLD}")
             self.crashes += status not in (0, -signal.SIGTERM)
         if self.crashes > self.search.max_failures:
             raise InputError(

@@ -196,6 +196,28 @@ def test_setting_that_dvc_locked_otherwise_is_named(project, checked):
     assert [line.partition(" in ")[0] for line in found] == ["train.learning_rate: 0.02"] * 2
 
 
+def test_schedule_by_its_name_alone_is_what_mlflow_has(project, checked):
+    text = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text(text.replace('"learning_rate": 0.01', '"learning_rate": 0.01, "schedule": "constant"'))
+    assert list(differing(checked()[1])) == []
+    Path("dvc.lock").write_text(text.replace('"learning_rate": 0.01', '"learning_rate": 0.01, "schedule": "cosine"'))
+    found = list(differing(checked()[1]))
+    assert [line.partition(" in ")[0] for line in found] == ["train.schedule.name: cosine"] * 2
+
+
+def test_search_for_more_trials_and_for_fewer_again_agrees(project, checked, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["search"])
+    settings = json.loads(Path("params.yaml").read_text())
+    for trials in (4, 3, 2):
+        Path("params.yaml").write_text(json.dumps(settings | {"search": SEARCH | {"trials": trials}}))
+        run_stage(search.main)
+        locked = json.loads(Path("dvc.lock").read_text())
+        locked["stages"]["search"]["params"]["params.yaml"]["search"]["trials"] = trials
+        locked["stages"]["evaluate"]["outs"] = []
+        Path("dvc.lock").write_text(json.dumps(locked))
+        assert list(differing(checked()[1])) == []
+
+
 def test_study_that_is_not_there_is_said(project, checked):
     STUDY_FILE.unlink()
     text = json.loads(Path("dvc.lock").read_text())

@@ -83,6 +83,13 @@ def test_front_is_what_nothing_beats_in_both(folder):
     assert found["best"]["trial"] == 1
 
 
+def test_front_without_a_complete_trial_shows_no_points():
+    study = optuna.create_study(directions=["minimize"] * 2)
+    axes = results.front_figure(study, SETTINGS).axes[0]
+    assert not axes.lines
+    assert axes.texts[0].get_text() == "no trial is complete: no Pareto front"
+
+
 @pytest.mark.parametrize(
     ("trial", "status"),
     [

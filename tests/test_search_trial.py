@@ -90,6 +90,13 @@ def test_trial_is_the_training_that_the_stage_train_does(digits):
     assert reports[-1][1] >= outcome.values[0]
 
 
+@pytest.mark.parametrize(("epochs", "reports"), [(19, list(range(2, 19, 2))), (10, list(range(1, 10)))])
+def test_trial_reports_no_more_than_ten_times(digits, epochs, reports):
+    told = []
+    run_trial(digits, settings(epochs=epochs), [0], lambda epoch, _: told.append(epoch))
+    assert told == reports
+
+
 def test_training_rows_scored_once_give_the_facts_of_scoring_them_after_every_epoch(digits):
     stopping = {"early_stopping": {"patience": 2}, "epochs": 12, "ema": 0.9, "batch_size": 32}
     chosen = settings(**stopping)
