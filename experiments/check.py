@@ -4,7 +4,6 @@ Exit status 1 where something differs, 2 where something is missing.
 """
 
 import hashlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from experiments.study_log import arm_key, arm_numbers, headline_numbers
 from experiments.study_record import STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
 from pipeline import scores
 from pipeline.errors import InputError, run_stage
+from pipeline.files import read_json
 from pipeline.params import flat, parse_settings, read_settings
 from pipeline.paths import (
     CURVES_FILE,
@@ -50,7 +50,7 @@ def lock_and_files() -> Iterator[Comparison]:
 def evaluation_and_mlflow() -> Iterator[Comparison]:
     """Means, deviations and curves of the evaluation."""
     run = logged_run(EVALUATE_RUN_FILE, "run_id", "dvc repro --force --single-item evaluate")
-    evaluation, table = json.loads(_content(EVALUATION_FILE)), _table(SEED_SCORES_FILE)
+    evaluation, table = read_json(EVALUATION_FILE), _table(SEED_SCORES_FILE)
     metrics = {
         f"{group}.{metric}": (interval["mean"], table[f"{group}_{metric}"])
         for group in (*SPLITS, "gap")
@@ -119,9 +119,9 @@ def logged_run(file: Path, field: str, remedy: str) -> LoggedRun:
     """The run that a stage's file names.
 
     Raises:
-        InputError: the file is missing, or there is no such run.
+        InputError: the file is missing or no JSON, or there is no such run.
     """
-    run_id = json.loads(_content(file))[field]
+    run_id = read_json(file)[field]
     if run_id is None:
         raise InputError(f"{file} names no MLflow run, since the store was lost; run `{remedy}`")
     return _known_run(run_id, remedy)

@@ -57,6 +57,9 @@ def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterato
     """Every trial's state, values and parameters, and the numbers of the search."""
     status = {state.name: status for state, status in results.STATUS.items()}
     found = read_json(results.SEARCH_FILE)
+    # A search that once was asked for more trials has logged those too.
+    asked = sum(found["counts"].values())
+    children = {number: child for number, child in children.items() if int(number) < asked}
     told, known = {}, {}
     for number, row in trial_table().items():
         told[f"trial {number}"] = status[row["state"]]
@@ -65,9 +68,7 @@ def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterato
             told |= {f"trial {number} {name}": value for name, value in cells.items()}
             logged = {**child.params, **child.metrics}
             known |= {f"trial {number} {name}": logged[name] for name in cells if name in logged}
-    # One that was asked for more trials once has others behind them.
-    asked = {number: child for number, child in children.items() if int(number) < sum(found["counts"].values())}
-    known |= {f"trial {number}": child.status for number, child in asked.items()}
+    known |= {f"trial {number}": child.status for number, child in children.items()}
     where = f"the runs under MLflow run {parent.run_id[:8]}"
     yield Comparison("trials.csv", where, "numbers", printed(told), printed(known))
     told = {f"trials.{state}": count for state, count in found["counts"].items()}

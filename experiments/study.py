@@ -94,15 +94,11 @@ def read_search(settings: Settings) -> dict[str, Any]:
     """What the stage search found; nothing where no section asks for it.
 
     Raises:
-        InputError: it is missing.
+        InputError: it is missing or no JSON.
     """
     if not {"optimizers", "winner"} & set(settings.study.sections):
         return {}
-    path = RESULTS / "search.json"
-    try:
-        return read_json(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro`") from None
+    return read_json(RESULTS / "search.json")
 
 
 def fresh_seeds(settings: Settings) -> list[int]:

@@ -51,8 +51,17 @@ def write_json(path: str | Path, content: object) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read JSON that a stage wrote.
+
+    Raises:
+        InputError: it is missing, or no JSON, as after a merge with conflicts.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+    except ValueError as error:  # bytes that are no text are one, too
+        raise InputError(f"{path} is not valid JSON: {error}; delete it and run `dvc repro`") from None
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, "np.ndarray"]) -> None:

@@ -248,6 +248,16 @@ def test_missing_file_costs_one_line_that_says_what_to_run(project, checked, gon
     assert not Path(gone).exists()
 
 
+@pytest.mark.parametrize(
+    "file", [*(RESULTS / name for name in ("evaluation.json", "search.json")), "models/search_run.json"]
+)
+def test_file_with_merge_markers_costs_one_line(project, checked, file):
+    Path(file).write_text(f"<<<<<<< HEAD\n{Path(file).read_text()}=======\n")
+    status, _, err = checked()
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"error: {file} is not valid JSON: ")
+
+
 def test_store_that_was_lost_when_the_stage_ran_says_what_to_run(project, checked):
     write_json("models/evaluate_run.json", {"run_id": None})
     write_json("models/study_run.json", as_logged(None, {}).model_dump(mode="json"))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.files import read_arrays, write_arrays, write_json, written_whole
+from pipeline.files import read_arrays, read_json, write_arrays, write_json, written_whole
 
 
 def test_file_appears_under_its_name_when_it_is_finished(folder):
@@ -51,6 +51,17 @@ def test_killed_writer_leaves_the_file_of_before_and_a_hidden_rest_that_is_harml
     assert all(name.startswith(".scores.") for name in rest)
     write_json("scores.json", {"accuracy": 0.5})
     assert json.loads(Path("scores.json").read_text()) == {"accuracy": 0.5}
+
+
+def test_json_with_merge_markers_or_without_a_file_is_one_line(folder):
+    Path("search.json").write_text('<<<<<<< HEAD\n{"best": 1}\n=======\n')
+    with pytest.raises(
+        InputError, match=r"search\.json is not valid JSON: Expecting value: line 1 column 1 .*delete it"
+    ):
+        read_json("search.json")
+    Path("search.json").unlink()
+    with pytest.raises(InputError, match=r"search\.json is missing; run `dvc repro`"):
+        read_json("search.json")
 
 
 def test_folder_without_write_permission_is_the_users_to_put_right(folder, not_root):

@@ -169,8 +169,8 @@ MAY_IMPORT = {
     "experiments.check_comparison": "",
     "experiments.check_search": "errors files params tracking_read experiments.check_comparison "
     "experiments.search_queue experiments.search_results experiments.search_storage",
-    "experiments.check": "errors params paths scores splits store tracking tracking_read experiments.check_comparison "
-    "experiments.check_search experiments.study_log experiments.study_record",
+    "experiments.check": "errors files params paths scores splits store tracking tracking_read "
+    "experiments.check_comparison experiments.check_search experiments.study_log experiments.study_record",
     "experiments.search": "bar errors files params paths splits store tracking_parent experiments.search_cluster "
     "experiments.processes experiments.search_queue experiments.search_results experiments.search_space "
     "experiments.search_storage experiments.search_worker experiments.search_workers",
