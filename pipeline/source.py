@@ -111,7 +111,7 @@ def main() -> None:
 def _stored() -> object:
     try:
         return read_json(SOURCE_FILE)
-    except (OSError, ValueError):
+    except (OSError, InputError):
         return None
 
 
