@@ -20,9 +20,9 @@ setup: $(INSTALLED)  ## make .venv with everything the project needs, exact vers
 repro: $(INSTALLED)  ## run every stage whose settings, code or data changed
 	@$(BIN)/dvc repro
 
-# A test file stays in one process, with what it sets up once.
+# A test file stays in one process, with what it sets up once; by their names the longest files don't come last.
 test: $(INSTALLED)  ## run the tests
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 reference: $(INSTALLED)  ## reproduce published results (slow)
 	@$(BIN)/pytest -m 'reference and not long'

@@ -172,9 +172,7 @@ def run_record(settings: Settings, summary: Summary) -> tracking.RunRecord:
     return tracking.RunRecord(
         experiment=EXPERIMENT,
         name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {evaluation['scored']} seeds",
-        params={
-            name: value for name, value in flat(settings).items() if name.startswith(("data.", "model.", "train."))
-        },
+        params={name: value for name, value in flat(settings).items() if name.startswith(tracking.SETTINGS)},
         tags={"dvc.stage": "evaluate", "task": summary.task},
         curves=pd.read_csv(CURVES_FILE, index_col="epoch"),
         scores={name: value for name, value in final.items() if value is not None},

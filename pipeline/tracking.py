@@ -47,6 +47,8 @@ METRICS_PER_BATCH = 900  # of 1,000 entities in all, the params included
 PARAM_LENGTH = 6000
 PAGE = 1000
 DIGEST_LENGTH = 36
+# The sections of params.yaml that a run of the pipeline has; those that a look at the test set is a look at.
+SETTINGS = ("data.", "model.", "train.")
 
 
 class TrackingLost(Exception):

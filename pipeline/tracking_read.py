@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.store import first_cause, tracking_uri, without_password
-from pipeline.tracking import DIGEST_LENGTH, TrackingLost, is_loss, open_client, pages, param_text
+from pipeline.tracking import DIGEST_LENGTH, SETTINGS, TrackingLost, is_loss, open_client, pages, param_text
 from pipeline.tracking_parent import ParentRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-# The sections of params.yaml that a look at the test set is a look at.
-SETTINGS = ("data.", "model.", "train.")
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ RECORDS = [
     a_record("epochs", TEXTBOOK.name, STOCK, 1, 0.4, 1.0),
     a_record("epochs", TEXTBOOK.name, OURS, 1, 0.04, 10.0),
     a_record("epochs", TEXTBOOK.name, FLOOR, 1, 0.02, 20.0),
-    a_record("search", "a search", search.TWO, 1, 300.0, 1.0),
-    a_record("search", "a search", search.OURS, 3, 10.0, 30.0),
+    a_record("search", search.SHORT.work, search.TWO, 1, 300.0, 1.0),
+    a_record("search", search.SHORT.work, search.OURS, 3, 10.0, 30.0),
     a_record("study", "graphs", study.GRAPHS, 10, 0.3),
 ]
 
@@ -132,7 +132,8 @@ def test_trials_are_told_from_first_to_last_and_a_recorder_may_stop():
 def test_aims_are_met_or_missed_or_not_measured():
     verdicts = {row[0]: row[1:] for row in tables.aim_rows(RECORDS)}
     assert verdicts["MNIST textbook model: per seed against Model.fit, 1 side by side"][1:] == ("10 times", "met")
-    assert verdicts["search, against plain, two processes too"] == ("at least 25 times", "30 times", "met")
+    assert verdicts["short search, against plain, two processes too"] == ("at least 25 times", "30 times", "met")
+    assert verdicts["default search, against plain, one process"] == ("at least 20 times", "-", "not measured")
     assert verdicts["graphs' share of the default study"] == ("at most 0.25", "0.3", "missed")
     assert verdicts["dvc repro with nothing to do"][1:] == ("-", "not measured")
     assert len(verdicts) == len(AIMS)
@@ -151,7 +152,7 @@ def test_part_that_is_measured_again_replaces_its_old_records(tmp_path: Path):
     assert [each.part for each in found] == ["epochs"] * 3 + ["search", "study"]
     write(tmp_path, found)
     assert read(tmp_path / "benchmark.json") == found
-    assert "| search, against plain" in (tmp_path / "benchmark.md").read_text(encoding="utf-8")
+    assert "| short search, against plain" in (tmp_path / "benchmark.md").read_text(encoding="utf-8")
 
 
 def texts(path: Path) -> list[str]:
@@ -163,7 +164,7 @@ def test_picture_labels_every_peer_and_its_ratio(tmp_path: Path):
 
     save(benchmark_figure(RECORDS), tmp_path / "picture.svg")
     shown = texts(tmp_path / "picture.svg")
-    assert {TEXTBOOK.name, "a search", STOCK, FLOOR, search.TWO, f"{OURS}, 1 seed", "10", "30"} <= {*shown}
+    assert {TEXTBOOK.name, search.SHORT.work, STOCK, FLOOR, search.TWO, f"{OURS}, 1 seed", "10", "30"} <= {*shown}
     assert "graphs" not in shown
     first = (tmp_path / "picture.svg").read_bytes()
     save(benchmark_figure(RECORDS), tmp_path / "picture.svg")

@@ -63,6 +63,12 @@ def _speeds(work: str, name: str, aims: dict[int, float]) -> Iterator[Aim]:
         yield Aim(figure, stock, Of(epochs.PART, epochs.OURS, work, seeds), limit)
 
 
+def _searches(name: str, size: search.Size, limit: float) -> Iterator[Aim]:
+    ours = Of(search.PART, search.OURS, size.work)
+    for peer, processes in ((search.PLAIN, "one process"), (search.TWO, "two processes too")):
+        yield Aim(f"{name}, against plain, {processes}", Of(search.PART, peer, size.work), ours, limit)
+
+
 AIMS = (
     *_speeds(TEXTBOOK.name, "MNIST textbook model", {1: 4, 10: 10}),
     *_speeds(SMALL.name, "digits", {1: 8, 10: 45, 30: 60}),
@@ -74,14 +80,17 @@ AIMS = (
         2.5,
         at_least=False,
     ),
-    Aim("search, against plain, two processes too", Of(search.PART, search.TWO), Of(search.PART, search.OURS), 25),
-    Aim("search, against plain, one process", Of(search.PART, search.PLAIN), Of(search.PART, search.OURS), 25),
-    Aim(
-        "a search's overhead at its 500th trial, over that at its 50th",
-        Of(overhead.PART, overhead.PEER, overhead.LATE),
-        Of(overhead.PART, overhead.PEER, overhead.EARLY),
-        1.5,
-        at_least=False,
+    *_searches("short search", search.SHORT, 25),
+    *_searches("default search", search.DEFAULT, 20),
+    *(
+        Aim(
+            f"a search's overhead at its 500th trial, over that at its 50th: {peer}",
+            Of(overhead.PART, peer, overhead.LATE),
+            Of(overhead.PART, peer, overhead.EARLY),
+            1.5,
+            at_least=False,
+        )
+        for peer in (overhead.TPE, overhead.RANDOM)
     ),
     Aim("default study, against Model.fit", Of(study.PART, study.PLAIN), Of(study.PART, study.OURS), 20),
     Aim("default study, against two processes of it", Of(study.PART, study.TWO), Of(study.PART, study.OURS), 20),

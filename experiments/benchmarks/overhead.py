@@ -1,6 +1,7 @@
 """Whether a search slows down as its trials add up: what a trial costs beside its training, early and late in 500.
 
-The search is on digits, over the default space, with TPE and two workers, and trains little.
+The search is on digits, over the default space, with two workers, and trains little: with TPE, which looks at all
+trials before each, and with random ones, which leave what this project itself costs.
 """
 
 import tempfile
@@ -14,8 +15,8 @@ from experiments.benchmarks.records import Measured, Record, record
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-PART, PEER = "overhead", "this project, two workers"
-TRIALS, WINDOW = 500, 50
+PART, TPE, RANDOM = "overhead", "this project, TPE", "this project, random trials"
+TRIALS, WINDOW, WORKERS = 500, 50, 2
 EARLY, LATE = "a trial beside its training, early", "a trial beside its training, at the end"
 
 
@@ -33,20 +34,24 @@ def overheads(trials: list["FrozenTrial"]) -> dict[int, float]:
 
 
 def run(quick: bool) -> list[Record]:
-    """The early and the late trials of one search."""
+    """The early and the late trials of a search with each sampler."""
     asked, window = (60, 15) if quick else (TRIALS, WINDOW)
-    print(f"{PART}: a search of {asked} trials", flush=True)
-    search = {"trials": asked, "pruner": "none"}
+    return [*measure(TPE, "tpe", asked, window), *measure(RANDOM, "random", asked, window)]
+
+
+def measure(name: str, sampler: str, asked: int, window: int) -> list[Record]:
+    """The early and the late trials of one search; the very first compile."""
+    print(f"{PART}: a search of {asked} trials: {name}", flush=True)
+    search = {"trials": asked, "pruner": "none", "sampler": sampler, "workers": WORKERS}
     train = {"epochs": 2, "batch_size": 256, "early_stopping": {"patience": 2}}
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder), data={"source": "digits"}, train=train, search=search)
         project.stage("pipeline.source", "pipeline.prepare", "experiments.search")
         found = overheads(project.trials())
     records: list[Record] = []
-    # The very first trials compile.
     for work, first in ((EARLY, window), (LATE, asked - window)):
-        note = f"trials {first} to {first + window - 1} of {asked}"
+        note = f"trials {first} to {first + window - 1} of {asked}, {WORKERS} workers"
         numbers = range(first, first + window)
         measured = [Measured([found[number]], note=note) for number in numbers if number in found]
-        records.append(record(PART, work, PEER, 3, "s", measured, records[0].median if records else None))
+        records.append(record(PART, work, name, 3, "s", measured, records[0].median if records else None))
     return records

@@ -20,7 +20,7 @@ def _settings(configuration: Configuration) -> tuple[Model, Train]:
 
 
 def search(task: dict[str, Any]) -> dict[str, float]:
-    """Repeat these trials with Optuna, `Model.fit` for each seed, and a run in MLflow for each trial; its seconds.
+    """Repeat these trials with Optuna, `Model.fit` for each seed, and a run in MLflow for each trial; seconds, epochs.
 
     What is done once, however many trials there are, is left out: importing, and making the stores.
     """
@@ -35,6 +35,8 @@ def search(task: dict[str, Any]) -> dict[str, float]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(storage=f"sqlite:///{task['name']}-optuna.db")
 
+    epochs = []
+
     def objective(trial: optuna.Trial) -> float:
         trial.suggest_float("train.learning_rate", 1e-4, 0.3, log=True)  # so that the sampler has work
         configuration = task["trials"][trial.number]
@@ -42,6 +44,7 @@ def search(task: dict[str, Any]) -> dict[str, float]:
         for seed in task["seeds"]:
             _, history = fit_keras(*_settings(configuration), rows, validation, seed)
             losses.append(min(history["val_loss"]))
+            epochs.append(len(history["val_loss"]))
         value = sum(losses) / len(losses)
         with mlflow.start_run(run_name=f"trial {trial.number}"):
             mlflow.log_params(configuration["model"] | configuration["train"])
@@ -50,7 +53,7 @@ def search(task: dict[str, Any]) -> dict[str, float]:
 
     began = time.perf_counter()
     study.optimize(objective, n_trials=len(task["trials"]))
-    return {"seconds": time.perf_counter() - began}
+    return {"seconds": time.perf_counter() - began, "epochs": sum(epochs)}
 
 
 def sample(task: dict[str, Any]) -> dict[str, list[list[float]]]:
