@@ -38,7 +38,7 @@ report: $(INSTALLED)  ## open the report in the browser
 	@$(BIN)/python -m experiments.report --open
 
 # The peers are optional, and no part of the lock; what is installed already stays as it is.
-bench: $(INSTALLED)  ## measure the speed next to what others use, in an hour (make bench ONLY=epochs: one part)
+bench: $(INSTALLED)  ## measure the speed next to what others use, in 90 minutes (make bench ONLY=epochs: one part)
 	@$(BIN)/python -c 'import keras_tuner, optuna_integration, tensorboard' 2> /dev/null || \
 	    $(BIN)/pip install -qqq --no-build-isolation -e '.[bench]' || \
 	    { echo "error: the peers cannot be installed; $(BIN)/pip install -e '.[bench]' says why" >&2; exit 2; }
