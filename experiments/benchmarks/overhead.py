@@ -36,11 +36,11 @@ def overheads(trials: list["FrozenTrial"]) -> dict[int, float]:
 def run(quick: bool) -> list[Record]:
     """The early and the late trials of a search with each sampler."""
     asked, window = (60, 15) if quick else (TRIALS, WINDOW)
-    return [*measure(TPE, "tpe", asked, window), *measure(RANDOM, "random", asked, window)]
+    return [*of_search(TPE, "tpe", asked, window), *of_search(RANDOM, "random", asked, window)]
 
 
-def measure(name: str, sampler: str, asked: int, window: int) -> list[Record]:
-    """The early and the late trials of one search; the very first compile."""
+def of_search(name: str, sampler: str, asked: int, window: int) -> list[Record]:
+    """The early and the late trials of one search, the very first left out, which compile."""
     print(f"{PART}: a search of {asked} trials: {name}", flush=True)
     search = {"trials": asked, "pruner": "none", "sampler": sampler, "workers": WORKERS}
     train = {"epochs": 2, "batch_size": 256, "early_stopping": {"patience": 2}}

@@ -34,7 +34,6 @@ def search(task: dict[str, Any]) -> dict[str, float]:
     mlflow.set_experiment("plain")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(storage=f"sqlite:///{task['name']}-optuna.db")
-
     epochs = []
 
     def objective(trial: optuna.Trial) -> float:

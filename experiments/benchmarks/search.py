@@ -108,10 +108,10 @@ class Plain:
             for place in range(self.processes)
         ]
         answers = fresh_together("plain.search", tasks, self.ours.last.folder)
-        epochs = [sum(answer.value["epochs"] for answer in answers), sum(trial.seed_epochs for trial in sample)]
+        epochs, ours = sum(answer.value["epochs"] for answer in answers), sum(trial.seed_epochs for trial in sample)
         note = (
             f"extrapolated from {len(sample)} of the {len(trials)} trials, evenly spaced, "
-            f"{epochs[0]} epochs of a seed ({OURS}: {epochs[1]})"
+            f"{epochs} epochs of a seed ({OURS}: {ours})"
         )
         return Measured([extrapolated(answers, len(trials) / len(sample))], note=note)
 
