@@ -9,7 +9,6 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.search_storage import FINISHED, experimental
-from pipeline import scores
 from pipeline.files import write_json, written_whole
 from pipeline.params import Settings
 from pipeline.paths import RESULTS
@@ -18,7 +17,7 @@ from pipeline.tracking_parent import ChildRecord
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Matplotlib is imported where the pictures are drawn: a search draws at its end, and its workers never do.
+# Matplotlib and SciPy take a second each, so they are imported where they are used, at the end of a search.
 
 SEARCH_FILE = RESULTS / "search.json"
 TRIALS_FILE = RESULTS / "trials.csv"
@@ -94,6 +93,8 @@ def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
 
 def describe(trial: FrozenTrial) -> dict[str, Any]:
     """A trial with its value's mean and interval over the seeds, and the settings to paste into `params.yaml`."""
+    from pipeline import scores
+
     facts = trial.user_attrs["facts"]
     return {
         "trial": trial.number,
@@ -247,10 +248,10 @@ def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
 
 
 def get_ready() -> None:
-    """Import what `write` needs, which takes a second, while the last trials leave a core free."""
+    """Import what `write` needs, which takes two seconds, while the last trials leave a core free."""
     import matplotlib
 
-    from pipeline import figures  # noqa: F401
+    from pipeline import figures, scores  # noqa: F401
 
     matplotlib.use("Agg")
     optuna.importance.FanovaImportanceEvaluator  # noqa: B018 (Optuna imports it when it is asked for)
