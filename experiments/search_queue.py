@@ -21,7 +21,8 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import text
 
-from experiments.search_storage import FINISHED, HEARTBEAT_SECONDS, LOST, journal_path, make_sampler
+from experiments.search_samplers import make_sampler
+from experiments.search_storage import FINISHED, HEARTBEAT_SECONDS, LOST, journal_path
 from pipeline.errors import InputError
 from pipeline.params import Search
 

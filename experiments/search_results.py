@@ -8,7 +8,8 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.search_storage import FINISHED, experimental
+from experiments.search_samplers import experimental
+from experiments.search_storage import FINISHED
 from pipeline.files import write_json, written_whole
 from pipeline.params import Settings
 from pipeline.paths import RESULTS

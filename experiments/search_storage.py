@@ -1,9 +1,8 @@
-"""Where a search is kept, an Optuna study in a journal file or a database, and who chooses and prunes its trials."""
+"""Where a search is kept: an Optuna study in a journal file or a database."""
 
 import fcntl
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from experiments.search_samplers import experimental, make_pruner, make_sampler
 from pipeline.errors import InputError
 from pipeline.params import Search
 
@@ -33,14 +33,6 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # What a storage that went away raises.
 LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
-
-
-@contextmanager
-def experimental() -> Iterator[None]:
-    """Use what Optuna warns of as experimental although its documentation tells to: heartbeats, qmc, pictures."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
 
 
 class _JournalLock:
@@ -162,50 +154,6 @@ def loss_told(url: str | None) -> Iterator[None]:
         raise InputError(
             f"search.storage {without_password(url)} was lost: {first_line(error)}; start again to go on"
         ) from error
-
-
-def make_sampler(
-    search: Search, number: int = 0, before: optuna.samplers.BaseSampler | None = None
-) -> optuna.samplers.BaseSampler:
-    """The sampler of one trial.
-
-    Each trial's has a seed of its own, so that it matters neither which worker draws nor whether the search was
-    interrupted before.
-
-    Args:
-        before: the sampler of an earlier trial of the study.
-    """
-    seed = search.sampler_seed * 1_000_003 + number
-    samplers = optuna.samplers
-    makers = {
-        "tpe": lambda: samplers.TPESampler(seed=seed),
-        "random": lambda: samplers.RandomSampler(seed=seed),
-        # One sequence for all trials.
-        "qmc": lambda: samplers.QMCSampler(
-            seed=search.sampler_seed, independent_sampler=samplers.RandomSampler(seed=seed)
-        ),
-        "cmaes": lambda: samplers.CmaEsSampler(seed=seed % 2**31),
-        "nsga2": lambda: samplers.NSGAIISampler(seed=seed),
-        # The queue has the grid's points, so nothing is left to draw.
-        "grid": lambda: samplers.RandomSampler(seed=seed),
-    }
-    with experimental():
-        made = makers[search.sampler]()
-    if isinstance(made, samplers.TPESampler) and isinstance(before, samplers.TPESampler):
-        # Which parameters all trials have, as far as they were looked at; a new one would go through every trial again.
-        made._search_space = before._search_space
-    return made
-
-
-def make_pruner(search: Search, epochs: int) -> optuna.pruners.BasePruner:
-    """The pruner by name; its steps are epochs."""
-    pruners = optuna.pruners
-    return {
-        "none": pruners.NopPruner,
-        "median": lambda: pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10),
-        "successive_halving": lambda: pruners.SuccessiveHalvingPruner(min_resource=max(1, epochs // 10)),
-        "hyperband": lambda: pruners.HyperbandPruner(min_resource=max(1, epochs // 10), max_resource=epochs),
-    }[search.pruner]()
 
 
 def open_study(storage: BaseStorage, name: str, search: Search, epochs: int) -> optuna.Study:

@@ -120,8 +120,9 @@ MAY_IMPORT = {
     "experiments.benchmarks.study "
     "experiments.benchmarks.tables experiments.benchmarks.tracking",
     "experiments.search_space": "errors params",
-    "experiments.search_storage": "errors params",
-    "experiments.search_queue": "errors params experiments.search_storage",
+    "experiments.search_samplers": "params",
+    "experiments.search_storage": "errors params experiments.search_samplers",
+    "experiments.search_queue": "errors params experiments.search_samplers experiments.search_storage",
     "experiments.search_trial": "examples params scores trainer",
     "experiments.processes": "",
     "experiments.search_worker": "compiler errors examples optimizers params splits trainer experiments.processes "
@@ -129,7 +130,8 @@ MAY_IMPORT = {
     "experiments.search_workers": "errors params experiments.processes experiments.search_storage "
     "experiments.search_worker",
     "experiments.search_cluster": "errors experiments.processes experiments.search_storage experiments.search_workers",
-    "experiments.search_results": "files figures params paths scores tracking_parent experiments.search_storage",
+    "experiments.search_results": "files figures params paths scores tracking_parent experiments.search_samplers "
+    "experiments.search_storage",
     "experiments.study_record": "errors files paths",
     "experiments.study_data": "errors examples params partition splits",
     "experiments.study_arms": "params experiments.search_space experiments.study_data",
@@ -177,7 +179,7 @@ MAY_IMPORT = {
 }
 
 # Libraries that these modules alone may import.
-SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_storage", "_worker")}
+SEARCH = {f"experiments.search{part}" for part in ("", "_queue", "_results", "_samplers", "_storage", "_worker")}
 BENCH = "experiments.benchmarks"  # some of which do plainly what the project does
 MLFLOW = {
     "pipeline.tracking",
