@@ -295,7 +295,9 @@ def main() -> None:
         from experiments.search_worker import work  # with TensorFlow, which the search itself does not need
 
         with storage.loss_told(given.storage):
-            return work(given.storage, given.study, lambda: given.parent not in (None, os.getppid()))
+            if work(given.storage, given.study, lambda: given.parent not in (None, os.getppid())):
+                os.execv(sys.executable, sys.orig_argv)
+        return None
     settings, summary = read_settings(), read_summary()
     check(settings, summary)
     with storage.loss_told(settings.search.storage):

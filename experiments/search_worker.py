@@ -23,13 +23,19 @@ from pipeline.params import Settings, parse_settings, seed_list
 from pipeline.splits import Summary, read_split, read_summary
 from pipeline.trainer import Epoch
 
+# A process keeps what was compiled for each trial, about 7 MB, and the system allows it just so many pieces of memory.
+TRIALS_PER_PROCESS = 100
 
-def work(url: str | None, name: str, is_orphan: Callable[[], bool] = lambda: False) -> None:
-    """Work at the study of this name until its queue is empty or the search is over.
+
+def work(url: str | None, name: str, is_orphan: Callable[[], bool] = lambda: False) -> bool:
+    """Work at the study of this name until its queue is empty, the search is over or this process has grown large.
 
     Args:
         url: its storage, as `search.storage`.
         is_orphan: whether the process that started this one is gone, and this one is to end after its trial.
+
+    Returns:
+        Whether a new process is to go on in its place.
 
     Raises:
         InputError: no such study, or the data here is not what it searches on.
@@ -40,20 +46,23 @@ def work(url: str | None, name: str, is_orphan: Callable[[], bool] = lambda: Fal
     study = storage.open_study(kept, name, settings.search, settings.train.epochs)
     examples = read_examples(attributes["data"])
     compile_for(examples.train_rows.shape[1] * settings.train.epochs * len(seed_list(settings.search.seeds)))
-    idle_since = time.monotonic()
+    done, idle_since = 0, time.monotonic()
     with queue.sign_of_life(url) as worker:
         while not asked_to_stop() and not is_orphan():
             attributes = study.user_attrs
             if not attributes["open"] or time.time() > attributes["deadline"]:
-                return
+                return False
+            if done == TRIALS_PER_PROCESS:
+                return True
             trial = queue.take(study, kept, settings.search, worker)
             if trial is not None:
                 run(study, kept, trial, settings, examples, attributes["deadline"])
-                idle_since = time.monotonic()
+                done, idle_since = done + 1, time.monotonic()
             elif queue.is_filled(study) or time.monotonic() - idle_since > queue.IDLE_SECONDS:
-                return
+                return False
             else:
                 time.sleep(0.2)
+    return False
 
 
 def open_search(url: str | None, name: str) -> tuple[BaseStorage, dict]:

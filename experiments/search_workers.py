@@ -1,4 +1,4 @@
-"""The workers that a search starts itself: processes of this machine, replaced when they die."""
+"""The workers that a search starts itself: processes of this machine, replaced when they die or have grown large."""
 
 import multiprocessing
 import os
@@ -68,7 +68,7 @@ class Workers(AbstractContextManager):
                 worker.terminate()
 
     def look(self, waiting: int, finished: int) -> None:
-        """Replace those that have died while trials wait.
+        """Replace those that have ended while trials wait.
 
         Raises:
             InputError: they die one after another and no trial gets finished.

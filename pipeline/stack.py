@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline import noise
-from pipeline.backend import tf
+from pipeline.backend import gradients_forgotten, tf
 from pipeline.examples import Problem
 from pipeline.losses import cross_entropy
 from pipeline.model import (
@@ -151,13 +151,16 @@ class Stack:
         kind = tf.int32 if self.problem.is_classification else tf.float32
         shapes = [tf.TensorSpec((None, None, self.problem.n_features)), tf.TensorSpec((None, None), kind)]
         # Called after each epoch, and to call it so takes a third of the time.
-        return tf.function(self._score, shapes, autograph=False).get_concrete_function()
+        with gradients_forgotten():
+            return tf.function(self._score, shapes, autograph=False).get_concrete_function()
 
     def _epoch(self, x, batches):
         def train(step, losses):
             return losses + self._step(tf.gather(x, batches.rows[step]), step, batches)
 
-        return _loop(batches.steps, train, tf.zeros(self.replicas)) / tf.cast(batches.steps, tf.float32)
+        with gradients_forgotten():
+            losses = _loop(batches.steps, train, tf.zeros(self.replicas))
+        return losses / tf.cast(batches.steps, tf.float32)
 
     def _step(self, x, step, batches):
         weights = self.trained.named(self.trained.tensors())

@@ -297,6 +297,21 @@ def main(*arguments: str) -> None:
                 signal.signal(number, handler)
 
 
+def test_worker_that_has_grown_large_goes_on_as_a_new_process(search_settings, monkeypatch):
+    settings = search_settings(trials=3)
+    study = search.open_study(search_storage.open_storage(None), settings, read_summary())
+    search.tell_workers(study, settings, read_summary())
+    monkeypatch.setattr(search_worker, "TRIALS_PER_PROCESS", 2)
+    started_again = []
+    monkeypatch.setattr(os, "execv", lambda *command: started_again.append(command))
+    main("--worker", "--study", study.study_name)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "WAITING"]
+    assert started_again == [(sys.executable, sys.orig_argv)]
+    main("--worker", "--study", study.study_name)
+    assert study.trials[2].state == TrialState.COMPLETE
+    assert len(started_again) == 1
+
+
 def files() -> list[Path]:
     return sorted(path for path in Path().rglob("*") if path.parent.name != "mlruns")
 

@@ -1,5 +1,6 @@
 """The trainer against `keras.Model.fit`, seeds together against seeds alone, resumed against uninterrupted."""
 
+import gc
 from dataclasses import replace
 from typing import get_args
 
@@ -8,7 +9,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
 from pipeline import trainer
-from pipeline.backend import keras
+from pipeline.backend import keras, tf
 from pipeline.errors import InputError
 from pipeline.examples import Examples, Problem, Split
 from pipeline.model import build_keras, initial_weights, set_weights
@@ -207,6 +208,21 @@ def test_trainings_on_fewer_and_more_rows_share_a_graph(digits):
         fit(replace(digits, train_rows=np.arange(rows)[None]), model, train, [0, 1])
     stack = trainer._stack(*trainer._structure(model, train), DIGITS, 2)
     assert stack.epoch.experimental_get_tracing_count() == 1
+
+
+def graphs_in_memory() -> int:
+    trainer._stack.cache_clear()
+    gc.collect()
+    return sum(isinstance(each, tf.Graph) for each in gc.get_objects())
+
+
+# Batch normalization, SiLU and Keras' optimizers all have gradients of their own, which TensorFlow keeps for good.
+@pytest.mark.parametrize("optimizer", ["adam", "lamb"])
+def test_graphs_that_are_no_longer_needed_leave_the_memory(digits, optimizer):
+    before = graphs_in_memory()
+    model = Model(hidden_units=[7], batch_norm=True, activation="silu")
+    fit(digits, model, settings(epochs=1, optimizer=optimizer), [0, 1])
+    assert graphs_in_memory() == before
 
 
 def test_each_seed_stops_on_its_own_as_keras_would(digits):
