@@ -1,17 +1,19 @@
 """Who chooses a search's trials and who ends them early: Optuna's samplers and pruners by name."""
 
+import heapq
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.params import Search
 
-WORSE_TRIALS = 200
+BEST, LATEST = 25, 225  # of the trials that TPE looks at
 
 
 @contextmanager
@@ -25,18 +27,47 @@ def experimental() -> Iterator[None]:
 class _TPE(TPESampler):
     """Optuna's TPE (Bergstra et al. 2011), to which trials long past are no burden.
 
-    TPE weighs a density of the best trials, a tenth of them and at most 25, against a density of all others, in which
-    the old ones have the least weight. Here that is of the latest `WORSE_TRIALS`: Optuna's own looks at every one of
-    them for every parameter, and takes twice as long to choose the 500th trial as the 50th. Until there are more, both
-    draw the same.
+    TPE weighs a density of the best trials, a tenth of them and at most `BEST`, against a density of all others, in
+    which the old ones have the least weight. Here those others are the latest `LATEST`: Optuna's own goes through all
+    trials for every parameter, and takes twice as long to choose the 500th trial as the 50th. Until there are more, and
+    with two objectives, both draw the same.
     """
 
-    # A private method, since TPE has no public one between its trials and its densities.
-    def _build_parzen_estimator(
-        self, study: optuna.Study, space: dict[str, BaseDistribution], trials: list[FrozenTrial], handle_below: bool
-    ):
-        counted = trials if handle_below else trials[-WORSE_TRIALS:]
-        return super()._build_parzen_estimator(study, space, counted, handle_below)
+    seen: "optuna.Study | _Part"
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """What all trials have, which each trial asks for first."""
+        self.seen = _Part(study) if len(study.directions) == 1 else study
+        return super().sample_relative(self.seen, trial, search_space)
+
+    def sample_independent(self, study: optuna.Study, *of_parameter: Any) -> Any:
+        """What some trials have."""
+        return super().sample_independent(self.seen, *of_parameter)
+
+
+class _Part:
+    """A study with fewer trials, such as those that Optuna itself shows a sampler with its Hyperband pruner.
+
+    They are chosen once for a trial, so none of its parameters depends on what others do meanwhile.
+    """
+
+    def __init__(self, study: optuna.Study):
+        self.study = study
+        by_state = {state: study.get_trials(deepcopy=False, states=(state,)) for state in TrialState}
+        complete, pruned = by_state[TrialState.COMPLETE], by_state[TrialState.PRUNED]
+        best = heapq.nsmallest(BEST, complete, key=lambda trial: trial.value)
+        are_best = {trial.number for trial in best}
+        others = [trial for trial in complete + pruned if trial.number not in are_best]
+        latest = heapq.nlargest(LATEST, others, key=lambda trial: trial.number)
+        self.trials = sorted(best + latest + by_state[TrialState.RUNNING], key=lambda trial: trial.number)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.study, name)
+
+    def _get_trials(self, deepcopy: bool, states: Container[TrialState], use_cache: bool) -> list[FrozenTrial]:
+        return [trial for trial in self.trials if trial.state in states]
 
 
 def make_sampler(

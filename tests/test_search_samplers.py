@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, TPESampler
 
-from experiments.search_samplers import WORSE_TRIALS, make_sampler
+from experiments.search_samplers import BEST, LATEST, make_sampler
 from pipeline.params import Search
 
 X = {"x": FloatDistribution(0, 1)}
@@ -24,12 +24,12 @@ def draw(sampler: BaseSampler, tried: list[np.ndarray]) -> float:
 @pytest.fixture
 def best() -> np.ndarray:
     """As many trials as TPE takes for good ones."""
-    return np.linspace(0.49, 0.51, 25)
+    return np.linspace(0.49, 0.51, BEST)
 
 
 @pytest.fixture
 def late() -> np.ndarray:
-    return np.linspace(0.2, 0.45, WORSE_TRIALS)
+    return np.linspace(0.2, 0.45, LATEST)
 
 
 @pytest.mark.parametrize("seed", range(3))
