@@ -55,13 +55,14 @@ class _Part:
 
     def __init__(self, study: optuna.Study):
         self.study = study
-        by_state = {state: study.get_trials(deepcopy=False, states=(state,)) for state in TrialState}
-        complete, pruned = by_state[TrialState.COMPLETE], by_state[TrialState.PRUNED]
+        trials = study.get_trials(deepcopy=False)
+        finished = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+        complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
         best = heapq.nsmallest(BEST, complete, key=lambda trial: trial.value)
         are_best = {trial.number for trial in best}
-        others = [trial for trial in complete + pruned if trial.number not in are_best]
-        latest = heapq.nlargest(LATEST, others, key=lambda trial: trial.number)
-        self.trials = sorted(best + latest + by_state[TrialState.RUNNING], key=lambda trial: trial.number)
+        latest = [trial for trial in finished if trial.number not in are_best][-LATEST:]
+        running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+        self.trials = sorted(best + latest + running, key=lambda trial: trial.number)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.study, name)
