@@ -295,8 +295,9 @@ def main() -> None:
         from experiments.search_worker import work  # with TensorFlow, which the search itself does not need
 
         with storage.loss_told(given.storage):
-            if work(given.storage, given.study, lambda: given.parent not in (None, os.getppid())):
-                os.execv(sys.executable, sys.orig_argv)
+            is_to_go_on = work(given.storage, given.study, lambda: given.parent not in (None, os.getppid()))
+        if is_to_go_on:
+            os.execv(sys.executable, sys.orig_argv)  # the same command, from its beginning
         return None
     settings, summary = read_settings(), read_summary()
     check(settings, summary)

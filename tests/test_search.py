@@ -12,10 +12,12 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from experiments import search, search_queue, search_storage, search_worker
 from pipeline.errors import run_stage
+from pipeline.examples import Examples
 from pipeline.params import Dimension, Settings
 from pipeline.splits import SUMMARY_FILE, read_summary
 from pipeline.tracking import tracking_uri
@@ -41,14 +43,19 @@ def running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return [trial for trial in trials if trial.user_attrs.get("worker")]
 
 
-def work_through(settings: Settings) -> optuna.Study:
-    """The whole queue, in this process."""
+def put_in(settings: Settings) -> tuple[optuna.Study, BaseStorage, Examples]:
+    """The search with its queue filled, for workers to come."""
     summary = read_summary()
     kept = search_storage.open_storage(settings.search.storage)
     study = search.open_study(kept, settings, summary)
     search.tell_workers(study, settings, summary)
-    chosen = search.trial_settings(settings, summary)
-    examples = search_worker.read_examples(study.user_attrs["data"])
+    return study, kept, search_worker.read_examples(study.user_attrs["data"])
+
+
+def work_through(settings: Settings) -> optuna.Study:
+    """The whole queue, in this process."""
+    study, kept, examples = put_in(settings)
+    chosen = search.trial_settings(settings, read_summary())
     while trial := search_queue.take(study, kept, settings.search, "this"):
         search_worker.run(study, kept, trial, chosen, examples)
     return study
@@ -241,11 +248,9 @@ def test_regression_is_searched_by_its_validation_loss(search_settings, finished
 
 
 def test_trial_that_runs_out_of_time_waits_for_the_next_start(search_settings):
-    study = work_through(search_settings(trials=1))
+    work_through(search_settings(trials=1))
     settings = search_settings(trials=2)
-    kept = search_storage.open_storage(None)
-    search.tell_workers(study, settings, read_summary())
-    examples = search_worker.read_examples(study.user_attrs["data"])
+    study, kept, examples = put_in(settings)
     trial = search_queue.take(study, kept, settings.search, "this")
     search_worker.run(study, kept, trial, settings, examples, deadline=0)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "WAITING"]
@@ -254,11 +259,9 @@ def test_trial_that_runs_out_of_time_waits_for_the_next_start(search_settings):
 
 
 def test_worker_whose_trial_was_given_away_goes_on_without_it(search_settings, capsys):
-    study = work_through(search_settings(trials=1))
+    work_through(search_settings(trials=1))
     settings = search_settings(trials=2)
-    kept = search_storage.open_storage(None)
-    search.tell_workers(study, settings, read_summary())
-    examples = search_worker.read_examples(study.user_attrs["data"])
+    study, kept, examples = put_in(settings)
     trial = search_queue.take(study, kept, settings.search, "this")
     search_queue.put_back(kept, trial._trial_id)
     again = search_queue.take(study, kept, settings.search, "that")
@@ -298,9 +301,7 @@ def main(*arguments: str) -> None:
 
 
 def test_worker_that_has_grown_large_goes_on_as_a_new_process(search_settings, monkeypatch):
-    settings = search_settings(trials=3)
-    study = search.open_study(search_storage.open_storage(None), settings, read_summary())
-    search.tell_workers(study, settings, read_summary())
+    study, _, _ = put_in(search_settings(trials=3))
     monkeypatch.setattr(search_worker, "TRIALS_PER_PROCESS", 2)
     started_again = []
     monkeypatch.setattr(os, "execv", lambda *command: started_again.append(command))

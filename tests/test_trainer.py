@@ -219,10 +219,12 @@ def graphs_in_memory() -> int:
 # Batch normalization, SiLU and Keras' optimizers all have gradients of their own, which TensorFlow keeps for good.
 @pytest.mark.parametrize("optimizer", ["adam", "lamb"])
 def test_graphs_that_are_no_longer_needed_leave_the_memory(digits, optimizer):
-    before = graphs_in_memory()
-    model = Model(hidden_units=[7], batch_norm=True, activation="silu")
-    fit(digits, model, settings(epochs=1, optimizer=optimizer), [0, 1])
-    assert graphs_in_memory() == before
+    counts = []
+    for _ in range(2):  # what the first training leaves, TensorFlow may need once and for all
+        model = Model(hidden_units=[7], batch_norm=True, activation="silu")
+        fit(digits, model, settings(epochs=1, optimizer=optimizer), [0, 1])
+        counts.append(graphs_in_memory())
+    assert counts[0] == counts[1]
 
 
 def test_each_seed_stops_on_its_own_as_keras_would(digits):
