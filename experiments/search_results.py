@@ -1,6 +1,7 @@
 """What a search found: `search.json`, `trials.csv` and its pictures, from the study alone."""
 
 import warnings
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -94,13 +95,13 @@ def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
 
 def describe(trial: FrozenTrial) -> dict[str, Any]:
     """A trial with its value's mean and interval over the seeds, and the settings to paste into `params.yaml`."""
-    from pipeline import scores
+    from pipeline.intervals import over_seeds
 
     facts = trial.user_attrs["facts"]
     return {
         "trial": trial.number,
         "values": trial.values,
-        "value": scores.interval(facts["per_seed"]),
+        "value": asdict(over_seeds(facts["per_seed"])),
         "facts": {name: value for name, value in facts.items() if not isinstance(value, list)},
         "params": trial.params,
         "settings": trial.user_attrs["settings"],
@@ -252,7 +253,7 @@ def get_ready() -> None:
     """Import what `write` needs, which takes two seconds, while the last trials leave a core free."""
     import matplotlib
 
-    from pipeline import figures, scores  # noqa: F401
+    from pipeline import figures, intervals  # noqa: F401
 
     matplotlib.use("Agg")
     optuna.importance.FanovaImportanceEvaluator  # noqa: B018 (Optuna imports it when it is asked for)

@@ -13,20 +13,21 @@ import pandas as pd
 
 from experiments import study_choose as choose
 from experiments import study_record as record
-from experiments.search_space import gives_equal_budgets
 from experiments.study_arms import WITH, WITHOUT
-from experiments.study_data import Rows, read_rows
-from experiments.study_jobs import Job, context
+from experiments.study_cost import cost, equal_time
+from experiments.study_data import Rows, knowing_nothing, read_rows
+from experiments.study_jobs import context
 from experiments.study_log import log_study
-from experiments.study_scores import Scored, curves, records, seed_rows
+from experiments.study_scores import curves, judged, records, seed_rows
 from experiments.study_sections import Sections
 from experiments.study_workers import Trainings
-from pipeline import scores, store
+from pipeline import store
 from pipeline.errors import InputError, run_stage
+from pipeline.examples import Split
 from pipeline.files import read_json, written_whole
-from pipeline.overfitting import overfits
 from pipeline.params import Settings, flat, read_settings, seed_list
 from pipeline.paths import CHAMPION_FILE, RESULTS
+from pipeline.scores import METRICS
 from pipeline.splits import Summary, read_split, read_summary
 from pipeline.tracking_read import test_looks
 
@@ -34,60 +35,70 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
 
 
-def about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int]) -> record.About:
-    """What is studied, as it stands in `study.json`."""
-    loss, metric = scores.METRICS[summary.task]
-    parts = {"train": rows.train, "val": rows.val, "holdout": rows.holdout}
+def about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int], test: Split) -> record.About:
+    """Return what is studied, as it stands in `study.json`."""
+    task = summary.task
+    loss, metric = METRICS[task]
     return record.About(
         **summary.model_dump(
             include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "warnings"}
         ),
         loss=loss,
         score=metric,
-        rows={name: part.shape[1] for name, part in parts.items()} | {"test": summary.rows["test"]},
+        rows={"train": rows.train.shape[1], "pool": len(rows.y), "test": summary.rows["test"]},
+        folds=rows.ring.folds,
+        rings=len(rows.ring.fold),
+        knowing_nothing=knowing_nothing(rows, test),
         digest=summary.digest,
         seeds=seeds,
-        resplit=rows.is_resplit,
         epochs=settings.study.epochs or settings.train.epochs,
         versions={name: version(name) for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow")},
     )
 
 
-def look_at_test(sections: Sections, recommended: Scored, summary: Summary) -> dict[str, scores.Interval] | None:
-    """Score the baseline, the recommendation and the search's trials on the test set; nothing is chosen after it.
+def conclude(settings: Settings, summary: Summary, sections: Sections) -> tuple[record.Study, pd.DataFrame]:
+    """Choose, look at the test set, and put the record together; also the table of `study.csv`."""
+    from experiments.study_test import judged_on_test, save_champion, score_test  # with TensorFlow
 
-    Returns what to expect of the recommendation on other rows of the kind, by metric; None without test rows.
-    """
-    from experiments.study_test import on_new_rows, save_champion, score_test  # with TensorFlow
-
-    save_champion(recommended, summary)
-    test, scale = read_split("test"), summary.target_scale or 1.0
-    if not len(test):
-        return None
-    looked_at = {id(each): each for each in (sections.base, recommended, *sections.scored.get("winner", []))}
-    score_test(list(looked_at.values()), test, summary.problem, scale)
-    return on_new_rows(recommended, test, summary.problem, scale)
-
-
-def conclude(settings: Settings, summary: Summary, sections: Sections) -> record.Study:
-    """Choose, look at the test set, and put the record together."""
-    rows, base, scored = sections.rows, sections.base, sections.scored
-    recommended, helps = choose.recommended(scored, base)
-    new_rows = look_at_test(sections, recommended, summary)
-    told = {name: records(each, base) for name, each in scored.items()}
-    remedy, curve = choose.chosen_remedy(scored["remedies"]), scored.get("learning_curve")
-    baseline = overfits(base.table, rows.overlap)
-    return record.Study(
-        about=about(settings, summary, rows, sections.seeds),
-        arms=[arm for name in settings.study.sections for arm in told.get(name, [])],
-        overfits=record.Overfits(**baseline),
+    rows, base, scored, search = sections.rows, sections.base, sections.scored, sections.search
+    verdicts = {name: judged(choose.chosen(each)) for name, each in scored.items()}
+    best, by_others = choose.recommended(scored, base, verdicts)
+    save_champion(best, summary)
+    # Everything is chosen; from here on the test set is looked at, once.
+    test, winner = read_split("test"), scored.get("winner", [])
+    looked_at = {(each.arm.section, each.arm.name): each for each in (base, best, *winner)} if len(test) else {}
+    tested = {key: score_test(each, test) for key, each in looked_at.items()}
+    if winner and not winner[0].judging.any() and tested:
+        verdicts["winner"] = {"winner": judged_on_test(tested["winner", "winner"], tested["winner", "default"])}
+    on_test_rows = {key: each.scores for key, each in tested.items()}
+    of_winner = {name: each for (section, name), each in on_test_rows.items() if section == "winner"}
+    winner_verdict = verdicts.get("winner", {}).get("winner")
+    curve, remedy = scored.get("learning_curve"), choose.chosen_remedy(scored["remedies"])
+    at_best = next(each for each in scored["remedies"] if each.arm.group == "best_epoch")
+    arms = [
+        arm
+        for name in settings.study.sections
+        for arm in records(
+            scored.get(name, []),
+            base,
+            {arm: each for (section, arm), each in on_test_rows.items() if section == name},
+            verdicts.get(name, {}),
+        )
+    ]
+    study = record.Study(
+        about=about(settings, summary, rows, sections.seeds, test),
+        arms=arms,
+        overfits=choose.overfits(base, at_best, verdicts["remedies"][at_best.arm.name]),
         chosen_remedy=remedy and remedy.arm.name,
         power_law=choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,
-        recommendation=choose.recommendation(recommended, helps, new_rows),
-        optimism=choose.optimism(scored.get("winner", []), told.get("winner", []), sections.search),
-        overtuning=choose.overtuning(scored.get("winner", []), sections.search),
-        equal_budgets=gives_equal_budgets(settings),
+        recommendation=choose.recommendation(
+            best, by_others, base, on_test_rows.get((best.arm.section, best.arm.name))
+        ),
+        optimism=choose.optimism(winner, of_winner, winner_verdict and winner_verdict.verdict, search, settings),
+        overtuning=choose.incumbents(winner, of_winner, search),
     )
+    everything = [each for name in settings.study.sections for each in scored.get(name, [])]
+    return study, seed_rows(everything, {key: each.table for key, each in tested.items()})
 
 
 def read_search(settings: Settings) -> dict[str, Any]:
@@ -109,22 +120,18 @@ def fresh_seeds(settings: Settings) -> list[int]:
 
 def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Cost, record.EqualTime | None]:
     """Train, choose, test and write the tables."""
-    from experiments.study_cost import cost, equal_time
-
     began = time.monotonic()
     seeds, search = fresh_seeds(settings), read_search(settings)
-    rows = read_rows(settings.study, seeds, summary)
-    with Trainings(settings.study, seeds, context(settings.study, seeds, summary)) as trainings:
+    rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))
+    with Trainings(settings.study, seeds, context(seeds, summary)) as trainings:
         sections = Sections(settings, rows, seeds, search, trainings)
         sections.run()
-    found = conclude(settings, summary, sections)
-    everything = [each for name in settings.study.sections for each in sections.scored.get(name, [])]
-    write_tables(seed_rows(everything), curves(everything))
+    result, by_seed = conclude(settings, summary, sections)
+    write_tables(by_seed, curves(each for of_section in sections.scored.values() for each in of_section))
     trainings.forget_others()
     seconds = time.monotonic() - began + trainings.seconds_before()
-    spent = cost(trainings.results, rows, Job.of(sections.base.arm), len(seeds), seconds)
     batches = [each for each in sections.scored.get("optimizers", []) if each.arm.group == "equal_updates"]
-    return found, spent, equal_time(batches)
+    return result, cost(trainings.results, len(seeds), seconds), equal_time(batches)
 
 
 def write_tables(by_seed: pd.DataFrame, by_epoch: pd.DataFrame) -> None:
@@ -160,12 +167,8 @@ def interrupt(*_: object) -> None:
 
 
 def told(spent: record.Cost, arms: int) -> str:
-    """What was done, in two lines."""
-    return (
-        f"{arms} arms: {spent.runs} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s\n"
-        f"stock Model.fit would take about {spent.model_fit_seconds:,.0f} s, "
-        f"{spent.model_fit_seconds / spent.seconds:.0f} times as long ({spent.model_fit_sample})"
-    )
+    """Return what was done, in a line."""
+    return f"{arms} arms: {spent.runs} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s"
 
 
 def main() -> None:

@@ -6,9 +6,17 @@ from typing import Any
 
 from experiments.search_space import with_values
 from experiments.study_data import Labels
-from pipeline.params import EarlyStopping, Model, Settings, StudySection, Train
+from pipeline.params import (
+    KERAS_LEARNING_RATES,
+    EarlyStopping,
+    Model,
+    Optimizer,
+    Settings,
+    StudySection,
+    Train,
+)
 
-BASELINE, TOGETHER = "baseline", "all together"
+BASELINE, BEST_EPOCH, TOGETHER = "baseline", "baseline at its best epoch", "all together"
 EARLY_STOPPING, HALF_WIDTH = "early stopping", "half the width"
 WITHOUT, WITH = "without", "with"
 
@@ -32,7 +40,10 @@ REMEDY_NAMES = {
 BATCH_ROWS = 256
 LARGEST_BATCH = 1 / 4  # of these rows: a mini-batch of all of them is gradient descent
 BATCH_RATES = (0.01, 0.1, 1.0)
-BATCH_EPOCHS = 20
+BATCH_EPOCHS = 10
+
+# Times Keras' default learning rate: every optimizer is tuned over as many rates, half a decade apart.
+RATE_FACTORS = tuple(10.0 ** (half_decades / 2) for half_decades in range(-2, 3))
 
 UNITS_BESIDE_LINEAR = 32  # of each hidden layer, where a linear model is compared with deeper ones
 
@@ -43,7 +54,7 @@ class Arm:
 
     Attributes:
         rows: to train on; None for all.
-        options: what it competes with by validation loss, such as the strengths of one remedy; None for nothing.
+        options: what it competes with by holdout loss, such as the strengths of one remedy; None for nothing.
         read_at: the epoch at which it is scored instead of its end.
     """
 
@@ -78,13 +89,17 @@ def stopped_early(settings: Settings, configured: Settings) -> Settings:
 
 
 def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
-    """The baseline, and each remedy alone at each of its strengths.
+    """The baseline, also with the weights of its best epoch, and each remedy alone at each of its strengths.
 
     Raises:
         InputError: a remedy that is no setting, or a strength that it may not have.
     """
     base = baseline(settings)
-    arms = [Arm("remedies", BASELINE, BASELINE, BASELINE, base.model, base.train)]
+    patient = base.train.model_copy(update={"early_stopping": EarlyStopping(patience=base.train.epochs)})
+    arms = [
+        Arm("remedies", BASELINE, BASELINE, BASELINE, base.model, base.train),
+        Arm("remedies", BEST_EPOCH, "epoch", "best_epoch", base.model, patient, reference=BASELINE),
+    ]
     for setting, strengths in settings.study.remedies.items():
         name = remedy_name(setting)
         if name == "label smoothing" and (not is_classification or base.train.loss == "mean_squared_error"):
@@ -215,32 +230,43 @@ def _shape(units: list[int]) -> str:
     return "-".join(str(number) for number in units) or "linear"
 
 
-def optimizers(settings: Settings, search: dict[str, Any]) -> list[Arm]:
-    """Each at Keras' defaults, and each at the best settings that the search found for it; all with early stopping."""
+def optimizers(settings: Settings) -> list[Arm]:
+    """Each at Keras' defaults, and each at the best of as many learning rates around its default; with early stopping.
+
+    AdamW decays no weights where every regularizer is off, and then is Adam: of the two the configured one stays.
+    """
     base, own = stopped_early(baseline(settings), settings), settings.train.optimizer
     names = sorted({*settings.study.optimizers, own} - {"gd"})
-    arms = []
-    for name in names:
-        plain = {"train.optimizer": name, "train.learning_rate": None, "train.momentum": None}
-        plain["train.weight_decay"] = 0.0 if name in HAS_OWN_DECAY else None
-        changed = with_values(base, plain, "study.optimizers")
-        arms.append(_optimizer(name, "defaults", changed, own if own in names else None))
-    tuned = search.get("best_of_each_optimizer", {})
-    for name, found in tuned.items():
-        arms.append(_optimizer(name, "tuned", of_trial(settings, found), own if own in tuned else None))
-    return arms
+    if {"adam", "adamw"} <= {*names}:
+        names.remove("adam" if own == "adamw" else "adamw")
+    reference = own if own in names else None
+    defaults = [_optimizer(base, name, "defaults", None, reference) for name in names]
+    return defaults + [_optimizer(base, name, "tuned", factor, reference) for name in names for factor in RATE_FACTORS]
 
 
-def _optimizer(name: str, group: str, settings: Settings, reference: str | None) -> Arm:
+def _optimizer(base: Settings, name: Optimizer, group: str, factor: float | None, reference: str | None) -> Arm:
+    default = KERAS_LEARNING_RATES[name]
+    rate = None if factor in (None, 1.0) else default * factor
+    changes = {"train.optimizer": name, "train.learning_rate": rate, "train.momentum": None}
+    changes["train.weight_decay"] = 0.0 if name in HAS_OWN_DECAY else None
+    settings = with_values(base, changes, "study.optimizers")
     return Arm(
         "optimizers",
-        f"{name}, {group}",
+        f"{name}, defaults" if factor is None else f"{name}, rate {default * factor:.3g}",
         "optimizer",
         group,
         settings.model,
         settings.train,
-        reference=f"{reference}, {group}" if reference and reference != name else None,
+        x=None if factor is None else default * factor,
+        options=None if factor is None else f"{name}, tuned",
+        reference=_named_reference(reference, factor) if reference != name else None,
     )
+
+
+def _named_reference(optimizer: str | None, factor: float | None) -> str | None:
+    if optimizer is None:
+        return None
+    return f"{optimizer}, defaults" if factor is None else f"{optimizer}, rate {KERAS_LEARNING_RATES[optimizer]:.3g}"
 
 
 def of_trial(settings: Settings, trial: dict[str, Any]) -> Settings:

@@ -1,84 +1,204 @@
 """What a study concludes before it looks at the test set: what to recommend, and what the search's winner is worth."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from experiments import study_record as record
-from experiments.study_scores import Scored, best, chosen, judged, metrics
-from pipeline import scores
+from experiments.study_scores import (
+    Judged,
+    Scored,
+    best,
+    chosen,
+    crossfitted,
+    loss_factor,
+    metrics,
+    on_rows,
+    over_nothing,
+)
+from pipeline.comparisons import Finding, Verdict
+from pipeline.intervals import SIGNIFICANCE, Interval
 from pipeline.learning_curve import what_twice_the_data_brings
+from pipeline.params import Dimension, Settings
+from pipeline.scores import METRICS
 
 # Which arms may be recommended, by section and group.
 CANDIDATES = {"remedies": ("single", "together"), "winner": ("winner",)}
+EDGE = 0.05  # of a range, on its own scale, that counts as its end
+
+Judgements = dict[str, dict[str, Judged]]
 
 
 def chosen_remedy(remedies: list[Scored]) -> Scored | None:
-    """The remedy, alone or all together, with the lowest validation loss; None where there is no remedy."""
-    found = [each for each in chosen(remedies) if each.arm.group in CANDIDATES["remedies"]]
-    return best(found) if found else None
+    """Return the remedy, alone or all together, with the lowest holdout loss; None where there is no remedy."""
+    candidates = [each for each in chosen(remedies) if each.arm.group in CANDIDATES["remedies"]]
+    return best(candidates) if candidates else None
 
 
-def recommended(sections: dict[str, list[Scored]], base: Scored) -> tuple[Scored, bool]:
-    """The arm to use, and whether it helps: of the baseline and those that help, by the verdicts of their sections, the
-    one with the lowest validation loss.
+def overfits(base: Scored, at_best: Scored, compared: Judged) -> record.Overfits:
+    """Say whether the baseline does worse on new rows than on those it was trained on, and whether training on hurts.
 
-    Candidates are the remedies, alone and all together, against the baseline, and the search's winner, against the
-    default that the search began with.
+    Args:
+        at_best: the baseline with the weights of its best epoch.
+        compared: what comparing the two has found.
     """
-    helping = []
-    for section, groups in CANDIDATES.items():
-        arms = sections.get(section, [])
-        helps = {name for name, (_, told) in judged(arms).items() if told.verdict == "helps"}
-        helping += [each for each in arms if each.arm.group in groups and each.arm.name in helps]
-    found = best([base, *helping])
-    return found, found is not base
-
-
-def recommendation(arm: Scored, helps: bool, new_rows: dict[str, scores.Interval] | None) -> record.Recommendation:
-    """The recommended arm as it stands in `study.json`."""
-    return record.Recommendation(
-        section=arm.arm.section,
-        arm=arm.arm.name,
-        helps=helps,
-        settings={"model": arm.arm.model.model_dump(), "train": arm.arm.train.model_dump()},
-        holdout=metrics(arm, "holdout"),
-        test=metrics(arm, "test") or None,
-        new_rows=new_rows,
+    loss, score = METRICS[base.rows.problem.task]
+    gap = {name: base.gap(name) for name in (loss, score)}
+    change = compared.verdict.difference
+    low, high = (None if end is None else 0.0 - end for end in (change.high, change.low))
+    rise = Interval(0.0 - change.mean, low, high)
+    train_rise, onsets = base.table["train_rise"].mean(), base.table["onset_epoch"].dropna()
+    return record.Overfits(
+        answer=None if gap[loss].low is None else gap[loss].low > 0,
+        gap=gap,
+        rises=None if rise.low is None else bool(rise.low > 0 and not train_rise > 0),
+        rise=rise,
+        score_rise=base.worse_than(at_best, score),
+        train_rise=float(train_rise) if np.isfinite(train_rise) else None,
+        onset_epoch=float(onsets.median()) if len(onsets) else None,
+        onset_range=(float(onsets.min()), float(onsets.max())) if len(onsets) else None,
     )
 
 
-def optimism(winner: list[Scored], told: list[record.Arm], search: dict[str, Any]) -> record.Optimism | None:
-    """What the search promised of its winner, and what became of it."""
+def recommended(sections: dict[str, list[Scored]], base: Scored, judgements: Judgements) -> tuple[Scored, Scored]:
+    """Return the arm to use, and the same with scores on rows that did not choose it.
+
+    Of the baseline and those that help, by the verdicts of their sections, it is the one with the lowest holdout loss.
+    Candidates are the remedies, alone and all together, against the baseline, and the search's winner, against the
+    default that the search began with.
+    """
+    helping = [
+        each
+        for section, groups in CANDIDATES.items()
+        for each in chosen(sections.get(section, []))
+        if each.arm.group in groups and _finding(judgements, section, each.arm.name) == "helps"
+    ]
+    candidates = [base, *helping]
+    # Where the search's winner is among them, all are judged by rows that the search did not choose by.
+    if any(each.arm.section == "winner" for each in candidates):
+        judging = ~base.rows.searched
+        candidates = [replace(each, judging=judging) for each in candidates]
+    place = int(np.argmin([each.mean_loss for each in candidates]))
+    return [base, *helping][place], crossfitted(candidates)
+
+
+def _finding(judgements: Judgements, section: str, name: str) -> Finding | None:
+    judged = judgements.get(section, {}).get(name)
+    return judged.verdict.finding if judged else None
+
+
+def recommendation(
+    arm: Scored, by_others: Scored, base: Scored, test: dict[str, Interval] | None
+) -> record.Recommendation:
+    """Return the recommended arm as it stands in `study.json`."""
+    beyond = over_nothing(by_others)
+    factor = loss_factor(by_others.loss, by_others.mean_loss, by_others.floor_loss)
+    return record.Recommendation(
+        section=arm.arm.section,
+        arm=arm.arm.name,
+        helps=arm is not base,
+        settings={"model": arm.arm.model.model_dump(), "train": arm.arm.train.model_dump()},
+        holdout=metrics(by_others)["holdout"],
+        test=test,
+        over_nothing=beyond.interval().scaled(factor),
+        beats_nothing=None if beyond.p is None else bool(beyond.mean < 0 and beyond.p < SIGNIFICANCE),
+    )
+
+
+def optimism(
+    winner: list[Scored],
+    tested: dict[str, dict[str, Interval]],
+    verdict: Verdict | None,
+    search: dict[str, Any],
+    settings: Settings,
+) -> record.Optimism | None:
+    """Return what the search promised of its winner, and what became of it.
+
+    Args:
+        tested: the scores on the test set, by the arm's name.
+        verdict: the winner's, against the default.
+    """
     found = next((each for each in winner if each.arm.group == "winner"), None)
     if found is None:
         return None
-    promised, fresh = search["best"]["values"][0], found.interval(f"holdout_{found.loss}")
-    test = metrics(found, "test").get(found.loss)
+    promised, worth = search["best"]["values"][0], _worth(found, tested)
     return record.Optimism(
         trial=search["best"]["trial"],
         trials=sum(search["counts"].get(state, 0) for state in ("complete", "pruned")),
         promised=promised,
-        fresh=fresh,
-        test=test,
-        optimism_fresh=_less(fresh.mean, promised),
-        optimism_test=_less(test and test.mean, promised),
-        beats_default=next(arm.verdict for arm in told if arm.name == found.arm.name),
+        **worth,
+        optimism_fresh=_less(worth["fresh"], promised),
+        optimism_test=_less(worth["test"], promised),
+        beats_default=verdict and verdict.finding,
+        judged_on="holdout" if found.judging.any() else "test",
+        at_edge=at_edge(settings.search.space, search["best"]["settings"]),
     )
 
 
-def _less(score: float | None, promised: float) -> float | None:
-    return None if score is None else score - promised
+def _worth(each: Scored, tested: dict[str, dict[str, Interval]]) -> dict[str, Interval | None]:
+    searched = each.rows.searched
+    return {
+        "same_rows": on_rows(each, searched),
+        "fresh": on_rows(each, ~searched),
+        "test": tested.get(each.arm.name, {}).get(each.loss),
+    }
 
 
-def overtuning(winner: list[Scored], search: dict[str, Any]) -> list[record.Incumbent] | None:
-    """How the best-so-far trial's test loss went along the search (Schneider et al. 2025)."""
+def _less(score: Interval | None, promised: float) -> float | None:
+    return None if score is None or score.mean is None else score.mean - promised
+
+
+def at_edge(space: dict[str, Dimension], trial: dict[str, dict[str, Any]]) -> list[str]:
+    """Name the settings of a trial that lie at an end of what was searched, so that the best may lie beyond."""
+    values = {f"{section}.{name}": value for section, of in trial.items() for name, value in _flat(of).items()}
+    told = []
+    for name, dimension in space.items():
+        value = values.get(name)
+        if dimension.width and value:
+            told += _at_ends(f"the width of {name}", value[0], dimension.width)
+            told += _at_ends(f"the depth of {name}", len(value), dimension.depth)
+        elif dimension.low is not None and isinstance(value, int | float):
+            told += _near_ends(name, value, dimension)
+    return told
+
+
+def _at_ends(name: str, value: int, choices: list[int]) -> list[str]:
+    if len(set(choices)) < 2 or value not in (min(choices), max(choices)):
+        return []
+    return [f"{name} at its {'lowest' if value == min(choices) else 'highest'}, {value}"]
+
+
+def _near_ends(name: str, value: float, dimension: Dimension) -> list[str]:
+    low, high, at = (
+        np.log(each) if dimension.log else each for each in (dimension.low, dimension.high, value or 1e-300)
+    )
+    share = (at - low) / (high - low)
+    if 0 <= share <= EDGE:
+        return [f"{name} near its lowest, {dimension.low:g}"]
+    return [f"{name} near its highest, {dimension.high:g}"] if 1 - EDGE <= share <= 1 else []
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    values = {}
+    for name, value in section.items():
+        values |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return values
+
+
+def incumbents(
+    winner: list[Scored], tested: dict[str, dict[str, Interval]], search: dict[str, Any]
+) -> list[record.Incumbent] | None:
+    """Return what the best trial so far promised along the search, and what it is worth (Schneider et al. 2025)."""
     if not winner:
         return None
     promised = {trial["trial"]: trial["values"][0] for trial in search["incumbents"]}
     return [
         record.Incumbent(
-            trial=int(each.arm.x), promised=promised[int(each.arm.x)], test=metrics(each, "test").get(each.loss)
+            trial=int(each.arm.x),
+            trials=int(each.arm.x) + 1,
+            promised=promised[int(each.arm.x)],
+            **_worth(each, tested),
         )
         for each in winner
         if each.arm.group == "incumbent"
@@ -86,15 +206,23 @@ def overtuning(winner: list[Scored], search: dict[str, Any]) -> list[record.Incu
 
 
 def power_laws(curve: list[Scored], groups: tuple[str, ...]) -> dict[str, record.PowerLaw]:
-    """What twice the rows would bring, for the arms of each group of the learning curve."""
+    """Return what twice the rows would bring, for the arms of each group of the learning curve."""
     laws = {}
     for group in groups:
         arms = [each for each in curve if each.arm.group == group]
         if not arms:
             continue
         sizes = np.array([each.train_rows for each in arms])
-        found = what_twice_the_data_brings(
-            sizes, np.stack([each.holdout for each in arms], axis=1), int(sizes.max()), arms[0].overlap
+        losses = np.stack([each.table[f"holdout_{each.loss}"] for each in arms], axis=1)
+        found = what_twice_the_data_brings(sizes, losses, int(sizes.max()))
+        law = found.law
+        laws[group] = record.PowerLaw(
+            **dict.fromkeys(("floor", "scale", "exponent")) if law is None else vars(law),
+            rows=found.rows,
+            predicted=law and float(law.predict(found.rows)),
+            predicted_twice=law and float(law.predict(2 * found.rows)),
+            change=found.change,
+            predicted_before=found.predicted_before,
+            seen=found.seen,
         )
-        laws[group] = record.PowerLaw(**found)
     return laws

@@ -17,19 +17,20 @@ import pandas as pd
 from experiments.study_arms import Arm
 from experiments.study_data import Labels
 from pipeline.files import read_arrays, write_arrays
-from pipeline.params import Model, Study, Train
+from pipeline.params import Model, Train
 from pipeline.splits import Summary
 
 KEPT = Path("models/study")
 # What the numbers of a training depend on, beside its settings and its data.
 CODE = (
     "pipeline/backend.py", "pipeline/compiler.py", "pipeline/examples.py", "pipeline/losses.py", "pipeline/model.py",
-    "pipeline/noise.py", "pipeline/optimizers.py", "pipeline/packing.py", "pipeline/partition.py",
-    "pipeline/schedules.py", "pipeline/stack.py", "pipeline/trainer.py", "experiments/study_data.py",
+    "pipeline/noise.py", "pipeline/optimizers.py", "pipeline/packing.py", "pipeline/partition.py", "pipeline/ring.py",
+    "pipeline/schedules.py", "pipeline/scores.py", "pipeline/stack.py", "pipeline/trainer.py",
+    "experiments/study_data.py", "experiments/study_worker.py",
 )  # fmt: skip
 # Regularizers that a graph has only where they are on; the others are numbers in each.
 SWITCHES = ("dropout", "input_dropout", "max_norm", "gaussian_noise", "clip_norm", "ema")
-COLUMN, WEIGHT = "history/", "weights/"
+FACTS = ("best_epoch", "best_epoch_by_holdout", "diverged", "sound", "seconds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,23 +77,37 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a training left; see `pipeline.trainer.Fitted`. `seconds` are those that it took."""
+    """What a training left.
+
+    Attributes:
+        history, best_epoch, diverged, weights: see `pipeline.trainer.Fitted`; the second held-out fold has stopped and
+            chosen.
+        best_epoch_by_holdout: the best epoch where the first held-out fold does so.
+        row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: each row as the seed of that role scores it,
+            stopped and chosen on its other fold. A seed without sound weights scores what knowing nothing does. NaN
+            where no seed judges, or where the rows had a say in the training.
+        sound: which seeds have weights that can predict, in each role, bool `[2, R]`.
+        seconds: that the training took.
+    """
 
     history: pd.DataFrame
     best_epoch: np.ndarray
+    best_epoch_by_holdout: np.ndarray
     diverged: np.ndarray
     weights: dict[str, np.ndarray]
+    row_scores: dict[str, np.ndarray]
+    sound: np.ndarray
     seconds: float
 
 
-def context(study: Study, seeds: list[int], summary: Summary) -> str:
+def context(seeds: list[int], summary: Summary) -> str:
     """What all trainings of a study depend on, as one digest."""
     root = Path(__file__).parent.parent
     code = [(root / name).read_text(encoding="utf-8") for name in CODE]
     versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
     digests = {name: summary.digest[name] for name in ("train", "validation")}
     # The digests are of the scaled target, and the kept scores in its unit.
-    everything = [code, versions, digests, summary.target_scale, seeds, study.resplit]
+    everything = [code, versions, digests, summary.target_scale, seeds]
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
@@ -103,18 +118,22 @@ def kept_file(job: Job, where: str) -> Path:
 
 def write_result(path: Path, result: Result) -> None:
     """Keep a result."""
-    facts = {"best_epoch": result.best_epoch, "diverged": result.diverged, "seconds": np.array(result.seconds)}
-    history = {f"{COLUMN}{name}": column.to_numpy() for name, column in result.history.items()}
-    weights = {f"{WEIGHT}{name}": value for name, value in result.weights.items()}
-    write_arrays(path, facts | history | weights)
+    history = {name: column.to_numpy() for name, column in result.history.items()}
+    parts = {"history": history, "weights": result.weights, "row_scores": result.row_scores}
+    facts = {name: np.asarray(getattr(result, name)) for name in FACTS}
+    write_arrays(path, facts | {f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
 
 
 def read_result(path: Path) -> Result | None:
-    """A result that is kept; None where there is none, or a damaged one."""
+    """Return a result that is kept; None where there is none, or a damaged one."""
     try:
         arrays = read_arrays(path)
-    except (FileNotFoundError, ValueError):
+        facts = {name: arrays.pop(name) for name in FACTS}
+    except (FileNotFoundError, ValueError, KeyError):
         return None
-    history = {name.removeprefix(COLUMN): value for name, value in arrays.items() if name.startswith(COLUMN)}
-    weights = {name.removeprefix(WEIGHT): value for name, value in arrays.items() if name.startswith(WEIGHT)}
-    return Result(pd.DataFrame(history), arrays["best_epoch"], arrays["diverged"], weights, float(arrays["seconds"]))
+    parts: dict[str, dict[str, np.ndarray]] = {"history": {}, "weights": {}, "row_scores": {}}
+    for name, value in arrays.items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = value
+    facts["seconds"] = float(facts["seconds"])
+    return Result(history=pd.DataFrame(parts.pop("history")), **parts, **facts)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.study_record import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Interval, Study, StudyRun
+from experiments.study_record import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Study, StudyRun
 from pipeline import scores
 from pipeline.champion import register_champion
 from pipeline.files import read_json
+from pipeline.intervals import Interval
 from pipeline.params import Settings, flat
 from pipeline.splits import PREPROCESSING_FILE, SPLITS, Summary
 from pipeline.tracking import Dataset
@@ -19,7 +20,7 @@ EXPERIMENT = "study"
 LOG_AGAIN = "the result files are complete, log them with: python -m experiments.study --log-only"
 
 # Of an arm's record and of `study.csv`, besides the scores.
-MEASURES = ("best_epoch", "epochs", "gap_at_best", "gap_at_end", "rise", "holdout_rise", "onset_epoch")
+MEASURES = ("best_epoch", "epochs", "onset_epoch")
 NOT_CURVES = ("section", "arm", "epoch", "seeds")
 
 
@@ -95,10 +96,12 @@ def arm_numbers(arm: Arm, rows: pd.DataFrame) -> dict[str, float]:
     numbers = _split_numbers(arm.scores, rows)
     for name in MEASURES:
         numbers |= _with_spread(name, getattr(arm, name), rows, name)
+    numbers |= {f"gap.{metric}": interval.mean for metric, interval in arm.gap.items()}
     for name in ("difference", "probability_better"):
         if (interval := getattr(arm, name)) is not None:
             numbers |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
-    numbers |= {"p_adjusted": arm.p_adjusted, "diverged": arm.diverged, "weights": arm.weights}
+    numbers |= {"p_adjusted": arm.p_adjusted, "detectable": arm.detectable}
+    numbers |= {"diverged": arm.diverged, "weights": arm.weights}
     return _known(numbers | {"train_rows": arm.train_rows})
 
 
@@ -119,6 +122,7 @@ def headline_numbers(study: Study, seeds_table: pd.DataFrame) -> dict[str, float
     recommended = study.recommendation
     rows = seeds_table[(seeds_table["section"] == recommended.section) & (seeds_table["arm"] == recommended.arm)]
     numbers = _split_numbers({"holdout": recommended.holdout, "test": recommended.test or {}}, rows)
+    numbers |= {f"overfits.gap.{metric}": interval.mean for metric, interval in study.overfits.gap.items()}
     numbers |= {"overfits.rise": study.overfits.rise.mean, "arms": len(study.arms)}
     numbers["arms_that_help"] = sum(arm.verdict == "helps" for arm in study.arms)
     if study.optimism is not None:

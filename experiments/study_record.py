@@ -5,8 +5,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.comparisons import Finding
 from pipeline.errors import InputError
 from pipeline.files import write_json
+from pipeline.intervals import Interval
 from pipeline.paths import RESULTS, STUDY_RUN_FILE
 
 STUDY_FILE = RESULTS / "study.json"
@@ -16,7 +18,6 @@ STUDY_CURVES_FILE = RESULTS / "study_curves.csv"
 SectionName = Literal[
     "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
-Verdict = Literal["helps", "hurts", "no detectable difference"]
 
 
 class Record(BaseModel):
@@ -28,20 +29,15 @@ class Record(BaseModel):
 R = TypeVar("R", bound=Record)
 
 
-class Interval(Record):
-    """A mean over seeds with its 95 % interval; None where it is not known (fewer than two seeds, or none)."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-
-
 class About(Record):
     """What was studied.
 
     Attributes:
         loss, score: the metrics' names: cross_entropy and accuracy, or rmse and r2.
-        rows: of `train`, `val` (stops and chooses), `holdout` (judges) for each seed, and of `test`.
+        rows: to `train` on for each seed, in the `pool` whose rows are held out in turn, and in `test`.
+        folds, rings: into how many folds the pool is cut, and how often.
+        knowing_nothing: what the class shares, or the mean, of the training rows score on the rows that judge
+            (`holdout`) and on `test`, by metric.
         digest: SHA-256 of each prepared split.
         epochs: that each arm may train.
     """
@@ -55,13 +51,29 @@ class About(Record):
     classes: list[str] | None
     loss: Literal["cross_entropy", "rmse"]
     score: Literal["accuracy", "r2"]
-    rows: dict[Literal["train", "val", "holdout", "test"], int]
+    rows: dict[Literal["train", "pool", "test"], int]
+    folds: int
+    rings: int
+    knowing_nothing: dict[Literal["holdout", "test"], dict[str, float]]
     digest: dict[str, str]
     seeds: list[int]
-    resplit: bool
     epochs: int
     versions: dict[str, str]
     warnings: list[str]
+
+
+class Influence(Record):
+    """The rows that carry most of a difference.
+
+    Attributes:
+        rows: their numbers in the source, counted from 1, the most influential one first; None where not known.
+        differences: the mean difference of each in the loss a row (cross-entropy, or squared error).
+        without: the difference that is left without them.
+    """
+
+    rows: list[int] | None
+    differences: list[float]
+    without: float
 
 
 class Arm(Record):
@@ -70,25 +82,32 @@ class Arm(Record):
     Attributes:
         name: of its own in its section, such as `dropout 0.3`, `all but dropout`, `64 rows`.
         factor: what was changed, such as `dropout`, `rows`, `width`, `depth`, `optimizer`, `activation`, `loss`.
-        group: arms of a section that belong together. remedies: `baseline`, `single`, `together`, `leave_one_out`;
-            learning_curve and capacity: `without` and `with` (the chosen remedy); optimizers: `defaults`, `tuned`,
-            `equal_epochs`, `equal_updates`; activations: `activation`, `loss`; memorization: `labels`;
-            winner: `default`, `winner`, `incumbent`.
-        x: its place on the factor's scale: strength, rows, width, number of layers, trial; None where there is none.
+        group: arms of a section that belong together. remedies: `baseline`, `best_epoch` (the baseline with the weights
+            of its best epoch), `single`, `together`, `leave_one_out`; learning_curve and capacity: `without` and `with`
+            (the chosen remedy); optimizers: `defaults`, `tuned`, `equal_epochs`, `equal_updates`; activations:
+            `activation`, `loss`; memorization: `labels`; winner: `default`, `winner`, `incumbent`.
+        x: its place on the factor's scale: strength, learning rate, rows, width, number of layers, trial; None where
+            there is none.
         changes: settings, by dotted name, that differ from the configured model with every regularizer off.
         settings: all of its settings, by section, as they stand in `params.yaml`.
-        chosen: of the strengths of one remedy the one with the lowest validation loss; True where there is no choice.
-        scores: by split (train, val, holdout; test where it was scored) and metric, of the model that the arm ends
-            with: that of the best epoch with early stopping, else of the last.
-        validation: mean validation loss, by which arms are chosen; a seed that diverged counts like knowing nothing.
-        best_epoch: of the lowest validation loss.
-        gap_at_best, gap_at_end: validation minus training loss, at the best epoch and at the last.
-        rise: validation loss at the end, less its minimum.
-        holdout_rise: the same on the holdout rows, which had no say in which epoch is the best.
-        onset_epoch: the first after which the validation loss never came back to its minimum; of the seeds with one.
+        chosen: of arms that compete, such as the strengths of one remedy, the one with the lowest holdout loss; True
+            where there is no choice. The holdout scores and the difference of a chosen one are those of the choice:
+            each fold is judged by the arm that is best on the other folds.
+        picks: in how many folds each competing arm was the best on the others, by name; None where none competes.
+        scores: by split (train, holdout; test where it was scored) and metric, of the model that the arm ends with:
+            that of the best epoch with early stopping, else of the last. Rows are held out by two seeds each, and
+            stopped and chosen by other rows. A seed that diverged counts as knowing nothing.
+        gap: how much worse each metric is on holdout than on training rows.
+        seeds_range: the lowest and highest holdout loss of a seed where some seeds collapse and others do not, which
+            the interval cannot cover; else None.
+        best_epoch: of the lowest loss on the rows held out.
+        onset_epoch: the first after which that loss never came back to its minimum; of the seeds with one.
         reference: the arm of the same section that it is compared with; None for those that are compared with none.
-        difference: holdout loss less that of the reference, seed by seed; below 0 is better.
-        p_adjusted: Holm's over the section's comparisons, or over those of the arms that leave one remedy out.
+        difference: holdout loss less that of the reference, row by row; below 0 is better. The intervals of the arms
+            that answer one question hold together.
+        p_adjusted: Holm's over the arms that answer one question.
+        detectable: the difference that four of five such studies would have found.
+        times_rows, times_rings: how many times as many rows, or rings of seeds, would find a difference of this size.
         probability_better: that a seed of this arm has a lower holdout loss than the same seed of the reference.
     """
 
@@ -100,39 +119,58 @@ class Arm(Record):
     changes: dict[str, Any]
     settings: dict[str, dict[str, Any]]
     chosen: bool
+    picks: dict[str, int] | None
     weights: int
     train_rows: int
     diverged: int
     scores: dict[str, dict[str, Interval]]
-    validation: float
+    gap: dict[str, Interval]
+    seeds_range: tuple[float, float] | None
     epochs: Interval
     best_epoch: Interval
-    gap_at_best: Interval
-    gap_at_end: Interval
-    rise: Interval
-    holdout_rise: Interval
     onset_epoch: Interval
     reference: str | None = None
     difference: Interval | None = None
     p: float | None = None
     p_adjusted: float | None = None
+    detectable: float | None = None
+    times_rows: float | None = None
+    times_rings: float | None = None
     probability_better: Interval | None = None
-    verdict: Verdict | None = None
+    verdict: Finding | None = None
+    influence: Influence | None = None
 
 
 class Overfits(Record):
-    """Whether the baseline overfits; see `pipeline.overfitting.overfits`. None: not known."""
+    """Whether the baseline overfits: does better on the rows it was trained on than on new ones.
+
+    Attributes:
+        answer: whether the gap of the loss is above 0 with its whole interval; None where it is not known.
+        gap: of each metric, at the last epoch; above 0 is worse on new rows.
+        rises: whether training on beyond the best epoch makes the loss on new rows worse: the interval of the rise lies
+            above 0, and the training loss does not rise as well, as it does where training is unsteady.
+        rise: the holdout loss of the last epoch less that of the best, which these rows did not choose.
+        score_rise: the same of the score, turned so that above 0 is worse.
+        train_rise: the training loss of the last epoch less that of the best; mean over the seeds.
+        onset_epoch, onset_range: the epoch from which the loss on new rows never comes back to its minimum: median,
+            first and last over the seeds that have one.
+    """
 
     answer: bool | None
+    gap: dict[str, Interval]
+    rises: bool | None
     rise: Interval
+    score_rise: Interval
     train_rise: float | None
-    p: float | None
     onset_epoch: float | None
     onset_range: tuple[float, float] | None
 
 
 class PowerLaw(Record):
-    """loss = floor + scale * rows ** -exponent, and what twice the rows would change, with its 95 % interval."""
+    """loss = floor + scale * rows ** -exponent, and what twice the rows would change, with its 95 % interval.
+
+    `predicted_before` is the loss at `rows` that the law without that point predicts, and `seen` the one that came.
+    """
 
     floor: float | None
     scale: float | None
@@ -141,13 +179,20 @@ class PowerLaw(Record):
     predicted: float | None
     predicted_twice: float | None
     change: Interval
+    predicted_before: float | None
+    seen: float | None
 
 
 class Recommendation(Record):
-    """The settings to use, chosen on validation rows among the arms that help; the baseline where none does.
+    """The settings to use, of the lowest holdout loss among the arms that help; the baseline where none does.
 
-    `test` has its scores on the test set, None without test rows; `new_rows` the same with intervals for other rows of
-    the kind: what to expect on new data.
+    Attributes:
+        holdout: its scores on rows that did not choose it: each fold is judged by the arm that would be recommended
+            from the other folds.
+        test: its scores on the test set, with intervals for other seeds and other rows of the kind; None without test
+            rows.
+        over_nothing: its holdout loss less that of knowing nothing.
+        beats_nothing: whether that is found to be below 0; None where it is not known.
     """
 
     section: SectionName
@@ -156,27 +201,43 @@ class Recommendation(Record):
     settings: dict[str, dict[str, Any]]
     holdout: dict[str, Interval]
     test: dict[str, Interval] | None
-    new_rows: dict[str, Interval] | None
+    over_nothing: Interval
+    beats_nothing: bool | None
 
 
 class Optimism(Record):
-    """What selecting cost: the search's winner, as promised, on fresh seeds, and on the test set (losses)."""
+    """What selecting cost: the search's winner, as promised, and what it scores where nothing was chosen (losses).
+
+    Attributes:
+        promised: the lowest value of the search.
+        same_rows: fresh seeds, on the rows that the search chose by; None where the search had no rows of its own.
+        fresh: fresh seeds, on rows that chose nothing; None where the search has chosen by all rows.
+        beats_default: the verdict against the default that the search began with.
+        judged_on: the rows of that verdict.
+        at_edge: what the search found at an end of its space, such as `train.learning_rate at its highest, 0.3`.
+    """
 
     trial: int
     trials: int
     promised: float
-    fresh: Interval
+    same_rows: Interval | None
+    fresh: Interval | None
     test: Interval | None
     optimism_fresh: float | None
     optimism_test: float | None
-    beats_default: Verdict | None
+    beats_default: Finding | None
+    judged_on: Literal["holdout", "test"]
+    at_edge: list[str]
 
 
 class Incumbent(Record):
-    """The best trial so far after a number of trials: its value in the search, and its test loss on fresh seeds."""
+    """The best trial so far after a number of trials: as `Optimism` has the winner; `trials` were tried by then."""
 
     trial: int
+    trials: int
     promised: float
+    same_rows: Interval | None
+    fresh: Interval | None
     test: Interval | None
 
 
@@ -196,23 +257,15 @@ class TestLooks(Record):
 
 
 class Cost(Record):
-    """What the study took, and what stock `Model.fit` would have taken, extrapolated from a measured sample.
-
-    `seconds` counts the trainings that were kept from before with what they had taken then.
-    """
+    """What the study took; `seconds` counts the trainings that were kept from before with what they had taken then."""
 
     runs: int
     seed_epochs: int
     seconds: float
-    model_fit_seconds: float | None
-    model_fit_sample: str | None
 
 
 class Study(Record):
-    """All of `study.json`; what a section that is switched off would have given is None.
-
-    `equal_budgets` says whether the search gave every optimizer as many trials.
-    """
+    """All of `study.json`; what a section that is switched off would have given is None."""
 
     about: About
     arms: list[Arm]
@@ -222,7 +275,6 @@ class Study(Record):
     recommendation: Recommendation
     optimism: Optimism | None
     overtuning: list[Incumbent] | None
-    equal_budgets: bool = False
 
     def section(self, name: SectionName) -> list[Arm]:
         """The arms of one section, in their order."""

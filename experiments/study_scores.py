@@ -1,7 +1,8 @@
-"""What a trained arm is worth: its scores seed by seed, and its record with intervals and verdicts."""
+"""What a trained arm is worth: its scores row by row and seed by seed, and its record with intervals and verdicts."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,13 @@ from experiments.study_arms import Arm
 from experiments.study_data import Rows
 from experiments.study_jobs import Result
 from pipeline import scores
-from pipeline.comparisons import Judged, Verdict, judge, verdicts
+from pipeline.comparisons import Influence, Verdict, choose, estimates, influence, judge, probability_better
+from pipeline.intervals import Estimate, Interval, over_seeds
 from pipeline.overfitting import overfitting
 from pipeline.params import flat
 
-SPLITS = ("train", "val", "holdout")
-MEASURES = ("gap_at_best", "gap_at_end", "rise", "holdout_rise", "onset_epoch")
+EPOCHS = ("epochs", "best_epoch", "onset_epoch")
+ROLES = ("holdout", "val")  # the splits of a training that the two roles of the ring judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,109 +26,312 @@ class Scored:
     """An arm with its numbers.
 
     Attributes:
-        table: a row per seed, in the order of the seeds: epochs, best_epoch, diverged, `<split>_<metric>` of the model
-            that the arm ends with, and the measures of `pipeline.overfitting`.
-        chance: the holdout loss of knowing nothing, `[R]`.
-        overlap: see `study_data.Rows.overlap`.
-        train_rows: that each seed trains on.
+        table: a row per seed, in the order of the seeds: epochs, best_epoch, onset_epoch, train_rise, diverged,
+            `<split>_<metric>` for the splits train and holdout.
+        row_scores: of every row, see `study_jobs.Result`; None for an arm that is read at an epoch before its last.
+        train: the mean of each row score over the training rows, `[2, R]`, of the model that judges in each role.
+        judging: rows that judge, bool `[n]`; the others had a say in the arm's settings.
+        picks: which of several competing arms judges each row, int `[rings, n]`, and their names; None for one arm.
     """
 
     arm: Arm
     result: Result
+    rows: Rows
     table: pd.DataFrame
-    loss: str
-    chance: np.ndarray
-    overlap: float
-    train_rows: int
+    row_scores: dict[str, np.ndarray] | None
+    train: dict[str, np.ndarray]
+    judging: np.ndarray
+    picks: tuple[np.ndarray, list[str]] | None = None
 
     @property
-    def holdout(self) -> np.ndarray:
-        """The holdout loss of each seed; one that diverged is worth what knowing nothing is."""
-        return self.table[f"holdout_{self.loss}"].fillna(pd.Series(self.chance)).to_numpy()
+    def loss(self) -> str:
+        """The name of the loss."""
+        return scores.METRICS[self.rows.problem.task][0]
 
     @property
-    def validation(self) -> float:
-        """The mean validation loss, by which arms are chosen; one that diverged counts like knowing nothing."""
-        return float(self.table[f"val_{self.loss}"].fillna(pd.Series(self.chance)).mean())
+    def train_rows(self) -> int:
+        """The number of rows that each seed trains on."""
+        return self.arm.rows or self.rows.train.shape[1]
 
-    def interval(self, column: str) -> record.Interval:
-        """The mean of a column over the seeds that have it, with its interval."""
-        # The test rows are the same for all seeds, and are not split again.
-        overlap = 0.0 if column.startswith("test_") else self.overlap
-        return record.Interval(**scores.interval(self.table[column].to_numpy(float), overlap))
+    def judged_rows(self, name: str) -> np.ndarray:
+        """Return the row score behind a metric for every row, `[rings, 2, n]`; NaN where none may judge."""
+        return np.where(self.judging, self.row_scores[scores.row_score_of(name)], np.nan)
+
+    @cached_property
+    def loss_rows(self) -> np.ndarray:
+        """The loss of every row, cross-entropy or squared error, `[rings, 2, n]`; NaN where none may judge."""
+        return self.judged_rows(self.loss)
+
+    @property
+    def floor_rows(self) -> np.ndarray:
+        """The same of knowing nothing."""
+        return np.where(self.judging, self.rows.floor[scores.row_score_of(self.loss)], np.nan)
+
+    @property
+    def floor_loss(self) -> float:
+        """The mean holdout loss of knowing nothing."""
+        return float(scores.from_mean(self.loss, np.nanmean(self.floor_rows)))
+
+    @property
+    def mean_loss(self) -> float:
+        """The mean holdout loss, by which arms are chosen."""
+        if self.row_scores is None:  # chosen by one half of the rows held out, and shown on the other
+            return float(self.table[f"val_{self.loss}"].mean())
+        return self.mean(self.loss)
+
+    def mean(self, name: str) -> float:
+        """Return the mean of a metric over the rows that judge."""
+        return float(scores.from_mean(name, np.nanmean(self.judged_rows(name)), self.rows.variance))
+
+    def metric(self, name: str) -> Interval:
+        """Return a metric over all rows that judge; nothing is known where none does."""
+        if self.row_scores is None:
+            return over_seeds(self.table[f"holdout_{name}"])
+        return _interval(name, self.judged_rows(name), self.rows)
+
+    def gap(self, name: str) -> Interval:
+        """Return how much worse a metric is on the rows that judge than on training rows."""
+        if self.row_scores is None:
+            return Interval()
+        train = self.rows.ring.by_row(self.train[scores.row_score_of(name)])
+        values = self.judged_rows(name) - train
+        if not np.isfinite(values).any():
+            return Interval()
+        [estimate] = estimates([values], self.rows.ring)
+        train_mean = float(self.table[f"train_{name}"].mean())
+        return _turned(name, estimate.interval(), self.mean(name), train_mean, self.rows.variance)
+
+    def worse_than(self, other: "Scored", name: str) -> Interval:
+        """Return how much worse a metric is than that of another arm, on the same rows."""
+        [estimate] = estimates([self.judged_rows(name) - other.judged_rows(name)], self.rows.ring)
+        return _turned(name, estimate.interval(), self.mean(name), other.mean(name), self.rows.variance)
 
 
-def score(arm: Arm, result: Result, rows: Rows, seeds: list[int]) -> Scored:
+def _interval(name: str, values: np.ndarray, rows: Rows) -> Interval:
+    if not np.isfinite(values).any():
+        return Interval()
+    [estimate] = estimates([values], rows.ring)
+    return scores.interval_of(name, estimate, rows.variance)
+
+
+def on_rows(each: Scored, mask: np.ndarray) -> Interval | None:
+    """Return the holdout loss of an arm on some of the rows, bool `[n]`; None where there are none."""
+    found = replace(each, judging=mask).metric(each.loss)
+    return found if found.mean is not None else None
+
+
+def _turned(name: str, difference: Interval, one: float, other: float, variance: float) -> Interval:
+    """Return a difference of means of row scores as one of the metric itself, turned so that above 0 is worse.
+
+    A difference of RMSE is that of the mean squared errors over the sum of both RMSE.
+    """
+    if name == "rmse":
+        return difference.scaled(1 / (one + other)) if one + other > 0 else difference
+    if name == "r2":
+        return difference.scaled(1 / variance) if variance > 0 else Interval()
+    if name in scores.HIGHER_IS_BETTER:
+        low, high = (None if end is None else -end for end in (difference.high, difference.low))
+        return Interval(-difference.mean, low, high)
+    return difference
+
+
+def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
     """Read an arm's numbers off its training."""
-    loss = next(iter(scores.METRICS[rows.problem.task]))
-    history = result.history
+    task = rows.problem.task
+    loss, history = scores.METRICS[task][0], result.history
     last = history.groupby("seed")["epoch"].max().reindex(seeds).to_numpy()
     if arm.read_at is not None:
-        model_epoch = np.full(len(seeds), arm.read_at)
+        at = np.broadcast_to(arm.read_at, (2, len(seeds)))
         history = history[history["epoch"] <= arm.read_at]
     elif arm.train.early_stopping:
-        model_epoch = result.best_epoch
+        at = np.stack([result.best_epoch, result.best_epoch_by_holdout])
     else:
-        model_epoch = np.where(result.diverged, 0, last)
-    table = pd.DataFrame({"seed": seeds, "model_epoch": model_epoch, "epochs": last, "diverged": result.diverged})
-    at_model = history.drop(columns="learning_rate").rename(columns={"epoch": "model_epoch"})
-    table = table.merge(at_model, how="left", on=["seed", "model_epoch"])
+        at = np.stack([last, last])
+    table = pd.DataFrame({"seed": list(seeds), "epochs": last, "diverged": result.diverged})
     table = table.merge(overfitting(history, loss), how="left", on="seed")
-    return Scored(
-        arm, result, table, loss, rows.chance(len(seeds), arm.rows), rows.overlap, arm.rows or rows.train.shape[1]
-    )
+    train = _train_scores(history, at, arm, result, rows, seeds)
+    for name in scores.METRICS[task]:
+        row_score = scores.row_score_of(name)
+        table[f"train_{name}"] = scores.from_mean(name, train[row_score], rows.variance).mean(axis=0)
+        if arm.read_at is None:
+            by_seed = rows.ring.by_seed(result.row_scores[row_score])
+            table[f"holdout_{name}"] = scores.from_mean(name, by_seed, rows.variance)
+        else:
+            for split in ROLES:
+                table[f"{split}_{name}"] = _at(history, at[0], seeds, f"{split}_{name}")
+    if arm.read_at is not None:
+        floor = float(scores.from_mean(loss, np.nanmean(rows.floor[scores.row_score_of(loss)])))
+        table = table.fillna({f"{split}_{loss}": floor for split in ROLES})
+    judging = ~rows.searched if arm.section == "winner" else np.ones(len(rows.y), bool)
+    return Scored(arm, result, rows, table, result.row_scores if arm.read_at is None else None, train, judging)
+
+
+def _at(history: pd.DataFrame, epochs: np.ndarray, seeds: Sequence[int], column: str) -> np.ndarray:
+    """Return a column of the history at an epoch of each seed, `[R]`; NaN where it has none."""
+    if column not in history:
+        return np.full(len(seeds), np.nan)
+    wanted = pd.MultiIndex.from_arrays([list(seeds), epochs])
+    return history.set_index(["seed", "epoch"])[column].reindex(wanted).to_numpy(float)
+
+
+def _train_scores(
+    history: pd.DataFrame, at: np.ndarray, arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """Return the mean of each row score over the training rows, `[2, R]`; unsound seeds score what knowing nothing does."""
+    names = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse",)}[rows.problem.task]
+    floor = rows.score(rows.knowing_nothing(arm.rows)[:, None], rows.train[:, : arm.rows])
+    train = {}
+    for name in names:
+        row_score = scores.row_score_of(name)
+        values = np.stack([_at(history, epochs, seeds, f"train_{name}") for epochs in at])
+        values = np.square(values) if name == "rmse" else values
+        is_lost = np.isnan(values) & ~result.sound if arm.read_at is None else np.zeros(values.shape, bool)
+        train[row_score] = np.where(is_lost, floor[row_score].mean(axis=1), values)
+    return train
 
 
 def best(scored: Iterable[Scored]) -> Scored:
-    """The one with the lowest validation loss; of equals the first."""
-    return min(scored, key=lambda each: each.validation)
+    """Return the one with the lowest holdout loss; of equals the first."""
+    return min(scored, key=lambda each: each.mean_loss)
+
+
+def crossfitted(competing: list[Scored]) -> Scored:
+    """Return the best of competing arms with the scores of the choice: for each fold, the best on the other folds.
+
+    So the choice is judged by rows that had no say in it. The best on all rows gives it name and settings.
+    """
+    overall = best(competing)
+    if len(competing) == 1 or overall.row_scores is None:
+        return overall
+    ring = overall.rows.ring
+    picks = choose(np.stack([each.loss_rows for each in competing]), ring)
+
+    def picked(values: Sequence[np.ndarray]) -> np.ndarray:
+        return np.take_along_axis(np.stack(values), picks[None, :, None], axis=0)[0]
+
+    row_scores = {name: picked([each.row_scores[name] for each in competing]) for name in overall.row_scores}
+    table = overall.table.copy()
+    for name in scores.METRICS[overall.rows.problem.task]:
+        by_seed = ring.by_seed(row_scores[scores.row_score_of(name)])
+        table[f"holdout_{name}"] = scores.from_mean(name, by_seed, overall.rows.variance)
+    return replace(overall, row_scores=row_scores, table=table, picks=(picks, [each.arm.name for each in competing]))
 
 
 def chosen(scored: list[Scored]) -> list[Scored]:
-    """Of arms that compete with each other the best, and all that compete with none, in their order."""
+    """Return of arms that compete with each other the choice, and all that compete with none, in their order."""
     options: dict[str, list[Scored]] = {}
     for each in scored:
         options.setdefault(each.arm.options or f"arm {each.arm.name}", []).append(each)
-    return [best(competing) for competing in options.values()]
+    return [crossfitted(competing) for competing in options.values()]
 
 
-def against(each: Scored, reference: Scored) -> Judged:
-    """An arm compared with another, seed by seed, on the holdout rows."""
-    return judge(each.holdout, reference.holdout, np.minimum(each.chance, reference.chance), each.overlap)
+@dataclass(frozen=True)
+class Judged:
+    """An arm compared with its reference; where several arms compete to be the reference, with the chosen one."""
+
+    reference: str
+    verdict: Verdict
+    probability_better: Interval
+    influence: Influence | None
 
 
-def judged(scored: list[Scored]) -> dict[str, tuple[Judged, Verdict]]:
-    """The comparisons of a section and what is said of them, by the arm's name.
+def question(arm: Arm) -> str:
+    """Return the question of its section that an arm answers, in which verdicts are adjusted for their number."""
+    return "alone and together" if arm.group in ("single", "together") else arm.group
 
-    P-values are adjusted among the comparisons that answer one question. What all remedies together lose without one of
-    them is a question of its own.
+
+def judged(scored: list[Scored]) -> dict[str, Judged]:
+    """Return the comparisons of a section and what is said of them, by the arm's name.
+
+    Args:
+        scored: the section's arms, competing ones as `chosen` returns them.
     """
-    by_name = {each.arm.name: each for each in scored}
-    questions: dict[bool, dict[str, Judged]] = {False: {}, True: {}}
-    for each in chosen(scored):
-        if each.arm.reference is not None:
-            found = against(each, by_name[each.arm.reference])
-            questions[each.arm.group == "leave_one_out"][each.arm.name] = found
+    references = _references(scored)
+    questions: dict[str, list[Scored]] = {}
+    for each in scored:
+        if each.arm.reference is not None and _differences(each, references[each.arm.reference]) is not None:
+            questions.setdefault(question(each.arm), []).append(each)
     return {
-        name: (found, verdict)
-        for own in questions.values()
-        for (name, found), verdict in zip(own.items(), verdicts(list(own.values())), strict=True)
+        each.arm.name: found
+        for arms in questions.values()
+        for each, found in zip(arms, _judged(arms, references), strict=True)
     }
 
 
-def records(scored: list[Scored], base: Scored) -> list[record.Arm]:
-    """The arms of one section as they stand in `study.json`.
+def _references(scored: list[Scored]) -> dict[str, Scored]:
+    """By name, and a choice under the names of all arms that compete for it."""
+    names = {each.arm.name: each for each in scored}
+    for each in scored:
+        names |= {name: each for name in (each.picks[1] if each.picks else []) if name not in names}
+    return names
+
+
+def _differences(each: Scored, reference: Scored) -> np.ndarray | None:
+    if each.row_scores is None or reference.row_scores is None:
+        return None
+    differences = each.loss_rows - reference.loss_rows
+    return differences if np.isfinite(differences).any() else None
+
+
+def _judged(arms: list[Scored], references: dict[str, Scored]) -> list[Judged]:
+    ring, pairs = arms[0].rows.ring, [(each, references[each.arm.reference]) for each in arms]
+    differences = [_differences(*pair) for pair in pairs]
+    found = estimates(differences, ring)
+    better = [pair[0] if estimate.mean < 0 else pair[1] for pair, estimate in zip(pairs, found, strict=True)]
+    over_nothing = estimates([each.loss_rows - each.floor_rows for each in better], ring)
+    results = []
+    for (each, reference), values, verdict in zip(pairs, differences, judge(found, over_nothing), strict=True):
+        factor = loss_factor(each.loss, each.mean_loss, reference.mean_loss)
+        which = influence(values)
+        results.append(
+            Judged(
+                reference.arm.name,
+                verdict.scaled(factor),
+                probability_better(each.table[f"holdout_{each.loss}"], reference.table[f"holdout_{each.loss}"]),
+                replace(which, without=which.without * factor),
+            )
+        )
+    return results
+
+
+def loss_factor(loss: str, one: float, other: float) -> float:
+    """Return what makes a difference of two mean row losses one of the losses themselves: 1 but for RMSE."""
+    return 1 / (one + other) if loss == "rmse" and one + other > 0 else 1.0
+
+
+def over_nothing(each: Scored) -> Estimate:
+    """Estimate the holdout loss of an arm less that of knowing nothing, a row."""
+    return estimates([each.loss_rows - each.floor_rows], each.rows.ring)[0]
+
+
+def records(
+    scored: list[Scored], base: Scored, tested: dict[str, dict[str, Interval]], verdicts: dict[str, Judged]
+) -> list[record.Arm]:
+    """Return the arms of one section as they stand in `study.json`.
 
     Args:
+        scored: all arms of the section.
         base: the configured model with every regularizer off.
+        tested: the scores on the test set of those arms that were scored there, by name.
+        verdicts: what `judged` says of those that are compared, by name.
     """
-    is_chosen, told = chosen(scored), judged(scored)
-    return [_record(each, base, each in is_chosen, told.get(each.arm.name)) for each in scored]
+    choices = {each.arm.name: each for each in chosen(scored)}
+    return [
+        _record(
+            choices.get(each.arm.name, each),
+            base,
+            each.arm.name in choices,
+            tested.get(each.arm.name),
+            verdicts.get(each.arm.name),
+        )
+        for each in scored
+    ]
 
 
-def _record(each: Scored, base: Scored, is_chosen: bool, told: tuple[Judged, Verdict] | None) -> record.Arm:
+def _record(
+    each: Scored, base: Scored, is_chosen: bool, test: dict[str, Interval] | None, judged: Judged | None
+) -> record.Arm:
     arm, table = each.arm, each.table
-    comparison = {} if told is None else _comparison(*told)
     return record.Arm(
         section=arm.section,
         name=arm.name,
@@ -136,49 +341,86 @@ def _record(each: Scored, base: Scored, is_chosen: bool, told: tuple[Judged, Ver
         changes=changes(arm, base.arm),
         settings={"model": arm.model.model_dump(), "train": arm.train.model_dump()},
         chosen=is_chosen,
+        picks=_picks(each),
         weights=sum(value[0].size for value in each.result.weights.values()),
         train_rows=each.train_rows,
         diverged=int(table["diverged"].sum()),
-        scores={split: found for split in (*SPLITS, "test") if (found := metrics(each, split))},
-        validation=each.validation,
-        epochs=each.interval("epochs"),
-        best_epoch=each.interval("best_epoch"),
-        **{name: each.interval(name) for name in MEASURES},
-        reference=arm.reference,
-        **comparison,
+        scores=metrics(each) | ({"test": test} if test else {}),
+        gap={name: each.gap(name) for name in scores.METRICS[each.rows.problem.task]},
+        seeds_range=_collapse(each),
+        **{name: over_seeds(table[name].where(table[name] > 0)) for name in EPOCHS},
+        **(_comparison(judged, each.rows.numbers) if judged else {"reference": arm.reference}),
     )
 
 
-def _comparison(found: Judged, told: Verdict) -> dict[str, object]:
+def _picks(each: Scored) -> dict[str, int] | None:
+    if each.picks is None:
+        return None
+    picks, names = each.picks
+    ring = each.rows.ring
+    by_fold = [picks[number][fold == k][0] for number, fold in enumerate(ring.fold) for k in range(ring.folds)]
+    return {names[place]: int(count) for place, count in enumerate(np.bincount(by_fold)) if count}
+
+
+def _collapse(each: Scored) -> tuple[float, float] | None:
+    """Return the range of the seeds' losses where some are nearer to knowing nothing than to the middle seed."""
+    losses = each.table[f"holdout_{each.loss}"].dropna()
+    middle, floor = losses.median(), replace(each, judging=np.ones_like(each.judging)).floor_loss
+    if not len(losses) or middle >= floor or losses.max() <= (middle + floor) / 2:
+        return None
+    return float(losses.min()), float(losses.max())
+
+
+def _comparison(judged: Judged, numbers: np.ndarray | None) -> dict[str, object]:
+    verdict, which = judged.verdict, judged.influence
     return {
-        "difference": record.Interval(**found.comparison.difference),
-        "p": told.p,
-        "p_adjusted": told.p_adjusted,
-        "probability_better": record.Interval(**found.comparison.probability_better),
-        "verdict": told.verdict,
+        "reference": judged.reference,
+        "difference": verdict.difference,
+        "p": verdict.p,
+        "p_adjusted": verdict.p_adjusted,
+        "detectable": verdict.detectable,
+        "times_rows": verdict.times_rows,
+        "times_rings": verdict.times_rings,
+        "probability_better": judged.probability_better,
+        "verdict": verdict.finding,
+        "influence": which
+        and record.Influence(
+            rows=None if numbers is None else (numbers[which.rows] + 1).tolist(),
+            differences=which.differences,
+            without=which.without,
+        ),
     }
 
 
-def metrics(each: Scored, split: str) -> dict[str, record.Interval]:
-    """The metrics of one split, by name; none where the split was not scored."""
-    names = next(found for found in scores.METRICS.values() if each.loss in found)
-    return {name: each.interval(column) for name in names if (column := f"{split}_{name}") in each.table}
+def metrics(each: Scored) -> dict[str, dict[str, Interval]]:
+    """Return the metrics of the splits train and holdout, by name; none where the split was not scored."""
+    names = scores.METRICS[each.rows.problem.task]
+    train = {name: over_seeds(each.table[f"train_{name}"]) for name in names}
+    holdout = {name: each.metric(name) for name in names}
+    if each.rows.problem.is_classification and each.row_scores is not None:
+        holdout["brier"] = each.metric("brier")
+    every = {"train": train, "holdout": holdout}
+    return {split: found for split, found in every.items() if any(each.mean is not None for each in found.values())}
 
 
 def changes(arm: Arm, base: Arm) -> dict[str, object]:
-    """The settings of an arm, by dotted name, that differ from those of another."""
-    found = {}
+    """Return the settings of an arm, by dotted name, that differ from those of another."""
+    different = {}
     for section in ("model", "train"):
         own, other = flat(getattr(arm, section)), flat(getattr(base, section))
-        found |= {f"{section}.{name}": value for name, value in own.items() if other.get(name) != value}
-    return found
+        different |= {f"{section}.{name}": value for name, value in own.items() if other.get(name) != value}
+    return different
 
 
-def seed_rows(scored: Iterable[Scored]) -> pd.DataFrame:
-    """A row per arm and seed, as in `study.csv`."""
+def seed_rows(scored: Iterable[Scored], tested: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    """Return a row per arm and seed, as in `study.csv`.
+
+    Args:
+        tested: by section and name, the columns `test_<metric>` of the arms that were scored on the test set.
+    """
     tables = []
     for each in scored:
-        table = each.table.drop(columns="model_epoch")
+        table = pd.concat([each.table, tested.get((each.arm.section, each.arm.name))], axis=1)
         table.insert(0, "section", each.arm.section)
         table.insert(1, "arm", each.arm.name)
         tables.append(table)
@@ -186,10 +428,17 @@ def seed_rows(scored: Iterable[Scored]) -> pd.DataFrame:
 
 
 def curves(scored: Iterable[Scored]) -> pd.DataFrame:
-    """Means over the seeds that still train, a row per arm and epoch, as in `study_curves.csv`."""
+    """Return means over the seeds that still train, a row per arm and epoch, as in `study_curves.csv`.
+
+    The columns `holdout_<metric>` are means over all rows that are held out.
+    """
     tables = []
     for each in scored:
-        by_epoch = each.result.history.drop(columns=["seed", "learning_rate"]).groupby("epoch")
+        history = each.result.history.drop(columns=["seed", "learning_rate"])
+        for name in scores.METRICS[each.rows.problem.task]:
+            history[f"holdout_{name}"] = history[[f"{split}_{name}" for split in ROLES]].mean(axis=1)
+            history = history.drop(columns=f"val_{name}")
+        by_epoch = history.groupby("epoch")
         table = by_epoch.mean().reset_index()
         table.insert(0, "section", each.arm.section)
         table.insert(1, "arm", each.arm.name)

@@ -54,7 +54,7 @@ class Sections:
             [
                 *single,
                 *self.curves(single[0], WITHOUT),
-                *arms.optimizers(settings, self.search),
+                *arms.optimizers(settings),
                 *arms.batches(settings, self.rows.train.shape[1]),
                 *arms.activations(settings, is_classification),
                 *(arms.memorization(settings) if is_classification else []),

@@ -13,12 +13,12 @@ from pipeline.errors import InputError
 from pipeline.params import Study
 
 
-def _begin(study: Study, seeds: list[int]) -> None:
-    os.environ |= share(study.workers)
+def _begin(workers: int, seeds: list[int]) -> None:
+    os.environ |= share(workers)
     # With TensorFlow, which the study itself does not need so soon.
     from experiments.study_worker import begin
 
-    begin(study, seeds)
+    begin(seeds)
 
 
 def _work(jobs: list[tuple[Job, Path]]) -> None:
@@ -93,7 +93,7 @@ class Trainings(AbstractContextManager):
     def _submit(self, task: list[Job]) -> Future:
         if self.pool is None:
             self.pool = ProcessPoolExecutor(
-                self.study.workers, prepare("experiments.study_worker"), _begin, (self.study, self.seeds)
+                self.study.workers, prepare("experiments.study_worker"), _begin, (self.study.workers, self.seeds)
             )
         return self.pool.submit(_work, [(job, kept_file(job, self.where)) for job in task])
 

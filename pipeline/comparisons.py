@@ -1,7 +1,7 @@
-"""Is one arm better than another, by how much, and how sure is it: paired, seed by seed.
+"""Is one arm better than another, by how much, and how sure is it: paired, row by row, by the seeds of a ring.
 
-Losses of the same seeds in the same order in, `[R]` an arm; lower is better. What holds of two arms holds of a loss and
-of minus a score.
+Differences of the losses of rows in, arm minus reference, `[rings, 2, n]` an arm (see `pipeline.ring`); below 0 the arm
+is better. A row that no seed judges is NaN.
 """
 
 from collections.abc import Sequence
@@ -9,119 +9,256 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, special, stats
 
-from pipeline.scores import CONFIDENCE, Interval, interval, standard_error
+from pipeline.intervals import SIGNIFICANCE, Estimate, Interval, of_share
+from pipeline.ring import Ring
 
-SIGNIFICANCE = 1 - CONFIDENCE
-RESAMPLES = 1000
+Finding = Literal["helps", "hurts", "no detectable difference", "neither beats knowing nothing"]
 
-Finding = Literal["helps", "hurts", "no detectable difference"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """An arm against a reference, over the seeds on which both have a loss.
-
-    Attributes:
-        difference: mean of arm minus reference with its interval; below 0 the arm is better.
-        p: two-sided, of no mean difference; None for fewer than two pairs.
-        probability_better: that a seed of the arm has a lower loss than the same seed of the reference.
-        pairs: how many seeds were compared.
-    """
-
-    difference: Interval
-    p: float | None
-    probability_better: Interval
-    pairs: int
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A comparison, and the p-value of the claim that its sign makes: see `judge`."""
-
-    comparison: Comparison
-    p: float | None
+FEWEST_NEIGHBOURS = 3  # arms of one question from which a common design effect can be told
+INFLUENTIAL_ROWS = 10
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of an arm, with the p-value of that claim, alone and adjusted for those made beside it.
+    """What is said of an arm, given the other arms of its question.
 
-    Nothing is said where there is no p-value: one seed cannot tell, which is not to have looked and found nothing.
+    Attributes:
+        difference: its mean, with an interval that leaves out 0 just where a difference is found.
+        p, p_adjusted: two-sided, of no difference; alone, and by Holm (1979) among the arms of the question.
+        finding: None where it cannot be told: one seed cannot tell, which is not to have looked and found nothing.
+        detectable: the difference that four of five such studies would have found.
+        times_rows, times_rings: how many times as many rows, or rings of seeds, would find a difference of the size
+            seen; None where it is found, or no number of them alone would do.
     """
 
-    verdict: Finding | None
+    difference: Interval
     p: float | None
     p_adjusted: float | None
+    finding: Finding | None
+    detectable: float | None
+    times_rows: float | None = None
+    times_rings: float | None = None
+
+    def scaled(self, factor: float) -> "Verdict":
+        """Return the same in another unit of the loss."""
+        detectable = None if self.detectable is None else self.detectable * factor
+        return Verdict(
+            self.difference.scaled(factor), self.p, self.p_adjusted, self.finding, detectable, self.times_rows,
+            self.times_rings,
+        )  # fmt: skip
 
 
-def compare(arm: np.ndarray, reference: np.ndarray, overlap: float = 0.0) -> Comparison:
-    """Compare two arms seed by seed: Student's t for pairs, corrected for resplits (Nadeau and Bengio 2003).
+@dataclass(frozen=True)
+class Influence:
+    """The rows that carry most of a difference.
+
+    Attributes:
+        rows: their numbers in the pool, the most influential one first.
+        differences: the mean difference of each.
+        without: the mean difference of all other rows.
+    """
+
+    rows: list[int]
+    differences: list[float]
+    without: float
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """What the rows of one arm say: its mean over rows `[n]`, variances of the mean, and the design effect of models."""
+
+    by_row: np.ndarray
+    rows_variance: float
+    unit: float
+    effect: float
+    freedom: float
+
+
+def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
+    """Estimate the mean difference of each arm of one question, with the error of other rows and other models.
+
+    With d_i the mean of the differences of row i, and s^2 the variance of one difference a row,
+
+        SE^2 = var(d) / n + (D - 1) s^2 / n
+
+    The first term is what new rows would change (Bayle et al. 2020). It takes the models as given, and a comparison of
+    algorithms by it alone is too sure (Bayle, Janson and Mackey 2025), so the second adds what new models would change:
+    the rows that one model judges have its luck in common. The design effect D (Kish 1965) is the variance of the mean
+    of fold means next to that of the mean of as many independent rows, at least 1. Ten folds tell little of it, so an
+    arm's own D is raised to the common one of the arms beside it (Smyth 2004), and never lowered: an arm can be less
+    stable than its neighbours. Where whole groups are drawn, both variances are of sums over groups.
 
     Args:
-        overlap: see `scores.interval`; with 0 the p-value is that of `scipy.stats.ttest_rel`.
+        differences: of each arm, `[rings, 2, n]`, NaN where no seed judges a row. The losses of an arm in place of
+            differences give the error of its mean loss.
 
-    Pairs without two finite losses are left out. For fewer than two pairs the p-value and the ends of the intervals are
-    None. Differences that are all the same have an interval of no width, and p = 1 where they are 0, else 0.
+    An arm equal to its reference has an error of 0. With fewer than two seeds the error is not known.
 
     Raises:
-        ValueError: the arms are not of the same seeds, or overlap is not a number from 0.
+        ValueError: an arm has a row that judges and is not finite, or none that judges.
     """
-    differences = _differences(arm, reference)
-    return Comparison(
-        difference=interval(differences, overlap),
-        p=_p_two_sided(differences, overlap),
-        probability_better=_probability_below_0(differences),
-        pairs=len(differences),
-    )
+    spreads = [_spread(np.asarray(each, float), ring) for each in differences]
+    varied = [place for place, spread in enumerate(spreads) if spread.unit > 0 and spread.freedom > 0]
+    effects = [spread.effect for spread in spreads]
+    freedoms = [spread.freedom for spread in spreads]
+    if len(varied) >= FEWEST_NEIGHBOURS:
+        by_row = np.stack([spreads[place].by_row for place in varied])
+        own = np.array([effects[place] for place in varied])
+        common, freedom = _moderated(own, by_row[:, np.isfinite(by_row).all(axis=0)], freedoms[varied[0]])
+        for place, effect in zip(varied, np.maximum(own, common), strict=True):
+            effects[place], freedoms[place] = float(effect), freedom
+    results = []
+    for spread, effect, freedom in zip(spreads, effects, freedoms, strict=True):
+        judged = np.isfinite(spread.by_row)
+        independent = int(judged.sum()) if ring.groups is None else len(np.unique(ring.groups[judged]))
+        models = (max(1.0, effect) - 1) * spread.unit
+        mean = float(spread.by_row[judged].mean())
+        results.append(Estimate(mean, spread.rows_variance, models, min(freedom, independent - 1.0), independent))
+    return results
 
 
-def _differences(arm: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    arm, reference = np.asarray(arm, np.float64), np.asarray(reference, np.float64)
-    if arm.ndim != 1 or arm.shape != reference.shape:
-        raise ValueError(f"arms must be paired by seed, [R] and [R]; got {arm.shape} and {reference.shape}")
-    both = np.isfinite(arm) & np.isfinite(reference)
-    return arm[both] - reference[both]
+def _spread(values: np.ndarray, ring: Ring) -> _Spread:
+    known = np.isfinite(values)
+    if not known.any() or (np.isinf(values)).any():
+        raise ValueError("an arm has no row that judges, or one whose loss is infinite")
+    counts = known.sum(axis=(0, 1))
+    by_row = np.where(known, values, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
+    judged = counts > 0
+    groups = None if ring.groups is None else ring.groups[judged]
+    unit = between = within = freedom = 0.0
+    total = counts.sum()
+    for fold, of_roles, known_roles in zip(ring.fold, values, known, strict=True):
+        parts = [_by_fold(role[of], fold[of], ring, of) for role, of in zip(of_roles, known_roles, strict=True)]
+        parts = [part for part in parts if part is not None]
+        if not parts:
+            continue
+        folds = max(part[2] for part in parts)
+        singles, of_folds = (np.mean([part[place] for part in parts]) for place in range(2))
+        unit += (known_roles.sum() / total) ** 2 * singles
+        between, within, freedom = between + (folds - 1) * of_folds, within + (folds - 1) * singles, freedom + folds - 1
+    rows_variance = _variance_of_mean(by_row[judged], groups)
+    return _Spread(by_row, rows_variance, float(unit), between / within if within > 0 else 1.0, freedom)
 
 
-def _p_two_sided(differences: np.ndarray, overlap: float) -> float | None:
-    if len(differences) < 2:
+def _by_fold(values: np.ndarray, fold: np.ndarray, ring: Ring, judged: np.ndarray) -> tuple[float, float, int] | None:
+    """Return the variance of the mean of one role's rows, that of the mean of its fold means, and how many folds judge."""
+    sizes = np.bincount(fold, minlength=ring.folds)
+    present = sizes > 0
+    folds = int(present.sum())
+    if folds < 2:
         return None
-    mean, error = differences.mean(), standard_error(differences, overlap)
-    if error == 0:
-        return 1.0 if differences[0] == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean / error), len(differences) - 1))
+    sums = np.bincount(fold, weights=values - values.mean(), minlength=ring.folds)
+    centred = sums[present] / len(values) * folds
+    groups = None if ring.groups is None else ring.groups[judged]
+    return _variance_of_mean(values, groups), float(np.square(centred).sum() / (folds - 1) / folds), folds
 
 
-def _probability_below_0(differences: np.ndarray) -> Interval:
-    """P(A > B) of Bouthillier et al. 2021, ties counting half, with the percentile bootstrap over seeds.
+def _variance_of_mean(values: np.ndarray, groups: np.ndarray | None) -> float:
+    """Return the variance of a mean over rows that are independent, or whose groups are."""
+    n = len(values)
+    if n < 2 or np.ptp(values) == 0:
+        return 0.0
+    if groups is None:
+        return float(values.var(ddof=1) / n)
+    names, of_row = np.unique(groups, return_inverse=True)
+    sums = np.bincount(of_row, weights=values - values.mean())
+    return float(len(names) / max(1, len(names) - 1) * np.square(sums).sum() / n**2)
 
-    Where all seeds agree the bootstrap has no width, which ten seeds do not prove: there the exact interval of a
-    proportion (Clopper and Pearson 1934). Seeds that are all tied are one half, with no width.
+
+def _moderated(effects: np.ndarray, differences: np.ndarray, own: float) -> tuple[np.ndarray, float]:
+    """Shrink design effects of `own` degrees of freedom towards their common one; return them and their freedom then.
+
+    By the moments of their logarithms (Smyth 2004, section 6.2). The freedom is at most that of a mean of m variances
+    that go together as their arms do.
+
+    Args:
+        differences: of the arms' rows, `[m, n]`.
     """
-    better = np.heaviside(-differences, 0.5)
-    if len(better) < 2:
-        return interval(better)
-    mean = float(better.mean())
-    if np.ptp(better) > 0:
-        found = stats.bootstrap(
-            (better,),
-            np.mean,
-            n_resamples=RESAMPLES,
-            confidence_level=CONFIDENCE,
-            method="percentile",
-            rng=np.random.default_rng(0),
-        ).confidence_interval
-    elif mean in (0.0, 1.0):
-        found = stats.binomtest(int(better.sum()), len(better)).proportion_ci(CONFIDENCE)
-    else:
-        return {"mean": mean, "low": mean, "high": mean}
-    return {"mean": mean, "low": float(found.low), "high": float(found.high)}
+    m = len(effects)
+    correlation = np.square(np.corrcoef(differences)[~np.eye(m, dtype=bool)]).mean()
+    most = own * m / (1 + (m - 1) * correlation)
+    logs = np.log(np.maximum(effects, 1e-6)) - special.digamma(own / 2) + np.log(own / 2)
+    beyond = logs.var(ddof=1) - special.polygamma(1, own / 2) * (1 - correlation)
+    if beyond <= 2e-6:
+        return np.full(m, np.exp(logs.mean())), most
+    half = optimize.brentq(lambda half: special.polygamma(1, half) - beyond, 1e-3, 1e6)
+    common = np.exp(logs.mean() + special.digamma(half) - np.log(half))
+    return (2 * half * common + own * effects) / (2 * half + own), max(own, min(2 * half + own, most))
+
+
+def choose(losses: np.ndarray, ring: Ring) -> np.ndarray:
+    """Return which option judges each row, int `[rings, n]`: the best one on the rows of the other folds.
+
+    So the rows that judge an option had no say in choosing it.
+
+    Args:
+        losses: of each option, `[options, rings, 2, n]`; NaN where no seed judges.
+    """
+    totals = np.nansum(losses, axis=2)  # [options, rings, n]
+    picks = np.empty(ring.fold.shape, int)
+    for number, fold in enumerate(ring.fold):
+        sums = np.stack([np.bincount(fold, weights=option, minlength=ring.folds) for option in totals[:, number]])
+        picks[number] = (sums.sum(axis=1, keepdims=True) - sums).argmin(axis=0)[fold]
+    return picks
+
+
+def judge(differences: Sequence[Estimate], over_nothing: Sequence[Estimate | None]) -> list[Verdict]:
+    """Say of each arm of one question whether it helps or hurts: 5 % is the chance of one wrong claim or more (Holm).
+
+    Among models that are worse than knowing nothing a smaller loss is no help: an arm helps, or its reference does,
+    only if the better of the two is also found to be better than knowing nothing.
+
+    The intervals hold together (Bonferroni). One that would contain 0 though Holm's less strict step finds the arm has
+    that step's level, so an interval leaves out 0 just where a difference is found. Arms that are the same computation
+    as their reference are no comparison, and are not counted.
+
+    Args:
+        over_nothing: of each arm, the loss of the better one of it and its reference, less that of knowing nothing;
+            None for no such guard.
+    """
+    is_same = [each.mean == 0 and each.error == 0 for each in differences]
+    alone = [None if same else each.p for each, same in zip(differences, is_same, strict=True)]
+    counted = sum(p is not None for p in alone)
+    adjusted, beats = holm(alone), holm([None if each is None else each.p for each in over_nothing])
+    verdicts = []
+    for place, estimate in enumerate(differences):
+        if is_same[place]:
+            verdicts.append(Verdict(Interval(0.0, 0.0, 0.0), 1.0, 1.0, "no detectable difference", None))
+            continue
+        p = alone[place]
+        if p is None:
+            verdicts.append(Verdict(estimate.interval(), None, None, None, None))
+            continue
+        is_found = adjusted[place] < SIGNIFICANCE
+        stricter = sum(other is not None and other < p for other in alone)
+        level = counted if not is_found or p * counted < SIGNIFICANCE else counted - stricter
+        nothing = over_nothing[place]
+        is_useless = nothing is not None and not (nothing.mean < 0 and (beats[place] or 0) < SIGNIFICANCE)
+        verdicts.append(
+            Verdict(
+                estimate.interval(level),
+                p,
+                adjusted[place],
+                _finding(estimate.mean, is_found, is_useless),
+                estimate.detectable(counted),
+                *((None, None) if is_found else estimate.times_as_many(counted)),
+            )
+        )
+    return verdicts
+
+
+def _finding(mean: float, is_found: bool, is_useless: bool) -> Finding:
+    if not is_found:
+        return "no detectable difference"
+    if is_useless:
+        return "neither beats knowing nothing"
+    return "helps" if mean < 0 else "hurts"
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """P-values adjusted for there being several, in their order (Holm 1979); one that is None stays so, uncounted."""
+    """Return p-values adjusted for there being several, in their order (Holm 1979); None stays so, uncounted."""
     known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0
@@ -131,38 +268,26 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def judge(arm: np.ndarray, reference: np.ndarray, chance: np.ndarray | None = None, overlap: float = 0.0) -> Judged:
-    """Compare an arm with its reference, and find the p-value of the claim that it helps, or that it hurts.
+def probability_better(arm: np.ndarray, reference: np.ndarray) -> Interval:
+    """Return how often a seed of the arm has a lower loss than the same seed of its reference, ties counting half.
 
-    Among models that are worse than a constant a smaller loss is no help. So an arm helps if it beats the reference and
-    the constant, and hurts if the reference beats it and the constant: of a claim in two parts, which is true only if
-    both are, the p-value is the larger one (intersection-union, Berger 1982).
+    P(A > B) of Bouthillier et al. (2021), with the exact interval of a share.
 
     Args:
-        chance: the loss of the constant prediction on the rows that judge, `[R]`; None for no such guard.
-
-    The p-value is None where one of its parts is. Raises as `compare` does.
+        arm, reference: the losses of the same seeds, `[R]`; pairs without two finite losses are left out.
     """
-    comparison = compare(arm, reference, overlap)
-    if chance is None or comparison.p is None:
-        return Judged(comparison, comparison.p)
-    better = arm if comparison.difference["mean"] < 0 else reference
-    against_chance = _differences(better, chance)
-    p_chance = _p_two_sided(against_chance, overlap)
-    if p_chance is not None and against_chance.mean() >= 0:
-        p_chance = 1.0
-    return Judged(comparison, None if p_chance is None else max(comparison.p, p_chance))
+    differences = np.asarray(arm, float) - np.asarray(reference, float)
+    better = np.heaviside(-differences[np.isfinite(differences)], 0.5)
+    return of_share(float(better.mean()), len(better)) if len(better) else Interval()
 
 
-def verdicts(judged: Sequence[Judged]) -> list[Verdict]:
-    """What is said of each arm of a section: 5 % is the chance of one wrong claim or more among them (Holm 1979)."""
-    adjusted = holm([each.p for each in judged])
-    return [Verdict(_finding(each, p), each.p, p) for each, p in zip(judged, adjusted, strict=True)]
-
-
-def _finding(judged: Judged, p_adjusted: float | None) -> Finding | None:
-    if p_adjusted is None:
-        return None
-    if p_adjusted >= SIGNIFICANCE:
-        return "no detectable difference"
-    return "helps" if judged.comparison.difference["mean"] < 0 else "hurts"
+def influence(differences: np.ndarray, rows: int = INFLUENTIAL_ROWS) -> Influence:
+    """Find the rows that carry most of a mean difference `[rings, 2, n]`, and what is left of it without them."""
+    known = np.isfinite(differences)
+    counts = known.sum(axis=(0, 1))
+    by_row = np.where(known, differences, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
+    judged = np.flatnonzero(counts)
+    mean = by_row[judged].mean()
+    order = judged[np.argsort(-np.sign(mean) * by_row[judged], kind="stable")]
+    rest = by_row[order[rows:]]
+    return Influence(order[:rows].tolist(), by_row[order[:rows]].tolist(), float(rest.mean()) if len(rest) else 0.0)

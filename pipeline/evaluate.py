@@ -5,6 +5,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from pipeline import figures, scores, tracking
 from pipeline.errors import InputError, run_stage
 from pipeline.examples import Split
 from pipeline.files import write_json, written_whole
+from pipeline.intervals import over_seeds
 from pipeline.model import predict
 from pipeline.params import Settings, flat, read_settings
 from pipeline.paths import (
@@ -59,23 +61,29 @@ def score_seeds(
     """A row per seed: every metric on every split that has rows, and its gap from training to validation."""
     table = pd.DataFrame({"seed": trained.seeds, "best_epoch": trained.best_epoch, "diverged": trained.diverged})
     for split, outputs in predicted.items():
-        for name, metric in scores.METRICS[task].items():
-            table[f"{split}_{name}"] = np.where(trained.sound, metric(outputs, actual[split]), np.nan)
+        for name in scores.METRICS[task]:
+            by_seed = scores.score_seeds(name, task, outputs, actual[split])
+            table[f"{split}_{name}"] = np.where(trained.sound, by_seed, np.nan)
     if "validation" in predicted:
         for name in scores.METRICS[task]:
             table[f"gap_{name}"] = scores.gap(name, table[f"train_{name}"], table[f"validation_{name}"])
     return table
 
 
-def summarize(table: pd.DataFrame) -> dict[str, object]:
-    """The mean over seeds with its 95 % interval, for each split and metric and for the gap."""
-    summary: dict[str, object] = {}
-    for group in (*SPLITS, "gap"):
-        columns = [name for name in table if name.startswith(f"{group}_")]
-        if columns:
-            summary[group] = {name.removeprefix(f"{group}_"): scores.interval(table[name]) for name in columns}
+def summarize(
+    table: pd.DataFrame, predicted: dict[str, np.ndarray], actual: dict[str, np.ndarray], task: str
+) -> dict[str, object]:
+    """Summarize each split's metrics with 95 % intervals for other seeds and other rows, the gap's for other seeds."""
+    summary: dict[str, object] = {
+        split: {
+            name: asdict(scores.interval_on_rows(name, task, outputs, actual[split])) for name in scores.METRICS[task]
+        }
+        for split, outputs in predicted.items()
+    }
+    if "validation" in predicted:
+        summary["gap"] = {name: asdict(over_seeds(table[f"gap_{name}"])) for name in scores.METRICS[task]}
     return summary | {
-        "best_epoch": scores.interval(best_epochs(table)),
+        "best_epoch": asdict(over_seeds(best_epochs(table))),
         "seeds": len(table),
         "scored": int(table.filter(regex="^(train|validation|test)_").notna().any(axis=1).sum()),
         "diverged": int(table["diverged"].sum()),
@@ -98,7 +106,7 @@ def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
 
     They end with the first seed: a mean over ever fewer seeds would jump where one drops out.
     """
-    loss = next(iter(scores.METRICS[summary.task]))
+    loss, _ = scores.METRICS[summary.task]
     curves = curves[curves["seeds_training"] == curves["seeds_training"].max()]
     return pd.DataFrame(
         {"epoch": curves["epoch"], "train": curves.get(f"train_{loss}"), "validation": curves.get(f"val_{loss}")}
@@ -139,7 +147,7 @@ def evaluate(settings: Settings, summary: Summary, trained: TrainedSeeds) -> dic
     predicted = {name: predict_split(trained, settings, summary, split) for name, split in splits.items()}
     actual = {name: actual_of(split, summary) for name, split in splits.items()}
     table = score_seeds(trained, predicted, actual, summary.task)
-    evaluation = summarize(table)
+    evaluation = summarize(table, predicted, actual, summary.task)
 
     shown = "test" if "test" in splits else list(splits)[-1]
     errors = errors_of(predicted[shown][trained.sound], actual[shown], summary)
@@ -208,12 +216,11 @@ def describe(evaluation: dict[str, object]) -> str:
     return pd.DataFrame(rows).T.to_string(na_rep="")
 
 
-def _shown(interval: scores.Interval) -> str:
-    if interval["mean"] is None:
+def _shown(interval: dict[str, float | None]) -> str:
+    mean, low, high = interval["mean"], interval["low"], interval["high"]
+    if mean is None:
         return "-"
-    if interval["low"] is None:
-        return f"{interval['mean']:.4f}"
-    return f"{interval['mean']:.4f} ± {interval['high'] - interval['mean']:.4f}"
+    return f"{mean:.4f}" if low is None else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def log(settings: Settings, summary: Summary) -> str | None:
@@ -243,7 +250,7 @@ def main() -> None:
     evaluation = evaluate(settings, summary, read_seeds())
     print(describe(evaluation))
     of = "" if evaluation["scored"] == evaluation["seeds"] else f" of {evaluation['seeds']}"
-    print(f"mean over {evaluation['scored']}{of} seeds ± half of its 95 % interval")
+    print(f"means over {evaluation['scored']}{of} seeds [95 % intervals for other seeds and rows; gap: other seeds]")
     write_json(EVALUATE_RUN_FILE, {"run_id": log(settings, summary)})
 
 

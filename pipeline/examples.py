@@ -27,16 +27,18 @@ class Split:
         x: float32 `[n, n_features]`.
         y: int32 class indices `[n]`; or float32 `[n]`, standardized by the training part's mean and standard deviation.
         groups: int32 `[n]`; rows of one number stay together when the rows are split again. None for no groups.
+        numbers: int64 `[n]`, of each row in the source, counted from 0. None where they are not known.
     """
 
     x: np.ndarray
     y: np.ndarray
     groups: np.ndarray | None = None
+    numbers: np.ndarray | None = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays that there are, by name."""
-        every = {"x": self.x, "y": self.y, "groups": self.groups}
+        every = {"x": self.x, "y": self.y, "groups": self.groups, "numbers": self.numbers}
         return {name: array for name, array in every.items() if array is not None}
 
     def __len__(self) -> int:
@@ -51,7 +53,8 @@ class Examples:
         x, y: as in `Split`, of all rows.
         train_rows, val_rows: indices into them, `[1, k]` where all seeds share a split, else `[R, k]`; `val_rows` may
             be empty, `k = 0`.
-        holdout_rows: the same, of rows that are scored after each epoch and decide nothing; most often empty.
+        holdout_rows: the same, of rows that stop and choose in place of the validation rows, so that each of the two
+            can judge what the other chose; most often empty.
         target_scale: standard deviation of the target, in its own unit; an RMSE is reported in that unit.
     """
 

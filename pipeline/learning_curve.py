@@ -1,16 +1,15 @@
 """What more rows would bring: a power law through the losses at several numbers of training rows."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
 
-from pipeline.scores import CONFIDENCE, Interval
+from pipeline.intervals import CONFIDENCE, Interval
 
 FEWEST_SIZES = 3  # a power law with a floor has three parameters
 STEEPEST = 2.0
-RESAMPLES = 200
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -42,37 +41,53 @@ def fit_power_law(sizes: np.ndarray, losses: np.ndarray) -> PowerLaw | None:
     return _fit(sizes, _means(losses))
 
 
-def what_twice_the_data_brings(sizes: np.ndarray, losses: np.ndarray, n: int, overlap: float = 0.0) -> dict[str, Any]:
-    """The loss at n and at 2n rows by the power law, and the change between them with its 95 % interval.
+@dataclass(frozen=True)
+class Prediction:
+    """What twice the rows would bring by a power law, and how well such a law predicted what is known already.
+
+    Attributes:
+        law: None where the points determine none; all but `rows` is then unknown.
+        rows: the largest number of rows.
+        change: the loss at twice the rows less that at `rows`; below 0 more rows help.
+        predicted_before, seen: the loss at `rows` as the law without that point predicts it, and as it is; None where
+            the other points determine no law.
+    """
+
+    law: PowerLaw | None
+    rows: int
+    change: Interval
+    predicted_before: float | None = None
+    seen: float | None = None
+
+
+def what_twice_the_data_brings(sizes: np.ndarray, losses: np.ndarray, n: int) -> Prediction:
+    """Predict the change of the loss from n to 2n rows by the power law, with its 95 % interval.
 
     The interval is that of a bootstrap over seeds, which stay whole: curves of resampled seeds are fitted again, with
     floors below 0 too, since a bound where the truth may lie makes a bootstrap fail (Andrews 2000). The means of few
-    resampled seeds vary too little, so their relative deviations are stretched as Student's t (compare the expanded
-    percentile interval of Hesterberg 2015) and `overlap` ask. It says how sure the fit is if the law holds, not
-    whether it does.
+    resampled seeds vary too little, so their relative deviations are stretched as Student's t asks (compare the
+    expanded percentile interval of Hesterberg 2015). It says how sure the fit is if the law holds. Whether it holds is
+    tried on what is known: a law without the largest size predicts the loss there, and the interval reaches as far from
+    the mean as that prediction missed.
 
     Args:
         sizes, losses: see `fit_power_law`, which also says what is raised.
-        overlap: see `scores.interval`.
-
-    Returns:
-        floor, scale, exponent, rows (n), predicted, predicted_twice, change (an interval, below 0: more rows help).
-        Without a fit all but rows is None; for fewer than two seeds the ends of the interval are.
+        n: the largest of the sizes.
     """
     sizes, losses = _checked(sizes, losses)
     law = _fit(sizes, _means(losses))
     if law is None:
-        unknown = dict.fromkeys(("floor", "scale", "exponent", "predicted", "predicted_twice"))
-        return unknown | {"rows": n, "change": {"mean": None, "low": None, "high": None}}
-    return {
-        "floor": law.floor,
-        "scale": law.scale,
-        "exponent": law.exponent,
-        "rows": n,
-        "predicted": float(law.predict(n)),
-        "predicted_twice": float(law.predict(2 * n)),
-        "change": _interval_of_change(sizes, losses, law, n, overlap),
-    }
+        return Prediction(None, n, Interval())
+    change = _interval_of_change(sizes, losses, law, n)
+    smaller = sizes < n
+    before, seen = _fit(sizes[smaller], _means(losses)[smaller]), float(_means(losses)[~smaller].mean())
+    if before is None or not np.isfinite(seen):
+        return Prediction(law, n, change)
+    predicted = float(before.predict(n))
+    missed = abs(predicted - seen)
+    if change.is_known:
+        change = Interval(change.mean, min(change.low, change.mean - missed), max(change.high, change.mean + missed))
+    return Prediction(law, n, change, predicted, seen)
 
 
 def _checked(sizes: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -115,23 +130,22 @@ def _fit(sizes: np.ndarray, means: np.ndarray, floor_below_0: bool = False) -> P
     return PowerLaw(float(floor[0] - sum(floor[1:])), float(scale * largest**exponent), float(exponent))
 
 
-def _interval_of_change(sizes: np.ndarray, losses: np.ndarray, law: PowerLaw, n: int, overlap: float) -> Interval:
+def _interval_of_change(sizes: np.ndarray, losses: np.ndarray, law: PowerLaw, n: int) -> Interval:
     def change(law: PowerLaw) -> float:
         return float(law.predict(2 * n) - law.predict(n))
 
     mean, seeds = change(law), len(losses)
     if seeds < 2:
-        return {"mean": mean, "low": None, "high": None}
+        return Interval(mean)
     upper = (1 + CONFIDENCE) / 2
-    wider_tails = stats.t.ppf(upper, seeds - 1) / stats.norm.ppf(upper)
-    stretch = wider_tails * np.sqrt((1 + seeds * overlap) * seeds / (seeds - 1))
+    stretch = stats.t.ppf(upper, seeds - 1) / stats.norm.ppf(upper) * np.sqrt(seeds / (seeds - 1))
     means = _means(losses)
     resampled = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
     curves = means * (_means(losses[resampled]) / means) ** stretch
     laws = [_fit(sizes, curve, floor_below_0=True) for curve in curves]
     changes = [change(law) for law in laws if law is not None]
     if not changes:
-        return {"mean": mean, "low": None, "high": None}
+        return Interval(mean)
     low, high = np.quantile(changes, [1 - upper, upper])
     # The fit knows no floor below 0 and the resamples do, so it may lie outside.
-    return {"mean": mean, "low": float(min(low, mean)), "high": float(max(high, mean))}
+    return Interval(mean, float(min(low, mean)), float(max(high, mean)))

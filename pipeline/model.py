@@ -209,18 +209,18 @@ def _normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, shares: tf.Tenso
 
 
 def predict(model: Model, problem: Problem, weights: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """What `forward` gives for all rows: float32 `[R, n, n_outputs]`.
+    """Return what `forward` gives for all rows: float32 `[R, n, n_outputs]`.
 
     Args:
         weights: of R seeds, `[R, n_in, n_out]` and `[R, n_out]`, as the trainer returns them.
-        x: float32 `[n, n_features]`.
+        x: float32 `[n, n_features]`, or `[R, n, n_features]` where each seed has rows of its own.
     """
     stacked = {name: tf.constant(value if value.ndim == 3 else value[:, None]) for name, value in weights.items()}
-    compiled = tf.function(lambda rows: forward(model, problem, stacked, rows[None])[0], jit_compile=True)
-    # Blocks of one size, the last filled up: one graph, and no more memory than a block of it needs.
-    size = min(PREDICTED_AT_ONCE, len(x))
-    starts = range(0, len(x), size or 1)
-    blocks = [np.resize(x[start : start + size], (size, x.shape[1])) for start in starts]
-    outputs = [compiled(tf.constant(block)).numpy() for block in blocks]
+    x = x if x.ndim == 3 else x[None]
+    # In blocks, which need no more memory than their own outputs. Not compiled: that takes longer than it saves.
+    blocks = [
+        forward(model, problem, stacked, tf.constant(x[:, start : start + PREDICTED_AT_ONCE]))[0].numpy()
+        for start in range(0, x.shape[1], PREDICTED_AT_ONCE)
+    ]
     empty = np.zeros((len(next(iter(weights.values()))), 0, problem.n_outputs), np.float32)
-    return np.concatenate([empty, *outputs], axis=1)[:, : len(x)]
+    return np.concatenate([empty, *blocks], axis=1)

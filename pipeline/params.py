@@ -36,6 +36,13 @@ Initializer = Literal[
 
 MOMENTUM_OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "muon")
 
+# What Keras takes for a learning rate of null, written out for the same reason.
+KERAS_LEARNING_RATES: dict[Optimizer, float] = {
+    "gd": 0.01, "sgd": 0.01, "momentum": 0.01, "nesterov": 0.01, "adagrad": 0.001, "adadelta": 0.001,
+    "rmsprop": 0.001, "adam": 0.001, "adamw": 0.001, "adamax": 0.001, "nadam": 0.001, "adafactor": 0.001,
+    "ftrl": 0.001, "lion": 0.001, "lamb": 0.001, "muon": 0.001,
+}  # fmt: skip
+
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -224,7 +231,6 @@ class Study(Section):
     """
 
     seeds: Seeds = 10
-    resplit: bool = True
     epochs: Count | None = None
     workers: Count = 2
     sections: Annotated[list[StudySection], Field(min_length=1)] = list(get_args(StudySection))

@@ -37,36 +37,6 @@ def partition(
     return {"train": np.sort(train[order[:kept]]), "validation": validation, "test": test}
 
 
-def resplit(
-    strata: np.ndarray, held: int, seed: int, groups: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One seed's own random parts of the rows: to train on, to choose on, to judge on.
-
-    `held` rows, at least 2, are for the last two, half and half; with groups about so many. Each part is in an order in
-    which every prefix has each stratum's share, so the first rows to train on are a smaller training set.
-
-    Raises:
-        InputError: fewer than three groups.
-    """
-    rng = np.random.default_rng([seed, 3])
-    if groups is None:
-        order = stratified_order(strata, rng)
-        return order[held:], *stratified_halves(order[:held], strata, rng)
-    judged = _taken_groups(strata, groups, held - held // 2, 2, rng)
-    rest = np.flatnonzero(~judged)
-    chosen = _taken_groups(strata[rest], groups[rest], held // 2, 1, rng)
-    parts = rest[~chosen], rest[chosen], np.flatnonzero(judged)
-    return tuple(part[stratified_order(strata[part], rng)] for part in parts)
-
-
-def stratified_halves(rows: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two halves of these rows, each with its share of every stratum, up to one row; the first has the odd row."""
-    # Not every second row of a stratified order: where classes are of one size they take turns in it, and a class would
-    # go to one half whole.
-    order = rows[stratified_order(strata[rows], rng)]
-    return order[: -(-len(rows) // 2)], order[-(-len(rows) // 2) :]
-
-
 def stratified_order(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random order of the rows in which every prefix has each stratum's share, up to one row.
 

@@ -48,7 +48,12 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
     groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
     splits = {
-        name: Split(_transformed(preprocessing, features, index), y[index], None if groups is None else groups[index])
+        name: Split(
+            _transformed(preprocessing, features, index),
+            y[index],
+            None if groups is None else groups[index],
+            index.astype(np.int64),
+        )
         for name, index in rows.items()
     }
     fitted_target = {"classes": target.classes, "target_mean": mean, "target_scale": scale}

@@ -1,127 +1,105 @@
-"""What is reported of predictions, and how sure it is.
+"""What is reported of predictions: a score a row, the mean of a metric over rows, and its interval.
 
-Logits and labels of R seeds in, one number a seed out; the functions for classes take logits `[R, n, classes]` and
-class indices `[n]`, those for regression take predictions and targets `[R, n]` and `[n]`.
+Logits and labels of R seeds in; the functions for classes take logits `[R, n, classes]` and class indices `[n]` or
+`[R, n]`, those for regression take predictions and targets `[R, n]` and `[n]` or `[R, n]`.
 """
 
-from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
-Interval = dict[str, float | None]
+from pipeline.intervals import Estimate, Interval, above_0, bounded_share, crossed
 
-CONFIDENCE = 0.95
-RESAMPLES = 200  # enough for a standard error
+Task = Literal["classification", "regression"]
 
-
-def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Mean negative log-likelihood of the true class, in nats, `[R]`."""
-    log_likelihood = special.log_softmax(logits.astype(np.float64), axis=-1)
-    return -np.take_along_axis(log_likelihood, labels[None, :, None], axis=-1)[..., 0].mean(axis=-1)
-
-
-def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Share of rows whose most likely class is the true one, `[R]`."""
-    return (logits.argmax(axis=-1) == labels).mean(axis=-1)
-
-
-def rmse(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Root mean squared error, in the target's unit, `[R]`."""
-    return np.sqrt(np.square(predictions.astype(np.float64) - targets).mean(axis=-1))
-
-
-def r2(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Share of the targets' variance that is explained, `[R]`; NaN where the targets do not vary."""
-    variance = targets.astype(np.float64).var()
-    return 1 - np.square(rmse(predictions, targets)) / (variance if variance > 0 else np.nan)
-
-
-METRICS = {
-    "classification": {"cross_entropy": cross_entropy, "accuracy": accuracy},
-    "regression": {"rmse": rmse, "r2": r2},
+# The loss and the score of each task, as they are reported.
+METRICS: dict[Task, tuple[str, str]] = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse", "r2")}
+# What each is the mean over rows of; the Brier score stands beside the cross-entropy.
+ROW_SCORES: dict[Task, tuple[str, ...]] = {
+    "classification": ("cross_entropy", "accuracy", "brier"),
+    "regression": ("squared_error",),
 }
 HIGHER_IS_BETTER = {"accuracy", "r2"}
 
 
+def by_row(task: Task, outputs: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
+    """Score every row, `[R, n]` for each of `ROW_SCORES`.
+
+    Cross-entropy is the negative log-likelihood of the true class, in nats; accuracy is 1 where the most likely class
+    is the true one, else 0; the Brier score is the squared distance of the probabilities to the true class (Brier
+    1950), from 0 to 2. The squared error is in the square of the target's unit.
+    """
+    outputs = outputs.astype(np.float64)
+    if task == "regression":
+        return {"squared_error": np.square(outputs - actual)}
+    shape = np.broadcast_shapes(outputs.shape[:-1], actual.shape)
+    actual, log_p = np.broadcast_to(actual, shape), special.log_softmax(outputs, axis=-1)
+    outputs, log_p = (np.broadcast_to(each, (*shape, outputs.shape[-1])) for each in (outputs, log_p))
+    cross_entropy = -np.take_along_axis(log_p, actual[..., None], axis=-1)[..., 0]
+    hits = (outputs.argmax(axis=-1) == actual).astype(float)
+    brier = 1 - 2 * np.exp(-cross_entropy) + np.exp(2 * log_p).sum(axis=-1)
+    return {"cross_entropy": cross_entropy, "accuracy": hits, "brier": np.where(np.isnan(log_p).any(-1), np.nan, brier)}
+
+
+def row_score_of(metric: str) -> str:
+    """Return the name of the score a row whose mean the metric follows from."""
+    return "squared_error" if metric in METRICS["regression"] else metric
+
+
+def from_mean(metric: str, mean: float | np.ndarray, variance: float | np.ndarray = np.nan) -> float | np.ndarray:
+    """Return the metric that follows from the mean of its row scores.
+
+    Args:
+        variance: of the actual values, for R2.
+    """
+    if metric == "rmse":
+        return np.sqrt(mean)
+    return 1 - mean / variance if metric == "r2" else mean
+
+
+def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> Interval:
+    """Return the interval of a metric, within its bounds, from the estimate of the mean of its row scores.
+
+    Accuracies stay within [0, 1], losses above 0, and R2, whose targets' variance is taken as known, below 1.
+    """
+    if metric == "accuracy":
+        return bounded_share(estimate)
+    inner = above_0(estimate)
+    if metric != "r2":
+        return Interval(*(None if value is None else float(from_mean(metric, value)) for value in vars(inner).values()))
+    if not variance > 0:
+        return Interval()
+    low, high = (None if end is None else 1 - end / variance for end in (inner.high, inner.low))
+    return Interval(1 - inner.mean / variance, low, high)
+
+
+def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> Interval:
+    """Return the mean over seeds with a 95 % interval for other seeds and other rows of the kind: both are samples.
+
+    Seeds whose outputs are not finite are left out; without any, nothing is known.
+    """
+    outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
+    if not len(outputs):
+        return Interval()
+    rows = by_row(task, outputs, actual)[row_score_of(metric)]
+    return interval_of(metric, crossed(rows), float(actual.astype(np.float64).var()))
+
+
+def score_seeds(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Score each seed by a metric, `[R]`; NaN for R2 where the targets do not vary."""
+    mean = by_row(task, outputs, actual)[row_score_of(metric)].mean(axis=-1)
+    variance = actual.astype(np.float64).var()
+    return from_mean(metric, mean, variance if variance > 0 else np.nan)
+
+
 def gap(metric: str, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
-    """How much worse the metric is on validation than on training rows: above 0 for worse, whichever way it points."""
+    """Return how much worse the metric is on validation than on training rows: above 0 for worse, whichever way it points."""
     return train - validation if metric in HIGHER_IS_BETTER else validation - train
 
 
-def interval(values: np.ndarray, overlap: float = 0.0) -> Interval:
-    """The mean over seeds and its 95 % interval: Student's t, so normal scores are assumed; seeds without one left out.
-
-    Args:
-        overlap: rows that judge, divided by those that train, where each seed has a split of its own: seeds then share
-            rows, and differ less from each other than from the truth (Nadeau and Bengio 2003). 0 for one split.
-
-    `low` and `high` are None for fewer than two seeds, all three for none.
-
-    Raises:
-        ValueError: overlap is not a number from 0.
-    """
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    if len(values) == 0:
-        return {"mean": None, "low": None, "high": None}
-    mean = float(values.mean())
-    if len(values) == 1:
-        return {"mean": mean, "low": None, "high": None}
-    error = standard_error(values, overlap)
-    if error == 0:
-        mean = float(values[0])  # whose mean may be rounded
-    half = error * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
-    return {"mean": mean, "low": float(mean - half), "high": float(mean + half)}
-
-
-def interval_on_new_rows(
-    metric: Callable[[np.ndarray, np.ndarray], np.ndarray], outputs: np.ndarray, actual: np.ndarray
-) -> Interval:
-    """The mean over seeds with a 95 % interval for other seeds and other rows of the kind: both are samples.
-
-    The variances of the mean over seeds and over rows (bootstrap) are added, which errs on the wide side (Owen 2007);
-    degrees of freedom by Welch and Satterthwaite.
-
-    Args:
-        metric: one of `METRICS`; outputs and actual values are as it takes them. Seeds with a NaN are left out.
-
-    `low` and `high` are None for fewer than two rows, all three without a seed.
-    """
-    outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
-    if len(outputs) == 0:
-        return {"mean": None, "low": None, "high": None}
-    by_seed = metric(outputs, actual)
-    mean = float(by_seed.mean())
-    if len(actual) < 2 or not np.isfinite(mean):
-        return {"mean": mean if np.isfinite(mean) else None, "low": None, "high": None}
-    over_rows = stats.bootstrap(
-        (np.arange(len(actual)),),
-        lambda rows: metric(outputs[:, rows], actual[rows]).mean(),
-        n_resamples=RESAMPLES,
-        vectorized=False,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).standard_error
-    variances = np.square([over_rows, standard_error(by_seed) if len(by_seed) > 1 else 0.0])
-    if not variances.any():
-        return {"mean": mean, "low": mean, "high": mean}
-    freedom = variances.sum() ** 2 / (variances**2 / [len(actual) - 1, max(1, len(by_seed) - 1)]).sum()
-    half = np.sqrt(variances.sum()) * stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
-    return {"mean": mean, "low": float(mean - half), "high": float(mean + half)}
-
-
-def standard_error(values: np.ndarray, overlap: float = 0.0) -> float:
-    """Of the mean of J finite values, 2 or more: sqrt(s^2 (1/J + overlap)), see `interval`; 0 if all are equal."""
-    if not 0 <= overlap < np.inf:
-        raise ValueError(f"overlap must be a number from 0, got {overlap!r}")
-    if np.ptp(values) == 0:  # where the variance may be a rounding error above 0
-        return 0.0
-    return float(np.std(values, ddof=1) * np.sqrt(1 / len(values) + overlap))
-
-
 def spread(values: np.ndarray) -> float | None:
-    """Standard deviation over seeds; None for fewer than two."""
+    """Return the standard deviation over seeds; None for fewer than two."""
     values = np.asarray(values, np.float64)
     values = values[np.isfinite(values)]
     return float(values.std(ddof=1)) if len(values) > 1 else None

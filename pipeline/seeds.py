@@ -26,7 +26,12 @@ class TrainedSeeds:
     @property
     def sound(self) -> np.ndarray:
         """Which seeds have weights to score, bool `[R]`."""
-        return np.logical_and.reduce([np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in self.weights.values()])
+        return is_sound(self.weights)
+
+
+def is_sound(weights: dict[str, np.ndarray]) -> np.ndarray:
+    """Return which seeds have finite weights, bool `[R]`."""
+    return np.logical_and.reduce([np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in weights.values()])
 
 
 def write_seeds(trained: TrainedSeeds) -> None:

@@ -7,7 +7,7 @@ examples and random masks, all drawn from its seed alone, so seed 3 among ten is
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 from pipeline.examples import Examples, Problem
 from pipeline.model import weight_shapes
 from pipeline.optimizers import default_learning_rate
-from pipeline.params import Model, Train
+from pipeline.params import EarlyStopping, Model, Train
 from pipeline.schedules import Patience, learning_rates
 from pipeline.stack import Batches, Stack
 
@@ -57,18 +57,31 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """R trained seeds.
+class Chosen:
+    """The epoch of each seed that some rows choose, and the weights that a training with these rows ends with.
 
     Attributes:
         weights: by name as in `model.initial_weights`, with the seed as first axis. With early stopping they are those
             of each seed's best epoch, else those of its last; NaN for a seed that has no such epoch or diverged before
             the last.
+        best_epoch: epoch of the lowest cross-entropy (RMSE) on these rows, counted from 1; the last one without such
+            rows; 0 where no epoch had a finite score.
+    """
+
+    weights: dict[str, np.ndarray]
+    best_epoch: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """R trained seeds.
+
+    Attributes:
+        weights, best_epoch: as the validation rows choose them, see `Chosen`.
         history: a row per seed and epoch: training, validation and holdout cross-entropy (nats; dropout off, penalties
             out) and accuracy, or RMSE (target's unit) and R2, and the learning rate of the epoch's last step.
-        best_epoch: epoch of the lowest validation cross-entropy (RMSE), counted from 1; the last one without a
-            validation set; 0 where no epoch had a finite score.
         diverged: seeds that were stopped because their loss was not finite.
+        by_holdout: what the holdout rows choose in place of the validation rows; None where there are none.
     """
 
     seeds: list[int]
@@ -76,6 +89,7 @@ class Fitted:
     history: pd.DataFrame
     best_epoch: np.ndarray
     diverged: np.ndarray
+    by_holdout: Chosen | None = None
 
 
 def fit(
@@ -242,6 +256,60 @@ class _Group:
         return np.stack(own) if own else np.zeros((0, len(self.seeds)))
 
 
+@dataclass
+class _Chooser:
+    """Rows that choose each seed's epoch, and stop it where it does not improve: best score, epoch and weights so far."""
+
+    patience: Patience | None
+    best_score: np.ndarray
+    best_epoch: np.ndarray
+    best_weights: dict[str, np.ndarray]
+    waiting: np.ndarray
+
+    @classmethod
+    def of(cls, stopping: EarlyStopping | None, unknown: dict[str, np.ndarray], seeds: int) -> "_Chooser":
+        """Begin with no best epoch; `unknown` are weights of NaN."""
+        patience = stopping and Patience.of(stopping.patience, seeds, stopping.min_delta, stopping.start_from_epoch)
+        weights = {name: value.copy() for name, value in unknown.items()} if stopping else {}
+        return cls(patience, np.full(seeds, np.inf), np.zeros(seeds, int), weights, np.ones(seeds, bool))
+
+    def choose(
+        self, epoch: int, going: np.ndarray, scores: np.ndarray | None, weights: Callable[[], dict[str, np.ndarray]]
+    ) -> np.ndarray:
+        """Take in the scores `[R]` of an epoch, and the weights after it; return which seeds these rows wait for.
+
+        Args:
+            going: the seeds that train and have not diverged, bool `[R]`.
+            scores: None where there are no such rows, and each epoch is the best so far.
+        """
+        self.waiting &= going
+        better = self.waiting if scores is None else self.waiting & (scores < self.best_score)
+        self.best_epoch[better] = epoch
+        if scores is not None:
+            self.best_score[better] = scores[better]
+        if self.patience:
+            if better.any():
+                for name, value in weights().items():
+                    self.best_weights[name][better] = value[better]
+            self.waiting &= ~self.patience.exhausted(epoch, scores)
+        return self.waiting
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything but the weights, by name."""
+        patience = {"best": self.patience.best, "waited": self.patience.waited} if self.patience else {}
+        return {"best_score": self.best_score, "best_epoch": self.best_epoch, "waiting": self.waiting} | {
+            f"patience.{name}": value for name, value in patience.items()
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a `state`."""
+        self.best_score, self.best_epoch, self.waiting = (
+            state[name].copy() for name in ("best_score", "best_epoch", "waiting")
+        )
+        if self.patience:
+            self.patience.best, self.patience.waited = (state[f"patience.{name}"].copy() for name in ("best", "waited"))
+
+
 class _Run:
     """One training: what `fit` carries from epoch to epoch; the seed is the last axis of each array."""
 
@@ -262,14 +330,11 @@ class _Run:
         )
         self.rate_factor = np.ones(len(seeds))
         self.plateau = Patience.of(train.schedule.decay_epochs, len(seeds))
-        stopping = train.early_stopping
-        self.patience = stopping and Patience.of(
-            stopping.patience, len(seeds), stopping.min_delta, stopping.start_from_epoch
-        )
         self.epoch, self.table = 0, []
         self.active, self.diverged = np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
-        self.best_score, self.best_epoch = np.full(len(seeds), np.inf), np.zeros(len(seeds), int)
-        self.best_weights = {name: np.full_like(value, np.nan) for name, value in self.weights().items()}
+        unknown = {name: np.full_like(value, np.nan) for name, value in self.weights().items()}
+        splits = ["val", "holdout"] if examples.holdout_rows.shape[1] else ["val"]
+        self.choosers = {split: _Chooser.of(train.early_stopping, unknown, len(seeds)) for split in splits}
 
     def train_epoch(self) -> None:
         """Train and score every seed once, and decide which go on."""
@@ -279,7 +344,7 @@ class _Run:
         losses, means = (np.concatenate(pieces, axis=-1) for pieces in zip(*parts, strict=True))
         scores = self._scores(*means) | {"learning_rate": rates[-1]}
         self.table.append({name: np.where(self.active, values, np.nan) for name, values in scores.items()})
-        self._judge(losses, self._monitored(scores))
+        self._judge(losses, scores)
 
     def train_scores(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The history's columns of the training rows for these weights, seed first."""
@@ -307,26 +372,23 @@ class _Run:
         varied = np.where(spread > 0, spread, np.nan)
         return {f"{split}_rmse": np.sqrt(loss) * self.examples.target_scale, f"{split}_r2": 1 - loss / varied}
 
-    def _monitored(self, scores: dict[str, np.ndarray]) -> np.ndarray | None:
-        name = "val_cross_entropy" if self.examples.problem.is_classification else "val_rmse"
-        return scores.get(name)
-
-    def _judge(self, losses: np.ndarray, monitored: np.ndarray | None) -> None:
-        finite = np.isfinite(losses if monitored is None else losses + monitored)
+    def _judge(self, losses: np.ndarray, scores: dict[str, np.ndarray]) -> None:
+        """Let the rows that choose take in the scores of this epoch, and end the seeds that none of them waits for."""
+        monitored = {split: self._monitored(split, scores) for split in self.choosers}
+        finite = np.isfinite(losses + sum(score for score in monitored.values() if score is not None))
         self.diverged |= self.active & ~finite
         going = self.active & finite
-        better = going if monitored is None else going & (monitored < self.best_score)
-        self.best_epoch[better] = self.epoch
-        if monitored is not None:
-            self.best_score[better] = monitored[better]
-            if self.train.schedule.name == "plateau":
-                self._cut_rates(going, monitored)
-        if self.patience:
-            if better.any():
-                for name, value in self.weights().items():
-                    self.best_weights[name][better] = value[better]
-            going &= ~self.patience.exhausted(self.epoch, monitored)
-        self.active = going
+        if self.train.schedule.name == "plateau":
+            self._cut_rates(going, monitored["val"])
+        waited_for = np.zeros(len(self.seeds), bool)
+        weights = cache(self.weights)
+        for split, chooser in self.choosers.items():
+            waited_for |= chooser.choose(self.epoch, going, monitored[split], weights)
+        self.active = going & waited_for
+
+    def _monitored(self, split: str, scores: dict[str, np.ndarray]) -> np.ndarray | None:
+        loss = "cross_entropy" if self.examples.problem.is_classification else "rmse"
+        return scores.get(f"{split}_{loss}")
 
     def _cut_rates(self, going: np.ndarray, monitored: np.ndarray) -> None:
         cut = self.plateau.exhausted(self.epoch, monitored) & going
@@ -340,15 +402,23 @@ class _Run:
 
     def event(self) -> Epoch:
         """What a callback is told of the last epoch."""
-        return Epoch(self.epoch, self.train.epochs, self.table[-1], self.best_score.copy(), self.active, self.state)
+        best = self.choosers["val"].best_score.copy()
+        return Epoch(self.epoch, self.train.epochs, self.table[-1], best, self.active, self.state)
 
     def fitted(self) -> Fitted:
         """The result, as it stands."""
-        weights = self.best_weights if self.patience else self.weights()
-        if not self.patience:  # those of a seed that diverged may be finite, and yet are no model
-            for value in weights.values():
+        last = None
+        if not self.train.early_stopping:
+            last = self.weights()
+            for value in last.values():  # those of a seed that diverged may be finite, and yet are no model
                 value[self.diverged] = np.nan
-        return Fitted(self.seeds, weights, self._history(), self.best_epoch, self.diverged)
+        chosen = {
+            split: Chosen(last or chooser.best_weights, chooser.best_epoch) for split, chooser in self.choosers.items()
+        }
+        by_val = chosen["val"]
+        return Fitted(
+            self.seeds, by_val.weights, self._history(), by_val.best_epoch, self.diverged, chosen.get("holdout")
+        )
 
     def _history(self) -> pd.DataFrame:
         epochs = [
@@ -362,7 +432,9 @@ class _Run:
     def state(self) -> State:
         """Everything that the rest of the training depends on, as arrays under unique names."""
         state = {name: np.array(value) for name, value in self._arrays().items()}
-        state |= {f"best/{name}": value.copy() for name, value in self.best_weights.items()}
+        for split, chooser in self.choosers.items():
+            state |= {f"{split}/{name}": value.copy() for name, value in chooser.state().items()}
+            state |= {f"best/{split}/{name}": value.copy() for name, value in chooser.best_weights.items()}
         state |= {f"table/{name}": np.stack([row[name] for row in self.table]) for name in self.table[0]}
         for index, group in enumerate(self.groups):
             state |= {f"stack/{index}/{place}": value for place, value in enumerate(group.stack.state())}
@@ -371,8 +443,6 @@ class _Run:
     def _arrays(self) -> dict[str, np.ndarray | int]:
         arrays = {name: getattr(self, name) for name in PROGRESS}
         arrays |= {"plateau.best": self.plateau.best, "plateau.waited": self.plateau.waited}
-        if self.patience:
-            arrays |= {"patience.best": self.patience.best, "patience.waited": self.patience.waited}
         return arrays
 
     def restore(self, state: State) -> None:
@@ -381,7 +451,10 @@ class _Run:
             owner, _, attribute = name.rpartition(".")
             setattr(getattr(self, owner) if owner else self, attribute, state[name].copy())
         self.epoch = int(self.epoch)
-        self.best_weights = {name: state[f"best/{name}"].copy() for name in self.best_weights}
+        for split, chooser in self.choosers.items():
+            chooser.restore({name.removeprefix(f"{split}/"): value for name, value in state.items()})
+            for name in chooser.best_weights:
+                chooser.best_weights[name] = state[f"best/{split}/{name}"].copy()
         columns = {name.removeprefix("table/"): value for name, value in state.items() if name.startswith("table/")}
         self.table = [{name: value[row] for name, value in columns.items()} for row in range(self.epoch)]
         for index, group in enumerate(self.groups):
@@ -389,7 +462,7 @@ class _Run:
             group.stack.restore([state[f"stack/{index}/{place}"] for place in places])
 
 
-PROGRESS = ("epoch", "rate_factor", "active", "diverged", "best_score", "best_epoch")
+PROGRESS = ("epoch", "rate_factor", "active", "diverged")
 
 
 def in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

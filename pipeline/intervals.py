@@ -1,0 +1,158 @@
+"""A number with its 95 % interval, and how one is made that holds no impossible value."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+SIGNIFICANCE = 1 - CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the ends of its 95 % interval; None for what is not known."""
+
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the mean and both ends are known."""
+        return None not in (self.mean, self.low, self.high)
+
+    def scaled(self, factor: float) -> "Interval":
+        """Return all three numbers times a factor above 0."""
+        return Interval(*(None if value is None else value * factor for value in (self.mean, self.low, self.high)))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean, how far it would vary with other rows and other models, and how well that is known.
+
+    Attributes:
+        rows_variance: variance of the mean that other rows of the kind would cause.
+        models_variance: variance of the mean that other trainings of the same configuration would cause.
+        freedom: degrees of freedom of the standard error; 0 where the error is not known.
+        n: number of independent rows, or of groups of rows, behind the mean.
+    """
+
+    mean: float
+    rows_variance: float
+    models_variance: float
+    freedom: float
+    n: int
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean."""
+        return float(np.sqrt(self.rows_variance + self.models_variance))
+
+    @property
+    def p(self) -> float | None:
+        """Return the two-sided p-value of a true mean of 0; None where the error is not known."""
+        if not self.freedom:
+            return None
+        if self.error == 0:
+            return 1.0 if self.mean == 0 else 0.0
+        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+
+    def interval(self, comparisons: int = 1) -> Interval:
+        """Return Student's interval; with several comparisons all of them hold together (Bonferroni)."""
+        if not self.freedom:
+            return Interval(self.mean)
+        half = self.error * self._critical(comparisons)
+        return Interval(self.mean, self.mean - half, self.mean + half)
+
+    def detectable(self, comparisons: int = 1, power: float = 0.8) -> float | None:
+        """Return the smallest true mean that such a study finds with this power, among so many comparisons."""
+        return self.error * self._reach(comparisons, power) if self.freedom else None
+
+    def times_as_many(self, comparisons: int = 1, power: float = 0.8) -> tuple[float | None, float | None]:
+        """Return how many times as many rows, or as many models, would find a true mean of the size seen.
+
+        Each is None where no number of them alone would do.
+        """
+        if not self.freedom or self.mean == 0:
+            return None, None
+        allowed = (self.mean / self._reach(comparisons, power)) ** 2
+        rows = self.rows_variance / (allowed - self.models_variance) if allowed > self.models_variance else None
+        models = self.models_variance / (allowed - self.rows_variance) if allowed > self.rows_variance else None
+        return rows, models
+
+    def _critical(self, comparisons: int) -> float:
+        return float(stats.t.isf(SIGNIFICANCE / 2 / comparisons, self.freedom))
+
+    def _reach(self, comparisons: int, power: float) -> float:
+        return self._critical(comparisons) + float(stats.t.ppf(power, self.freedom))
+
+
+def over_seeds(values: np.ndarray) -> Interval:
+    """Return the mean over seeds with Student's interval; values that are not finite are left out.
+
+    `low` and `high` are None for fewer than two seeds, all three for none.
+    """
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return Interval(float(values[0]) if len(values) else None)
+    if np.ptp(values) == 0:  # the mean and the variance of equal numbers may be rounded
+        return Interval(*[float(values[0])] * 3)
+    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, values.mean(), stats.sem(values))
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def crossed(values: np.ndarray) -> Estimate:
+    """Estimate a mean over seeds and rows, `[R, n]`, where all seeds are scored on the same rows.
+
+    The variances over rows and over seeds are added, which errs on the wide side (Owen 2007); degrees of freedom by
+    Welch and Satterthwaite.
+    """
+    values = np.asarray(values, np.float64)
+    seeds, n = values.shape
+    if n < 2:
+        return Estimate(float(values.mean()), 0.0, 0.0, 0.0, n)
+    by_row, by_seed = values.mean(axis=0), values.mean(axis=1)
+    rows = float(by_row.var(ddof=1) / n) if np.ptp(by_row) else 0.0
+    models = float(by_seed.var(ddof=1) / seeds) if seeds > 1 and np.ptp(by_seed) else 0.0
+    freedom = float(n - 1)
+    if models:
+        freedom = (rows + models) ** 2 / (rows**2 / (n - 1) + models**2 / (seeds - 1))
+    return Estimate(float(values.mean()), rows, models, freedom, n)
+
+
+def of_share(share: float, n: float) -> Interval:
+    """Return the exact interval of a share of n, which need not be whole (Clopper and Pearson 1934)."""
+    if not n:
+        return Interval()
+    successes = share * n
+    low = stats.beta.ppf(SIGNIFICANCE / 2, successes, n - successes + 1) if successes > 0 else 0.0
+    high = stats.beta.isf(SIGNIFICANCE / 2, successes + 1, n - successes) if successes < n else 1.0
+    return Interval(float(share), float(low), float(high))
+
+
+def bounded_share(estimate: Estimate) -> Interval:
+    """Return the interval of a share within [0, 1]: the exact one for its effective number of rows.
+
+    That number is what a plain sample would need for the same error (Korn and Graubard 1998); it is at most the number
+    of rows, also where all are right and no error can be seen.
+    """
+    share = min(1.0, max(0.0, estimate.mean))
+    if not estimate.freedom:
+        return Interval(share)
+    variance = estimate.rows_variance + estimate.models_variance
+    effective = float(estimate.n)
+    if variance > 0:
+        upper = (1 + CONFIDENCE) / 2
+        smaller = (stats.norm.ppf(upper) / stats.t.ppf(upper, estimate.freedom)) ** 2
+        effective = min(effective, share * (1 - share) / variance * smaller)
+    return of_share(share, max(effective, 1.0))
+
+
+def above_0(estimate: Estimate) -> Interval:
+    """Return the interval of a loss, which is symmetric for its logarithm and so never below 0."""
+    if not estimate.freedom or estimate.mean <= 0:
+        return Interval(estimate.mean)
+    spread = np.exp(estimate.error / estimate.mean * stats.t.ppf((1 + CONFIDENCE) / 2, estimate.freedom))
+    return Interval(estimate.mean, float(estimate.mean / spread), float(estimate.mean * spread))

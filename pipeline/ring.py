@@ -1,0 +1,123 @@
+"""Which rows each seed of a study holds out: the seeds go round a ring of folds, so that every row judges twice.
+
+The pool of rows is cut into folds. Seed k holds out the folds k and k + 1 (after the last comes the first) and trains
+on the others. Each of the two folds judges what was stopped or chosen on the other, so a row has two roles: it is in
+the first fold of one seed, and in the second fold of another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from pipeline.errors import InputError
+from pipeline.partition import stratified_order
+
+FOLDS = 10
+FEWEST_FOLDS = 5
+FEWEST_GROUPS = 3  # one to train on, and one for each of the two held-out folds
+ROWS_PER_FOLD = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Ring:
+    """One ring of folds, or several independent ones, and the seeds that go round them.
+
+    Seed number s goes round ring `s // folds` and begins at its fold `s % folds`.
+
+    Attributes:
+        fold: the fold of each row in each ring, int `[rings, n]`.
+        seeds: how many seeds there are, at most `rings * folds`; with fewer the last ring is not closed, and some of
+            its rows judge once or not at all.
+        groups: of each row, int `[n]`, where whole groups are drawn; None where rows are.
+    """
+
+    fold: np.ndarray
+    seeds: int
+    groups: np.ndarray | None = None
+
+    @property
+    def folds(self) -> int:
+        """The number of folds of a ring."""
+        return int(self.fold.max()) + 1
+
+    @property
+    def n(self) -> int:
+        """The number of rows."""
+        return self.fold.shape[1]
+
+    @cached_property
+    def judges(self) -> np.ndarray:
+        """The seed number by which each row is judged, int `[rings, 2, n]`; -1 for none.
+
+        The first role is that of a row in the first of the seed's two held-out folds, the second that in the second.
+        """
+        start = np.arange(len(self.fold))[:, None] * self.folds
+        numbers = np.stack([start + self.fold, start + (self.fold - 1) % self.folds], axis=1)
+        return np.where(numbers < self.seeds, numbers, -1)
+
+    def held_out(self, seed: int, role: int) -> np.ndarray:
+        """Return the rows of the first (role 0) or the second (role 1) fold that a seed number holds out."""
+        return np.flatnonzero(self.judges[seed // self.folds, role] == seed)
+
+    def trained_on(self, seed: int) -> np.ndarray:
+        """Return the rows that a seed number may train on."""
+        return np.flatnonzero((self.judges[seed // self.folds] != seed).all(axis=0))
+
+    def by_row(self, values: np.ndarray) -> np.ndarray:
+        """Return a value for each role and seed, `[2, R]`, at the rows that it judges, `[rings, 2, n]`; NaN elsewhere."""
+        return np.where(self.judges >= 0, np.asarray(values, float)[np.arange(2)[:, None], self.judges], np.nan)
+
+    def by_seed(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean of values `[rings, 2, n]` over the rows that each seed judges, `[R]`; NaN values left out."""
+        known = (self.judges >= 0) & np.isfinite(values)
+        judges = self.judges[known]
+        counts = np.bincount(judges, minlength=self.seeds)
+        sums = np.bincount(judges, weights=values[known], minlength=self.seeds)
+        return sums / np.where(counts, counts, np.nan)
+
+
+def draw_ring(strata: np.ndarray, seeds: Sequence[int], groups: np.ndarray | None = None) -> Ring:
+    """Draw the folds of as many rings as the seeds need, stratified by class, whole groups in one fold.
+
+    A ring has as many folds as there are seeds, at least 5 and at most 10. Each ring depends on its first seed.
+
+    Args:
+        strata: the class index of each row, or zeros for regression, int `[n]`.
+
+    Raises:
+        InputError: too few rows or groups to be held out in turn.
+    """
+    folds = min(FOLDS, max(FEWEST_FOLDS, len(seeds)))
+    if groups is not None:
+        folds = min(folds, len(np.unique(groups)))
+        if folds < FEWEST_GROUPS:
+            raise InputError(
+                f"data.group has {folds} different values in the training and validation rows; the study needs "
+                f"{FEWEST_GROUPS}, one to train on and two to judge on"
+            )
+    elif len(strata) < ROWS_PER_FOLD * folds:
+        raise InputError(
+            f"the study needs {ROWS_PER_FOLD * folds} training and validation rows, {ROWS_PER_FOLD} in each of "
+            f"{folds} folds; there are {len(strata)}: lower data.test_fraction"
+        )
+    drawn = [_draw_folds(strata, folds, first, groups) for first in seeds[::folds]]
+    return Ring(np.stack(drawn), len(seeds), groups)
+
+
+def _draw_folds(strata: np.ndarray, folds: int, seed: int, groups: np.ndarray | None) -> np.ndarray:
+    fold = np.empty(len(strata), int)
+    if groups is None:
+        order = stratified_order(strata, np.random.default_rng([seed, 3]))
+        parts = np.array_split(order, folds)
+    else:
+        # A class with fewer rows than folds cannot be in each of them; scikit-learn would warn, or refuse.
+        counts = np.bincount(strata)
+        kept = np.where(counts[strata] >= folds, strata, counts.argmax()) if counts.max() >= folds else strata * 0
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        parts = [held for _, held in splitter.split(kept, kept, groups)]
+    for number, rows in enumerate(parts):
+        fold[rows] = number
+    return fold
