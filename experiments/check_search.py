@@ -1,5 +1,6 @@
 """What the search's files say, against Optuna's study and against MLflow."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,13 +45,17 @@ def read_study(settings: Settings, name: str) -> optuna.Study:
 
 
 def against_optuna(settings: Settings) -> Iterator[Comparison]:
-    """Every cell of `trials.csv`, and in `search.json` the counts and the trials that are described."""
+    """Every cell of `trials.csv`, and in `search.json` the folds, the counts and the trials that are described."""
     found = read_json(results.SEARCH_FILE)
     where = f"Optuna's study {found['study']}"
-    trials = asked_for(read_study(settings, found["study"]))
+    study = read_study(settings, found["study"])
+    trials = asked_for(study)
     table, kept = trial_table(), _as_table([trial for trial in trials if trial.state in storage.FINISHED])
     yield Comparison("trials.csv", where, "numbers", *_cells(table, kept))
-    yield Comparison("search.json", where, "numbers", *map(printed, _conclusions(found, trials)))
+    folds = json.loads(study.user_attrs["settings"])["search"].get("folds")
+    told, known = _conclusions(found, trials)
+    told, known = told | {"folds": found.get("folds")}, known | {"folds": folds}
+    yield Comparison("search.json", where, "numbers", *map(printed, (told, known)))
 
 
 def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterator[Comparison]:
@@ -109,6 +114,8 @@ def _conclusions(found: dict[str, Any], trials: list[FrozenTrial]) -> tuple[dict
     told = {f"counts.{name}": found["counts"][name] for name in names.values()}
     known = {f"counts.{name}": sum(trial.state == state for trial in trials) for state, name in names.items()}
     told |= {f"{place}.trial": described["trial"] for place, described in _places(found)}
+    told["all_diverged"] = found.get("all_diverged")
+    known["all_diverged"] = bool(results.complete(trials)) and not results.ranked(trials)
     known |= {f"{place}.trial": number for place, number in _best(trials).items()}
     by_number = {trial.number: trial for trial in results.complete(trials)}
     for place, described in _places(found):
@@ -121,7 +128,7 @@ def _conclusions(found: dict[str, Any], trials: list[FrozenTrial]) -> tuple[dict
 
 def _best(trials: list[FrozenTrial]) -> dict[str, int]:
     """The trials that should be described as the best, so that a wrong choice is noticed and not only a number."""
-    ranked = results.complete(trials)
+    ranked = results.ranked(trials)
     best = {"best": ranked[0].number} if ranked else {}
     for trial in reversed(ranked):
         best[f"best_of_each_optimizer.{results.optimizer_of(trial)}"] = trial.number

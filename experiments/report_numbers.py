@@ -11,7 +11,10 @@ MINUS = "\N{MINUS SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "rmse": "RMSE"}
 SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
-SCORE_DECIMALS = 3
+SCORE_LABELS = {"accuracy": "accuracy (%)", "r2": "R²"}
+SCORE_FACTORS = {"accuracy": 100.0, "r2": 1.0}
+SCORE_DECIMALS = {"accuracy": 1, "r2": 3}
+MOST_TIMES = 100  # more rows or rings are no advice
 LEAST_P = 0.001
 MOST_DECIMALS = 7  # more are written as a power of ten
 MOST_OF_MANTISSA = 3
@@ -35,7 +38,7 @@ class Numbers:
 
     @classmethod
     def of(cls, study: Study) -> "Numbers":
-        """Four digits of the baseline's holdout loss, three where it is small."""
+        """Return them with four digits of the baseline's holdout loss, three where it is small."""
         about = study.about
         size = score_of(study.section("remedies")[0], "holdout", about.loss).mean or 1.0
         digit = math.floor(math.log10(abs(size)))
@@ -55,6 +58,16 @@ class Numbers:
         return SCORE_NAMES[self.score]
 
     @property
+    def score_label(self) -> str:
+        """With its unit, as in the head of a table."""
+        return SCORE_LABELS[self.score]
+
+    @property
+    def score_factor(self) -> float:
+        """What a score of the records is multiplied by to be shown."""
+        return SCORE_FACTORS[self.score]
+
+    @property
     def loss_label(self) -> str:
         """With its unit, as in the head of a table."""
         return f"{self.loss_name} ({self.unit})"
@@ -66,16 +79,35 @@ class Numbers:
         return f"{self.loss_name} ({unit if len(unit) <= MOST_AT_AXIS else f'{unit[: MOST_AT_AXIS - 1]}…'})"
 
     def loss_text(self, value: float | None, sign: bool = False) -> str:
-        """A loss; with its sign where it is a difference."""
+        """Return a loss as text; with its sign where it is a difference."""
         return number(value, self.loss_decimals, sign)
 
     def losses(self, interval: Interval | None, sign: bool = False) -> str:
-        """A loss with its interval and unit."""
-        return f"{with_interval(interval, self.loss_decimals, sign)}{NO_BREAK}{self.unit}"
+        """Return a loss with its interval and unit."""
+        return f"{with_interval(interval, decimals_of(interval, self.loss_decimals), sign)}{NO_BREAK}{self.unit}"
+
+    def score_text(self, value: float | None, sign: bool = False) -> str:
+        """Return a score as text, an accuracy in percent, without the sign for it."""
+        return number(value if value is None else value * self.score_factor, SCORE_DECIMALS[self.score], sign)
+
+    def score_ends(self, interval: Interval | None) -> str:
+        """Return both ends of a score's interval; nothing where they are not known."""
+        interval = interval and interval.scaled(self.score_factor)
+        return ends(interval, decimals_of(interval, SCORE_DECIMALS[self.score]))
 
     def scores(self, interval: Interval | None) -> str:
-        """A score with its interval."""
-        return with_interval(interval, SCORE_DECIMALS)
+        """Return a score with its interval, an accuracy in percent."""
+        if interval is None or interval.mean is None:
+            return UNKNOWN
+        percent_sign = f"{NO_BREAK}%" if self.score == "accuracy" else ""
+        return f"{self.score_text(interval.mean)}{percent_sign} {self.score_ends(interval)}".strip()
+
+    def score_differences(self, interval: Interval | None) -> str:
+        """Return a difference of scores with its interval, one of accuracies in percentage points."""
+        if interval is None or interval.mean is None:
+            return UNKNOWN
+        points = " percentage points" if self.score == "accuracy" else ""
+        return f"{self.score_text(interval.mean, sign=True)} {self.score_ends(interval)}".strip() + points
 
 
 def number(value: float | None, decimals: int, sign: bool = False) -> str:
@@ -104,6 +136,16 @@ def ends(interval: Interval | None, decimals: int) -> str:
     return f"[{number(interval.low, decimals)},{NO_BREAK}{number(interval.high, decimals)}]"
 
 
+def decimals_of(interval: Interval | None, decimals: int) -> int:
+    """Return as many decimals, or more where an interval that leaves out 0 would read as if it did not."""
+    if interval is None or not interval.is_known or interval.low * interval.high <= 0:
+        return decimals
+    nearest = min(abs(interval.low), abs(interval.high))
+    while decimals < MOST_DECIMALS and round(nearest, decimals) == 0:
+        decimals += 1
+    return decimals
+
+
 def with_interval(interval: Interval | None, decimals: int, sign: bool = False) -> str:
     """A mean and its interval, where it has one."""
     if interval is None:
@@ -122,12 +164,20 @@ def p_value(value: float | None) -> str:
 
 
 def percent(interval: Interval | None) -> str:
-    """A share with its interval, in percent."""
+    """Return a share with its interval, in percent."""
     if interval is None or interval.mean is None:
         return UNKNOWN
     mean, low, high = (None if end is None else 100 * end for end in (interval.mean, interval.low, interval.high))
     between = "" if low is None or high is None else f" [{low:.0f},{NO_BREAK}{high:.0f}]"
     return f"{mean:.0f}{between}{NO_BREAK}%"
+
+
+def times_as_many(times: float | None) -> str | None:
+    """Return how many times as many would do, rounded up; None where that is no advice."""
+    if times is None or times > MOST_TIMES:
+        return None
+    rounded = math.ceil(10 * times) / 10 if times < 10 else math.ceil(times)
+    return f"{rounded:g}" if rounded > 1 else None
 
 
 def duration(seconds: float) -> str:

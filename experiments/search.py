@@ -22,6 +22,7 @@ from experiments import search_results as results
 from experiments import search_space as space
 from experiments import search_storage as storage
 from experiments.processes import stop_when_asked
+from experiments.search_data import data_digests, folds_told, read_examples
 from experiments.search_workers import Workers
 from pipeline import store
 from pipeline.bar import Bar
@@ -56,16 +57,13 @@ def study_name(settings: Settings, summary: Summary) -> str:
     if summary.target_scale is not None:  # they are of the scaled target, and a trial is judged in its unit
         digests["target_scale"] = repr(summary.target_scale)
     asked_of_search = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
+    if settings.search.folds is not None:
+        asked_of_search["folds"] = settings.search.folds
     # A grid fixes every trial when it is put into the queue.
     asked_of_search["grid"] = settings.search.sampler == "grid"
     asked = [digests, asked_of_search, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return f"{Path(settings.data.source).stem}-{digest[:12]}"
-
-
-def data_digests(summary: Summary) -> dict[str, str]:
-    """Of the rows that trials train and are judged on."""
-    return {name: summary.digest[name] for name in ("train", "validation")}
 
 
 def plan(settings: Settings) -> list[dict[str, Any]]:
@@ -281,8 +279,10 @@ def check(settings: Settings, summary: Summary) -> None:
     """
     space.check_space(settings)
     space.check_space(trial_settings(settings, summary))
-    if not summary.rows["validation"]:
-        raise InputError("the search needs validation rows, and there are none: set data.val_fraction above 0")
+    if settings.search.folds is None and not summary.rows["validation"]:
+        raise InputError(
+            "the search needs validation rows, and there are none: set data.val_fraction above 0, or search.folds"
+        )
     if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
         raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
     store.check_reachable()
@@ -301,6 +301,8 @@ def main() -> None:
         return None
     settings, summary = read_settings(), read_summary()
     check(settings, summary)
+    if settings.search.folds is not None:
+        print(folds_told(read_examples(data_digests(summary), settings.search), settings.search))
     with storage.loss_told(settings.search.storage):
         return search(settings, summary)
 

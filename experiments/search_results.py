@@ -1,6 +1,7 @@
 """What a search found: `search.json`, `trials.csv` and its pictures, from the study alone."""
 
 import warnings
+from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,12 @@ MOST_PARALLEL = 6
 PICTURES = ("history", "parallel", "importance", "optimizers", "front")
 FIGURES = {name: RESULTS / f"search_{name}.svg" for name in PICTURES}
 
+DOUBT = "the best of many is too good to be true: score it on fresh seeds before you believe it"
+DOUBT_OF_FOLDS = (
+    "the best of many is too good to be true: all training and validation rows have chosen it, so only test rows can "
+    "judge it"
+)
+
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 
 
@@ -35,16 +42,31 @@ def complete(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     return sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda trial: trial.values[0])
 
 
+def has_diverged(trial: FrozenTrial) -> bool:
+    """Whether every seed of a complete trial diverged, sooner or later."""
+    facts = trial.user_attrs["facts"]
+    return facts["diverged"] == len(facts["per_seed"])
+
+
+def ranked(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Those among which the best is chosen, it in front: the complete ones that have not diverged with every seed."""
+    return [trial for trial in complete(trials) if not has_diverged(trial)]
+
+
 def optimizer_of(trial: FrozenTrial) -> str:
     """The optimizer that the trial trained with."""
     return trial.user_attrs["settings"]["train"]["optimizer"]
 
 
 def progress_text(trials: list[FrozenTrial]) -> str:
-    """Best value so far, and how many trials were pruned or failed."""
-    best = complete(trials)
-    counts = {"pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-    told = [f"{n} {name}" for name, state in counts.items() if (n := sum(trial.state == state for trial in trials))]
+    """Best value so far, and how many trials diverged, were pruned or failed."""
+    best, states = ranked(trials), [trial.state for trial in trials]
+    counts = {
+        "diverged": len(complete(trials)) - len(best),
+        "pruned": states.count(TrialState.PRUNED),
+        "failed": states.count(TrialState.FAIL),
+    }
+    told = [f"{count} {name}" for name, count in counts.items() if count]
     return ", ".join(([f"best {best[0].values[0]:.4f}"] if best else []) + told)
 
 
@@ -102,6 +124,7 @@ def describe(trial: FrozenTrial) -> dict[str, Any]:
         "trial": trial.number,
         "values": trial.values,
         "value": asdict(over_seeds(facts["per_seed"])),
+        "seeds": len(facts["per_seed"]),
         "facts": {name: value for name, value in facts.items() if not isinstance(value, list)},
         "params": trial.params,
         "settings": trial.user_attrs["settings"],
@@ -109,12 +132,29 @@ def describe(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def incumbents(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Each trial that was better than all complete ones before it, by number."""
+    """Each trial that was better than all ranked ones before it, by number."""
     found: list[FrozenTrial] = []
-    for trial in sorted(complete(trials), key=lambda trial: trial.number):
+    for trial in sorted(ranked(trials), key=lambda trial: trial.number):
         if not found or trial.values[0] < found[-1].values[0]:
             found.append(trial)
     return found
+
+
+def best_of_each_optimizer(trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
+    """The best trial of each optimizer that has one, by the optimizer's name."""
+    best: dict[str, FrozenTrial] = {}
+    for trial in ranked(trials):
+        best.setdefault(optimizer_of(trial), trial)
+    return dict(sorted(best.items()))
+
+
+def front(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """The ranked trials that no other one beats in one objective without losing in the other, by number."""
+    found: list[FrozenTrial] = []
+    for trial in sorted(ranked(trials), key=lambda trial: trial.values):
+        if not found or trial.values[1] < found[-1].values[1]:
+            found.append(trial)
+    return sorted(found, key=lambda trial: trial.number)
 
 
 def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, float]:
@@ -131,34 +171,36 @@ def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, floa
 
 def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
     """What is in `search.json`."""
-    best = complete(trials)
-    per_optimizer: dict[str, FrozenTrial] = {}
-    for trial in best:
-        per_optimizer.setdefault(optimizer_of(trial), trial)
+    ended, best = complete(trials), ranked(trials)
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     counts["waiting"] += max(0, study.user_attrs.get("trials", 0) - len(trials))  # not put into the queue yet
     summary = {
         "study": study.study_name,
         "objectives": list(settings.search.objectives),
+        "folds": settings.search.folds,
         "counts": counts,
+        "all_diverged": bool(ended) and not best,
         "best": describe(best[0]) if best else None,
-        "default": next((describe(trial) for trial in best if trial.number == 0), None),
+        "default": next((describe(trial) for trial in ended if trial.number == 0), None),
         "incumbents": [describe(trial) for trial in incumbents(trials)],
-        "best_of_each_optimizer": {name: describe(trial) for name, trial in sorted(per_optimizer.items())},
+        "best_of_each_optimizer": {name: describe(trial) for name, trial in best_of_each_optimizer(trials).items()},
         "importance": importance(study, trials),
         "seconds": round(seconds, 2),
     }
     if len(study.directions) > 1:
-        summary["pareto_front"] = [describe(trial) for trial in study.best_trials]
+        summary["pareto_front"] = [describe(trial) for trial in front(trials)]
     return summary
 
 
 def history_figure(trials: list[FrozenTrial]) -> "Figure":
     """Every trial's value in order, and the best so far."""
     figure, axes = _axes()
-    ended = sorted(complete(trials), key=lambda trial: trial.number)
+    ended = sorted(ranked(trials), key=lambda trial: trial.number)
     places, values = [t.number for t in ended], pd.Series([t.values[0] for t in ended], dtype=float)
     axes.plot(places, values, "o", color="#0072B2", markersize=4, label="trial, mean over its seeds")
+    if diverged := [trial for trial in complete(trials) if has_diverged(trial)]:
+        points = [(trial.number, trial.values[0]) for trial in diverged]
+        axes.plot(*zip(*points, strict=True), "x", color="#777777", markersize=5, label="every seed diverged")
     axes.plot(places, values.cummin(), color="#D55E00", drawstyle="steps-post", label="best so far")
     axes.set(xlabel="trial", ylabel="validation loss at the best epochs", yscale="log")
     _label_plainly(axes.yaxis)
@@ -167,16 +209,22 @@ def history_figure(trials: list[FrozenTrial]) -> "Figure":
 
 
 def optimizers_figure(trials: list[FrozenTrial]) -> "Figure":
-    """The values of each optimizer's trials, its best marked; each had the same budget if the search is balanced."""
+    """The values of each optimizer's trials, the best marked; each had the same budget if the search is balanced.
+
+    Trials that diverged with every seed are counted beside them.
+    """
     figure, axes = _axes()
     by_name: dict[str, list[float]] = {}
-    for trial in complete(trials):
+    for trial in ranked(trials):
         by_name.setdefault(optimizer_of(trial), []).append(trial.values[0])
     names = sorted(by_name, key=lambda name: -by_name[name][0])
-    for place, values in enumerate(by_name[name] for name in names):
+    diverged = Counter(optimizer_of(trial) for trial in complete(trials) if has_diverged(trial))
+    for place, name in enumerate(names):
+        values, lost = by_name[name], f", {diverged[name]} diverged" if diverged[name] else ""
         axes.plot(values, [place] * len(values), "o", color="#0072B2", markersize=4, alpha=0.6)
         axes.plot(values[0], place, "D", color="#D55E00", label="best" if place == 0 else None)
-        axes.text(1.01, place, f"{len(values)} complete", va="center", transform=axes.get_yaxis_transform(), fontsize=8)
+        told, right = f"{len(values)} complete{lost}", axes.get_yaxis_transform()
+        axes.text(1.01, place, told, va="center", transform=right, fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="validation loss at the best epochs", xscale="log")
     _label_plainly(axes.xaxis)
@@ -210,20 +258,25 @@ def parallel_figure(study: optuna.Study, found: dict[str, float]) -> "Figure":
     return axes.figure
 
 
-def front_figure(study: optuna.Study, settings: Settings) -> "Figure":
+def front_figure(trials: list[FrozenTrial], settings: Settings) -> "Figure":
     """The trials' two objectives, and those that no other is better in both."""
     figure, axes = _axes()
-    every = [trial.values for trial in complete(study.get_trials(deepcopy=False))]
-    if len(study.directions) == 1 or not every:
-        lacking = "one objective" if len(study.directions) == 1 else "no trial is complete"
+    objectives = settings.search.objectives
+    every = [trial.values for trial in ranked(trials)]
+    if len(objectives) == 1 or not every:
+        lacking = "one objective" if len(objectives) == 1 else _lacking(trials)
         axes.text(0.5, 0.5, f"{lacking}: no Pareto front", ha="center", transform=axes.transAxes)
         return figure
-    front = sorted(trial.values for trial in study.best_trials)
+    undominated = sorted(trial.values for trial in front(trials))
     axes.plot(*zip(*every, strict=True), "o", color="#0072B2", markersize=4, alpha=0.5, label="trials")
-    axes.plot(*zip(*front, strict=True), "D-", color="#D55E00", label="Pareto front")
-    axes.set(xlabel=f"validation {settings.search.objectives[0]}", ylabel=settings.search.objectives[1])
+    axes.plot(*zip(*undominated, strict=True), "D-", color="#D55E00", label="Pareto front")
+    axes.set(xlabel=f"validation {objectives[0]}", ylabel=objectives[1])
     axes.legend(frameon=False)
     return figure
+
+
+def _lacking(trials: list[FrozenTrial]) -> str:
+    return "every trial diverged" if complete(trials) else "no trial is complete"
 
 
 def _axes() -> tuple["Figure", Any]:
@@ -272,7 +325,7 @@ def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, se
     save(optimizers_figure(trials), FIGURES["optimizers"])
     save(importance_figure(summary["importance"]), FIGURES["importance"])
     save(parallel_figure(study, summary["importance"]), FIGURES["parallel"])
-    save(front_figure(study, settings), FIGURES["front"])
+    save(front_figure(trials, settings), FIGURES["front"])
     write_json(SEARCH_FILE, summary)
     return summary
 
@@ -281,15 +334,25 @@ def report(summary: dict[str, Any]) -> str:
     """What came out, in a few lines."""
     counts = ", ".join(f"{count} {state}" for state, count in summary["counts"].items() if count)
     lines = [f"{counts} in {summary['seconds']:.0f} s"]
-    if summary["best"]:
-        for name in ("default", "best"):
-            if trial := summary[name]:
-                value = trial["value"]
-                lines.append(
-                    f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f} "
-                    f"[{value['low']:.4f}, {value['high']:.4f}], {trial['settings']['train']['optimizer']}"
-                    if value["low"] is not None
-                    else f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f}"
-                )
-        lines.append("the best of many is too good to be true: score it on fresh seeds before you believe it")
-    return "\n".join(lines)
+    if summary["all_diverged"]:
+        return "\n".join([*lines, _all_diverged(summary["counts"]["complete"])])
+    if not summary["best"]:
+        return lines[0]
+    lines += [_line(name, summary[name]) for name in ("default", "best") if summary[name]]
+    return "\n".join([*lines, DOUBT if summary["folds"] is None else DOUBT_OF_FOLDS])
+
+
+def _all_diverged(trials: int) -> str:
+    which = f"all {trials} complete trials" if trials > 1 else "the only complete trial"
+    return (
+        f"every seed of {which} diverged, so none is the best: lower the range of train.learning_rate in search.space, "
+        "or train.learning_rate itself where it is not searched"
+    )
+
+
+def _line(name: str, trial: dict[str, Any]) -> str:
+    value, seeds, diverged = trial["value"], trial["seeds"], trial["facts"]["diverged"]
+    interval = "" if value["low"] is None else f" [{value['low']:.4f}, {value['high']:.4f}]"
+    told = f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f}{interval}"
+    told += f", {trial['settings']['train']['optimizer']}"
+    return f"{told}, {diverged} of {seeds} seeds diverged" if diverged else told

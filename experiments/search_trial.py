@@ -40,6 +40,7 @@ def run_trial(
     """Train one configuration on several seeds and judge it by each seed's best epoch.
 
     Args:
+        examples: rows that all seeds share, or for each seed its own, in the order of `seeds`.
         report: called now and then with the epoch and the mean over the seeds of the lowest validation loss so far; it
             may raise to end the trial.
         callbacks: called after each epoch, as by `trainer.fit`.
@@ -64,18 +65,26 @@ def _fit(examples: Examples, settings: Settings, seeds: list[int], callbacks: li
     return with_train_scores(examples, model, train, fitted)
 
 
-def chance_level(examples: Examples) -> float:
-    """The validation loss of knowing nothing, which stands for a seed that never had a finite one."""
+def chance_level(examples: Examples) -> np.ndarray:
+    """The validation loss of knowing nothing, which stands for a seed that never had a finite one.
+
+    Returns:
+        That of each seed, `[R]`; `[1]` where all seeds share it.
+    """
     if examples.problem.is_classification:
-        return math.log(examples.problem.n_outputs)
-    return float(examples.y[examples.val_rows].std() * examples.target_scale)
+        return np.array([math.log(examples.problem.n_outputs)])
+    return examples.y[examples.val_rows].std(axis=1, dtype=float) * examples.target_scale
 
 
-def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: float) -> Outcome:
-    """The objectives and the facts of a finished training."""
+def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.ndarray) -> Outcome:
+    """The objectives and the facts of a finished training.
+
+    Args:
+        chance: see `chance_level`.
+    """
     loss, score = scores.METRICS[problem.task]
     best = at_best_epoch(fitted)
-    best[f"val_{loss}"] = best[f"val_{loss}"].fillna(chance)
+    best[f"val_{loss}"] = np.where(best[f"val_{loss}"].isna(), chance, best[f"val_{loss}"])
     if f"train_{loss}" in best:  # a seed that stands for knowing nothing has no gap
         gap = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"])
         best["gap"] = gap.where(np.isfinite(gap), 0.0)

@@ -14,13 +14,13 @@ from experiments import search_queue as queue
 from experiments import search_space as space
 from experiments import search_storage as storage
 from experiments.processes import stop_when_asked
+from experiments.search_data import read_examples
 from experiments.search_trial import run_trial
 from pipeline.compiler import compile_for
 from pipeline.errors import InputError
 from pipeline.examples import Examples
 from pipeline.optimizers import default_learning_rate
 from pipeline.params import Settings, parse_settings, seed_list
-from pipeline.splits import Summary, read_split, read_summary
 from pipeline.trainer import Epoch
 
 # Until it ends, a process keeps what XLA compiled for each trial: about 7 MB, and 24 to 75 of the 65,530 memory maps
@@ -39,13 +39,13 @@ def work(url: str | None, name: str, is_orphan: Callable[[], bool] = lambda: Fal
         Whether a new process is to go on in its place.
 
     Raises:
-        InputError: no such study, or the data here is not what it searches on.
+        InputError: no such study, or the data here is not what it searches on, or has too few rows for its folds.
     """
     asked_to_stop = stop_when_asked()
     kept, attributes = open_search(url, name)
     settings = parse_settings(json.loads(attributes["settings"]), f"the study {name}")
     study = storage.open_study(kept, name, settings.search, settings.train.epochs)
-    examples = read_examples(attributes["data"])
+    examples = read_examples(attributes["data"], settings.search)
     compile_for(examples.train_rows.shape[1] * settings.train.epochs * len(seed_list(settings.search.seeds)))
     done, idle_since = 0, time.monotonic()
     with queue.sign_of_life(url) as worker:
@@ -84,21 +84,6 @@ def open_search(url: str | None, name: str) -> tuple[BaseStorage, dict]:
     if "open" not in attributes:  # it is being made, or is none of ours
         raise unknown
     return kept, attributes
-
-
-def read_examples(digests: dict[str, str]) -> Examples:
-    """The prepared training and validation rows.
-
-    Raises:
-        InputError: they are not those of the study.
-    """
-    summary: Summary = read_summary()
-    found = {name: summary.digest[name] for name in digests}
-    if found != digests:
-        raise InputError("data/prepared is not the data that this study searches on; prepare the same here first")
-    return Examples.of_splits(
-        summary.problem, read_split("train"), read_split("validation"), summary.target_scale or 1.0
-    )
 
 
 def run(

@@ -6,110 +6,38 @@
 import signal
 import sys
 import time
-from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
 
-from experiments import study_choose as choose
 from experiments import study_record as record
-from experiments.study_arms import WITH, WITHOUT
+from experiments.study_conclude import conclude
 from experiments.study_cost import cost, equal_time
-from experiments.study_data import Rows, knowing_nothing, read_rows
+from experiments.study_data import read_rows
 from experiments.study_jobs import context
 from experiments.study_log import log_study
-from experiments.study_scores import curves, judged, records, seed_rows
+from experiments.study_scores import curves
 from experiments.study_sections import Sections
 from experiments.study_workers import Trainings
 from pipeline import store
 from pipeline.errors import InputError, run_stage
-from pipeline.examples import Split
 from pipeline.files import read_json, written_whole
 from pipeline.params import Settings, flat, read_settings, seed_list
 from pipeline.paths import CHAMPION_FILE, RESULTS
-from pipeline.scores import METRICS
-from pipeline.splits import Summary, read_split, read_summary
+from pipeline.splits import Summary, read_summary
 from pipeline.tracking_read import test_looks
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
 
 
-def about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int], test: Split) -> record.About:
-    """Return what is studied, as it stands in `study.json`."""
-    task = summary.task
-    loss, metric = METRICS[task]
-    return record.About(
-        **summary.model_dump(
-            include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "warnings"}
-        ),
-        loss=loss,
-        score=metric,
-        rows={"train": rows.train.shape[1], "pool": len(rows.y), "test": summary.rows["test"]},
-        folds=rows.ring.folds,
-        rings=len(rows.ring.fold),
-        knowing_nothing=knowing_nothing(rows, test),
-        digest=summary.digest,
-        seeds=seeds,
-        epochs=settings.study.epochs or settings.train.epochs,
-        versions={name: version(name) for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow")},
-    )
-
-
-def conclude(settings: Settings, summary: Summary, sections: Sections) -> tuple[record.Study, pd.DataFrame]:
-    """Choose, look at the test set, and put the record together; also the table of `study.csv`."""
-    from experiments.study_test import judged_on_test, save_champion, score_test  # with TensorFlow
-
-    rows, base, scored, search = sections.rows, sections.base, sections.scored, sections.search
-    verdicts = {name: judged(choose.chosen(each)) for name, each in scored.items()}
-    best, by_others = choose.recommended(scored, base, verdicts)
-    save_champion(best, summary)
-    # Everything is chosen; from here on the test set is looked at, once.
-    test, winner = read_split("test"), scored.get("winner", [])
-    looked_at = {(each.arm.section, each.arm.name): each for each in (base, best, *winner)} if len(test) else {}
-    tested = {key: score_test(each, test) for key, each in looked_at.items()}
-    if winner and not winner[0].judging.any() and tested:
-        verdicts["winner"] = {"winner": judged_on_test(tested["winner", "winner"], tested["winner", "default"])}
-    on_test_rows = {key: each.scores for key, each in tested.items()}
-    of_winner = {name: each for (section, name), each in on_test_rows.items() if section == "winner"}
-    winner_verdict = verdicts.get("winner", {}).get("winner")
-    curve, remedy = scored.get("learning_curve"), choose.chosen_remedy(scored["remedies"])
-    at_best = next(each for each in scored["remedies"] if each.arm.group == "best_epoch")
-    arms = [
-        arm
-        for name in settings.study.sections
-        for arm in records(
-            scored.get(name, []),
-            base,
-            {arm: each for (section, arm), each in on_test_rows.items() if section == name},
-            verdicts.get(name, {}),
-        )
-    ]
-    study = record.Study(
-        about=about(settings, summary, rows, sections.seeds, test),
-        arms=arms,
-        overfits=choose.overfits(base, at_best, verdicts["remedies"][at_best.arm.name]),
-        chosen_remedy=remedy and remedy.arm.name,
-        power_law=choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,
-        recommendation=choose.recommendation(
-            best, by_others, base, on_test_rows.get((best.arm.section, best.arm.name))
-        ),
-        optimism=choose.optimism(winner, of_winner, winner_verdict and winner_verdict.verdict, search, settings),
-        overtuning=choose.incumbents(winner, of_winner, search),
-    )
-    everything = [each for name in settings.study.sections for each in scored.get(name, [])]
-    return study, seed_rows(everything, {key: each.table for key, each in tested.items()})
-
-
 def read_search(settings: Settings) -> dict[str, Any]:
-    """What the stage search found; nothing where no section asks for it.
+    """Return what the stage search found; nothing where no section asks for it.
 
     Raises:
         InputError: it is missing or no JSON.
     """
-    if not {"optimizers", "winner"} & set(settings.study.sections):
-        return {}
-    return read_json(RESULTS / "search.json")
+    return read_json(RESULTS / "search.json") if "winner" in settings.study.sections else {}
 
 
 def fresh_seeds(settings: Settings) -> list[int]:
@@ -119,7 +47,13 @@ def fresh_seeds(settings: Settings) -> list[int]:
 
 
 def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Cost, record.EqualTime | None]:
-    """Train, choose, test and write the tables."""
+    """Train, choose, test and write the tables.
+
+    Raises:
+        InputError: a setting that no study can have, or too few rows.
+    """
+    if settings.train.train_score_rows == 0:
+        raise InputError("the study compares new rows with training rows: set train.train_score_rows above 0")
     began = time.monotonic()
     seeds, search = fresh_seeds(settings), read_search(settings)
     rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))

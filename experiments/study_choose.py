@@ -7,17 +7,17 @@ import numpy as np
 
 from experiments import study_record as record
 from experiments.study_scores import (
+    Compared,
     Judged,
     Scored,
     best,
-    chosen,
     crossfitted,
     loss_factor,
     metrics,
     on_rows,
     over_nothing,
 )
-from pipeline.comparisons import Finding, Verdict
+from pipeline.comparisons import Verdict
 from pipeline.intervals import SIGNIFICANCE, Interval
 from pipeline.learning_curve import what_twice_the_data_brings
 from pipeline.params import Dimension, Settings
@@ -27,12 +27,10 @@ from pipeline.scores import METRICS
 CANDIDATES = {"remedies": ("single", "together"), "winner": ("winner",)}
 EDGE = 0.05  # of a range, on its own scale, that counts as its end
 
-Judgements = dict[str, dict[str, Judged]]
 
-
-def chosen_remedy(remedies: list[Scored]) -> Scored | None:
+def chosen_remedy(remedies: Compared) -> Scored | None:
     """Return the remedy, alone or all together, with the lowest holdout loss; None where there is no remedy."""
-    candidates = [each for each in chosen(remedies) if each.arm.group in CANDIDATES["remedies"]]
+    candidates = remedies.choices(*CANDIDATES["remedies"])
     return best(candidates) if candidates else None
 
 
@@ -61,7 +59,7 @@ def overfits(base: Scored, at_best: Scored, compared: Judged) -> record.Overfits
     )
 
 
-def recommended(sections: dict[str, list[Scored]], base: Scored, judgements: Judgements) -> tuple[Scored, Scored]:
+def recommended(sections: dict[str, Compared], base: Scored) -> tuple[Scored, Scored]:
     """Return the arm to use, and the same with scores on rows that did not choose it.
 
     Of the baseline and those that help, by the verdicts of their sections, it is the one with the lowest holdout loss.
@@ -70,22 +68,17 @@ def recommended(sections: dict[str, list[Scored]], base: Scored, judgements: Jud
     """
     helping = [
         each
-        for section, groups in CANDIDATES.items()
-        for each in chosen(sections.get(section, []))
-        if each.arm.group in groups and _finding(judgements, section, each.arm.name) == "helps"
+        for name, groups in CANDIDATES.items()
+        if name in sections
+        for each in sections[name].choices(*groups)
+        if sections[name].finding(each) == "helps"
     ]
     candidates = [base, *helping]
     # Where the search's winner is among them, all are judged by rows that the search did not choose by.
     if any(each.arm.section == "winner" for each in candidates):
-        judging = ~base.rows.searched
-        candidates = [replace(each, judging=judging) for each in candidates]
+        candidates = [replace(each, judging=~base.rows.searched) for each in candidates]
     place = int(np.argmin([each.mean_loss for each in candidates]))
     return [base, *helping][place], crossfitted(candidates)
-
-
-def _finding(judgements: Judgements, section: str, name: str) -> Finding | None:
-    judged = judgements.get(section, {}).get(name)
-    return judged.verdict.finding if judged else None
 
 
 def recommendation(

@@ -7,7 +7,7 @@ import numpy as np
 from experiments import study_record as record
 from experiments.study_jobs import Job, Result
 from experiments.study_scores import Scored
-from pipeline.intervals import over_seeds
+from pipeline import scores
 
 
 def cost(results: dict[Job, Result], seeds: int, seconds: float) -> record.Cost:
@@ -34,7 +34,7 @@ def equal_time(batches: Iterable[Scored]) -> record.EqualTime | None:
     for kind, arms in kinds.items():
         epochs[kind] = max(1, min(arms[0].arm.train.epochs, int(seconds / per_epoch[kind])))
         chosen = min(arms, key=lambda each: _at(each, "val", epochs[kind]).mean())
-        losses[kind] = over_seeds(_at(chosen, "holdout", epochs[kind]))
+        losses[kind] = scores.interval_over_seeds(chosen.loss, _at(chosen, "holdout", epochs[kind]), chosen.rows.ring.n)
     return record.EqualTime(seconds=seconds, losses=losses, epochs=epochs)
 
 

@@ -11,7 +11,7 @@ from pipeline import scores
 from pipeline.errors import InputError
 from pipeline.examples import Examples, Problem, Split
 from pipeline.partition import stratified_order
-from pipeline.ring import Ring, draw_ring
+from pipeline.ring import Ring, draw_ring, over_judges
 from pipeline.splits import Summary, read_split
 
 Labels = Literal["true", "shuffled", "wrong"]
@@ -72,7 +72,7 @@ class Rows:
         return np.log(counts / counts.sum(axis=1, keepdims=True))
 
     def score(self, outputs: np.ndarray, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
-        """Score outputs `[..., k, n_outputs]` on the rows, by the names of `scores.ROW_SCORES`, in the target's unit."""
+        """Score outputs `[..., k, n_outputs]` on rows, by the names of `scores.ROW_SCORES`, in the target's unit."""
         actual = self.y[rows]
         if self.problem.is_classification:
             return scores.by_row("classification", outputs, actual)
@@ -93,9 +93,9 @@ class Rows:
 
 
 def knowing_nothing(rows: Rows, test: Split) -> dict[str, dict[str, float]]:
-    """Return what knowing nothing of the features scores, by split and metric: on the rows held out, and on the test set."""
+    """Return what knowing nothing scores on the rows held out and on the test set, by split and metric."""
     task = rows.problem.task
-    found = {"holdout": {name: float(np.nanmean(values)) for name, values in rows.floor.items()}}
+    found = {"holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}}
     variances = {"holdout": rows.variance}
     if len(test):
         tested = replace(rows, x=test.x, y=test.y)

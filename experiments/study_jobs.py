@@ -25,7 +25,7 @@ KEPT = Path("models/study")
 CODE = (
     "pipeline/backend.py", "pipeline/compiler.py", "pipeline/examples.py", "pipeline/losses.py", "pipeline/model.py",
     "pipeline/noise.py", "pipeline/optimizers.py", "pipeline/packing.py", "pipeline/partition.py", "pipeline/ring.py",
-    "pipeline/schedules.py", "pipeline/scores.py", "pipeline/stack.py", "pipeline/trainer.py",
+    "pipeline/schedules.py", "pipeline/scores.py", "pipeline/seeds.py", "pipeline/stack.py", "pipeline/trainer.py",
     "experiments/study_data.py", "experiments/study_worker.py",
 )  # fmt: skip
 # Regularizers that a graph has only where they are on; the others are numbers in each.

@@ -12,12 +12,14 @@ from experiments.study_arms import Arm
 from experiments.study_data import Rows
 from experiments.study_jobs import Result
 from pipeline import scores
-from pipeline.comparisons import Influence, Verdict, choose, estimates, influence, judge, probability_better
+from pipeline.comparisons import Finding, Influence, Verdict, choose, estimates, influence, judge, probability_better
 from pipeline.intervals import Estimate, Interval, over_seeds
 from pipeline.overfitting import overfitting
 from pipeline.params import flat
+from pipeline.ring import over_judges
 
 EPOCHS = ("epochs", "best_epoch", "onset_epoch")
+COLLAPSE = 3.0  # times as far above the middle seed as the best one is below it
 ROLES = ("holdout", "val")  # the splits of a training that the two roles of the ring judge
 
 
@@ -70,7 +72,7 @@ class Scored:
     @property
     def floor_loss(self) -> float:
         """The mean holdout loss of knowing nothing."""
-        return float(scores.from_mean(self.loss, np.nanmean(self.floor_rows)))
+        return float(scores.from_mean(self.loss, np.nanmean(over_judges(self.floor_rows))))
 
     @property
     def mean_loss(self) -> float:
@@ -81,12 +83,12 @@ class Scored:
 
     def mean(self, name: str) -> float:
         """Return the mean of a metric over the rows that judge."""
-        return float(scores.from_mean(name, np.nanmean(self.judged_rows(name)), self.rows.variance))
+        return float(scores.from_mean(name, np.nanmean(over_judges(self.judged_rows(name))), self.rows.variance))
 
     def metric(self, name: str) -> Interval:
         """Return a metric over all rows that judge; nothing is known where none does."""
         if self.row_scores is None:
-            return over_seeds(self.table[f"holdout_{name}"])
+            return scores.interval_over_seeds(name, self.table[f"holdout_{name}"], self.rows.ring.n)
         return _interval(name, self.judged_rows(name), self.rows)
 
     def gap(self, name: str) -> Interval:
@@ -130,8 +132,8 @@ def _turned(name: str, difference: Interval, one: float, other: float, variance:
     if name == "r2":
         return difference.scaled(1 / variance) if variance > 0 else Interval()
     if name in scores.HIGHER_IS_BETTER:
-        low, high = (None if end is None else -end for end in (difference.high, difference.low))
-        return Interval(-difference.mean, low, high)
+        low, high = (None if end is None else 0.0 - end for end in (difference.high, difference.low))
+        return Interval(0.0 - difference.mean, low, high)
     return difference
 
 
@@ -149,7 +151,8 @@ def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
         at = np.stack([last, last])
     table = pd.DataFrame({"seed": list(seeds), "epochs": last, "diverged": result.diverged})
     table = table.merge(overfitting(history, loss), how="left", on="seed")
-    train = _train_scores(history, at, arm, result, rows, seeds)
+    is_lost = ~result.sound if arm.read_at is None else _lost_at(history, arm.read_at, seeds, loss)
+    train = _train_scores(history, at, arm, is_lost, rows, seeds)
     for name in scores.METRICS[task]:
         row_score = scores.row_score_of(name)
         table[f"train_{name}"] = scores.from_mean(name, train[row_score], rows.variance).mean(axis=0)
@@ -157,11 +160,9 @@ def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
             by_seed = rows.ring.by_seed(result.row_scores[row_score])
             table[f"holdout_{name}"] = scores.from_mean(name, by_seed, rows.variance)
         else:
+            floor = scores.from_mean(name, np.nanmean(over_judges(rows.floor[row_score])), rows.variance)
             for split in ROLES:
-                table[f"{split}_{name}"] = _at(history, at[0], seeds, f"{split}_{name}")
-    if arm.read_at is not None:
-        floor = float(scores.from_mean(loss, np.nanmean(rows.floor[scores.row_score_of(loss)])))
-        table = table.fillna({f"{split}_{loss}": floor for split in ROLES})
+                table[f"{split}_{name}"] = np.where(is_lost[0], floor, _at(history, at[0], seeds, f"{split}_{name}"))
     judging = ~rows.searched if arm.section == "winner" else np.ones(len(rows.y), bool)
     return Scored(arm, result, rows, table, result.row_scores if arm.read_at is None else None, train, judging)
 
@@ -174,10 +175,20 @@ def _at(history: pd.DataFrame, epochs: np.ndarray, seeds: Sequence[int], column:
     return history.set_index(["seed", "epoch"])[column].reindex(wanted).to_numpy(float)
 
 
+def _lost_at(history: pd.DataFrame, epoch: int, seeds: Sequence[int], loss: str) -> np.ndarray:
+    """Return which seeds have diverged by an epoch, in either role, bool `[2, R]`."""
+    losses = [_at(history, np.full(len(seeds), epoch), seeds, f"{split}_{loss}") for split in ROLES]
+    return np.broadcast_to(~np.isfinite(losses).all(axis=0), (2, len(seeds)))
+
+
 def _train_scores(
-    history: pd.DataFrame, at: np.ndarray, arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]
+    history: pd.DataFrame, at: np.ndarray, arm: Arm, is_lost: np.ndarray, rows: Rows, seeds: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Return the mean of each row score over the training rows, `[2, R]`; unsound seeds score what knowing nothing does."""
+    """Return the mean of each row score over the training rows, `[2, R]`.
+
+    Args:
+        is_lost: which seeds score what knowing nothing does, bool `[2, R]`.
+    """
     names = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse",)}[rows.problem.task]
     floor = rows.score(rows.knowing_nothing(arm.rows)[:, None], rows.train[:, : arm.rows])
     train = {}
@@ -185,7 +196,6 @@ def _train_scores(
         row_score = scores.row_score_of(name)
         values = np.stack([_at(history, epochs, seeds, f"train_{name}") for epochs in at])
         values = np.square(values) if name == "rmse" else values
-        is_lost = np.isnan(values) & ~result.sound if arm.read_at is None else np.zeros(values.shape, bool)
         train[row_score] = np.where(is_lost, floor[row_score].mean(axis=1), values)
     return train
 
@@ -200,8 +210,10 @@ def crossfitted(competing: list[Scored]) -> Scored:
 
     So the choice is judged by rows that had no say in it. The best on all rows gives it name and settings.
     """
+    if len(competing) == 1:
+        return competing[0]
     overall = best(competing)
-    if len(competing) == 1 or overall.row_scores is None:
+    if overall.row_scores is None:
         return overall
     ring = overall.rows.ring
     picks = choose(np.stack([each.loss_rows for each in competing]), ring)
@@ -304,27 +316,53 @@ def over_nothing(each: Scored) -> Estimate:
     return estimates([each.loss_rows - each.floor_rows], each.rows.ring)[0]
 
 
-def records(
-    scored: list[Scored], base: Scored, tested: dict[str, dict[str, Interval]], verdicts: dict[str, Judged]
-) -> list[record.Arm]:
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The arms of one section with what they are compared to be.
+
+    Attributes:
+        arms: in their order; the best of competing arms with the scores of the choice, see `crossfitted`.
+        chosen: the names of those that compete with none or are the choice.
+        judged: what is said of those that are compared, by name.
+    """
+
+    arms: list[Scored]
+    chosen: set[str]
+    judged: dict[str, Judged]
+
+    @classmethod
+    def of(cls, scored: list[Scored]) -> "Compared":
+        """Choose and judge, once."""
+        choices = chosen(scored)
+        by_name = {each.arm.name: each for each in choices}
+        return cls([by_name.get(each.arm.name, each) for each in scored], {*by_name}, judged(choices))
+
+    def choices(self, *groups: str) -> list[Scored]:
+        """Return the chosen arms of these groups."""
+        return [each for each in self.arms if each.arm.name in self.chosen and each.arm.group in groups]
+
+    def finding(self, arm: Scored) -> Finding | None:
+        """Return the verdict on an arm; None where it is compared with none."""
+        found = self.judged.get(arm.arm.name)
+        return found.verdict.finding if found else None
+
+
+def records(compared: Compared, base: Scored, tested: dict[str, dict[str, Interval]]) -> list[record.Arm]:
     """Return the arms of one section as they stand in `study.json`.
 
     Args:
-        scored: all arms of the section.
         base: the configured model with every regularizer off.
         tested: the scores on the test set of those arms that were scored there, by name.
-        verdicts: what `judged` says of those that are compared, by name.
     """
-    choices = {each.arm.name: each for each in chosen(scored)}
     return [
         _record(
-            choices.get(each.arm.name, each),
+            each,
             base,
-            each.arm.name in choices,
+            each.arm.name in compared.chosen,
             tested.get(each.arm.name),
-            verdicts.get(each.arm.name),
+            compared.judged.get(each.arm.name),
         )
-        for each in scored
+        for each in compared.arms
     ]
 
 
@@ -348,9 +386,30 @@ def _record(
         scores=metrics(each) | ({"test": test} if test else {}),
         gap={name: each.gap(name) for name in scores.METRICS[each.rows.problem.task]},
         seeds_range=_collapse(each),
-        **{name: over_seeds(table[name].where(table[name] > 0)) for name in EPOCHS},
+        **{name: _epochs(table[name], arm.train.epochs) for name in EPOCHS},
         **(_comparison(judged, each.rows.numbers) if judged else {"reference": arm.reference}),
     )
+
+
+def _epochs(values: pd.Series, last: int) -> Interval:
+    """Return a mean epoch of the seeds that have one, with an interval of epochs that there are."""
+    interval = over_seeds(values.where(values > 0))
+    if not interval.is_known:
+        return interval
+    return Interval(interval.mean, max(1.0, interval.low), min(float(last), interval.high))
+
+
+def _on_training_rows(each: Scored, name: str) -> Interval:
+    """Return a metric on training rows with an interval for other seeds: these very rows, other models."""
+    values = each.table[f"train_{name}"].to_numpy(float)
+    if not np.isfinite(values).all() or len(values) < 2:
+        return over_seeds(values)
+    row_score = scores.row_score_of(name)
+    by_seed = each.train[row_score].mean(axis=0)
+    estimate = Estimate(
+        float(by_seed.mean()), 0.0, float(by_seed.var(ddof=1) / len(by_seed)), len(by_seed) - 1.0, each.train_rows
+    )
+    return scores.interval_of(name, estimate, each.rows.variance)
 
 
 def _picks(each: Scored) -> dict[str, int] | None:
@@ -363,10 +422,16 @@ def _picks(each: Scored) -> dict[str, int] | None:
 
 
 def _collapse(each: Scored) -> tuple[float, float] | None:
-    """Return the range of the seeds' losses where some are nearer to knowing nothing than to the middle seed."""
+    """Return the range of the seeds' losses where some seeds collapse.
+
+    The worst then is nearer to knowing nothing than to the middle seed, and much farther from it than the best seed is.
+    """
     losses = each.table[f"holdout_{each.loss}"].dropna()
+    if not len(losses):
+        return None
     middle, floor = losses.median(), replace(each, judging=np.ones_like(each.judging)).floor_loss
-    if not len(losses) or middle >= floor or losses.max() <= (middle + floor) / 2:
+    above, below = losses.max() - middle, middle - losses.min()
+    if middle >= floor or losses.max() <= (middle + floor) / 2 or above <= COLLAPSE * below:
         return None
     return float(losses.min()), float(losses.max())
 
@@ -395,7 +460,7 @@ def _comparison(judged: Judged, numbers: np.ndarray | None) -> dict[str, object]
 def metrics(each: Scored) -> dict[str, dict[str, Interval]]:
     """Return the metrics of the splits train and holdout, by name; none where the split was not scored."""
     names = scores.METRICS[each.rows.problem.task]
-    train = {name: over_seeds(each.table[f"train_{name}"]) for name in names}
+    train = {name: _on_training_rows(each, name) for name in names}
     holdout = {name: each.metric(name) for name in names}
     if each.rows.problem.is_classification and each.row_scores is not None:
         holdout["brier"] = each.metric("brier")

@@ -7,7 +7,7 @@ from experiments.study_arms import WITH, WITHOUT, Arm
 from experiments.study_choose import chosen_remedy
 from experiments.study_data import Rows
 from experiments.study_jobs import Job, Result
-from experiments.study_scores import Scored, chosen, score
+from experiments.study_scores import Compared, Scored, score
 from pipeline.params import Settings
 
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
@@ -62,9 +62,9 @@ class Sections:
             ],
             "each alone",
         )
-        remedies = [each.arm for each in chosen(self.scored["remedies"]) if each.arm.group == "single"]
-        self.train(arms.combined(settings, remedies), "all together")
-        remedy = chosen_remedy(self.scored["remedies"])
+        single = Compared.of(self.scored["remedies"]).choices("single")
+        self.train(arms.combined(settings, [each.arm for each in single]), "all together")
+        remedy = chosen_remedy(Compared.of(self.scored["remedies"]))
         if remedy is not None:
             self.train(self.curves(remedy.arm, WITH), "with the chosen remedy")
 

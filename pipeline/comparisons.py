@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from pipeline.intervals import SIGNIFICANCE, Estimate, Interval, of_share
-from pipeline.ring import Ring
+from pipeline.ring import Ring, over_judges
 
 Finding = Literal["helps", "hurts", "no detectable difference", "neither beats knowing nothing"]
 
@@ -67,7 +67,7 @@ class Influence:
 
 @dataclass(frozen=True)
 class _Spread:
-    """What the rows of one arm say: its mean over rows `[n]`, variances of the mean, and the design effect of models."""
+    """What the rows of an arm say: the mean of each `[n]`, variances of their mean, and the models' design effect."""
 
     by_row: np.ndarray
     rows_variance: float
@@ -123,12 +123,11 @@ def _spread(values: np.ndarray, ring: Ring) -> _Spread:
     known = np.isfinite(values)
     if not known.any() or (np.isinf(values)).any():
         raise ValueError("an arm has no row that judges, or one whose loss is infinite")
-    counts = known.sum(axis=(0, 1))
-    by_row = np.where(known, values, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
-    judged = counts > 0
+    by_row = over_judges(values)
+    judged = np.isfinite(by_row)
     groups = None if ring.groups is None else ring.groups[judged]
     unit = between = within = freedom = 0.0
-    total = counts.sum()
+    total = known.sum()
     for fold, of_roles, known_roles in zip(ring.fold, values, known, strict=True):
         parts = [_by_fold(role[of], fold[of], ring, of) for role, of in zip(of_roles, known_roles, strict=True)]
         parts = [part for part in parts if part is not None]
@@ -143,7 +142,7 @@ def _spread(values: np.ndarray, ring: Ring) -> _Spread:
 
 
 def _by_fold(values: np.ndarray, fold: np.ndarray, ring: Ring, judged: np.ndarray) -> tuple[float, float, int] | None:
-    """Return the variance of the mean of one role's rows, that of the mean of its fold means, and how many folds judge."""
+    """Return the variances of the mean of a role's rows and of that of its fold means, and how many folds judge."""
     sizes = np.bincount(fold, minlength=ring.folds)
     present = sizes > 0
     folds = int(present.sum())
@@ -194,9 +193,10 @@ def choose(losses: np.ndarray, ring: Ring) -> np.ndarray:
     So the rows that judge an option had no say in choosing it.
 
     Args:
-        losses: of each option, `[options, rings, 2, n]`; NaN where no seed judges.
+        losses: of each option, `[options, rings, 2, n]`; NaN where no seed judges. Where that is so for one option, no
+            other is credited with less.
     """
-    totals = np.nansum(losses, axis=2)  # [options, rings, n]
+    totals = np.where(np.isfinite(losses).all(axis=0), losses, 0).sum(axis=2)  # [options, rings, n]
     picks = np.empty(ring.fold.shape, int)
     for number, fold in enumerate(ring.fold):
         sums = np.stack([np.bincount(fold, weights=option, minlength=ring.folds) for option in totals[:, number]])
@@ -283,10 +283,8 @@ def probability_better(arm: np.ndarray, reference: np.ndarray) -> Interval:
 
 def influence(differences: np.ndarray, rows: int = INFLUENTIAL_ROWS) -> Influence:
     """Find the rows that carry most of a mean difference `[rings, 2, n]`, and what is left of it without them."""
-    known = np.isfinite(differences)
-    counts = known.sum(axis=(0, 1))
-    by_row = np.where(known, differences, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
-    judged = np.flatnonzero(counts)
+    by_row = over_judges(differences)
+    judged = np.flatnonzero(np.isfinite(by_row))
     mean = by_row[judged].mean()
     order = judged[np.argsort(-np.sign(mean) * by_row[judged], kind="stable")]
     rest = by_row[order[rows:]]

@@ -192,6 +192,7 @@ class Search(Section):
 
     trials: Count = 40
     seeds: Seeds = 3
+    folds: Annotated[int, Field(ge=2)] | None = None
     epochs: Count | None = None
     sampler: Literal["tpe", "random", "qmc", "cmaes", "grid", "nsga2"] = "tpe"
     sampler_seed: Seed = 0

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from pipeline.errors import InputError
 from pipeline.partition import stratified_order
@@ -67,7 +66,7 @@ class Ring:
         return np.flatnonzero((self.judges[seed // self.folds] != seed).all(axis=0))
 
     def by_row(self, values: np.ndarray) -> np.ndarray:
-        """Return a value for each role and seed, `[2, R]`, at the rows that it judges, `[rings, 2, n]`; NaN elsewhere."""
+        """Return a value for each role and seed, `[2, R]`, at the rows it judges, `[rings, 2, n]`; NaN elsewhere."""
         return np.where(self.judges >= 0, np.asarray(values, float)[np.arange(2)[:, None], self.judges], np.nan)
 
     def by_seed(self, values: np.ndarray) -> np.ndarray:
@@ -77,6 +76,13 @@ class Ring:
         counts = np.bincount(judges, minlength=self.seeds)
         sums = np.bincount(judges, weights=values[known], minlength=self.seeds)
         return sums / np.where(counts, counts, np.nan)
+
+
+def over_judges(values: np.ndarray) -> np.ndarray:
+    """Return the mean of values `[rings, 2, n]` over all seeds that judge a row, `[n]`; NaN where none does."""
+    known = np.isfinite(values)
+    counts = known.sum(axis=(0, 1))
+    return np.where(known, values, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
 
 
 def draw_ring(strata: np.ndarray, seeds: Sequence[int], groups: np.ndarray | None = None) -> Ring:
@@ -103,16 +109,24 @@ def draw_ring(strata: np.ndarray, seeds: Sequence[int], groups: np.ndarray | Non
             f"the study needs {ROWS_PER_FOLD * folds} training and validation rows, {ROWS_PER_FOLD} in each of "
             f"{folds} folds; there are {len(strata)}: lower data.test_fraction"
         )
-    drawn = [_draw_folds(strata, folds, first, groups) for first in seeds[::folds]]
+    drawn = [draw_folds(strata, folds, first, groups) for first in seeds[::folds]]
     return Ring(np.stack(drawn), len(seeds), groups)
 
 
-def _draw_folds(strata: np.ndarray, folds: int, seed: int, groups: np.ndarray | None) -> np.ndarray:
+def draw_folds(strata: np.ndarray, folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """Draw the fold of each row, int `[n]`, stratified by class, whole groups in one fold.
+
+    Args:
+        strata: the class index of each row, or zeros for regression, int `[n]`.
+        groups: of each row, int `[n]`, at least as many different ones as folds; None where rows are drawn.
+    """
     fold = np.empty(len(strata), int)
     if groups is None:
         order = stratified_order(strata, np.random.default_rng([seed, 3]))
         parts = np.array_split(order, folds)
     else:
+        from sklearn.model_selection import StratifiedGroupKFold  # takes half a second, and few data have groups
+
         # A class with fewer rows than folds cannot be in each of them; scikit-learn would warn, or refuse.
         counts = np.bincount(strata)
         kept = np.where(counts[strata] >= folds, strata, counts.argmax()) if counts.max() >= folds else strata * 0

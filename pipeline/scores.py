@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from pipeline.intervals import Estimate, Interval, above_0, bounded_share, crossed
+from pipeline.intervals import Estimate, Interval, above_0, bounded_share, crossed, over_seeds
 
 Task = Literal["classification", "regression"]
 
@@ -86,6 +86,21 @@ def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.nd
     return interval_of(metric, crossed(rows), float(actual.astype(np.float64).var()))
 
 
+def interval_over_seeds(metric: str, values: np.ndarray, n: int) -> Interval:
+    """Return the mean of a metric of seeds, `[R]`, with its interval for other seeds, within the metric's bounds.
+
+    Args:
+        n: the number of rows that each seed is scored on.
+    """
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return over_seeds(values)
+    row_scores = {"rmse": np.square(values), "r2": 1 - values}.get(metric, values)
+    variance = float(row_scores.var(ddof=1) / len(values))
+    return interval_of(metric, Estimate(float(row_scores.mean()), 0.0, variance, len(values) - 1.0, n), 1.0)
+
+
 def score_seeds(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> np.ndarray:
     """Score each seed by a metric, `[R]`; NaN for R2 where the targets do not vary."""
     mean = by_row(task, outputs, actual)[row_score_of(metric)].mean(axis=-1)
@@ -94,7 +109,7 @@ def score_seeds(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray
 
 
 def gap(metric: str, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
-    """Return how much worse the metric is on validation than on training rows: above 0 for worse, whichever way it points."""
+    """Return how much worse the metric is on validation than on training rows; above 0 is worse for every metric."""
     return train - validation if metric in HIGHER_IS_BETTER else validation - train
 
 

@@ -258,7 +258,7 @@ class _Group:
 
 @dataclass
 class _Chooser:
-    """Rows that choose each seed's epoch, and stop it where it does not improve: best score, epoch and weights so far."""
+    """Rows that choose each seed's epoch and stop it where it does not improve: best score, epoch and weights."""
 
     patience: Patience | None
     best_score: np.ndarray

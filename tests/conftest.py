@@ -16,15 +16,22 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 
+import numpy as np
 import optuna
+import pandas as pd
 import psycopg
 import pytest
 from optuna.storages import BaseStorage, RDBStorage
 
 from experiments import search_storage
+from experiments.study_arms import Arm
+from experiments.study_data import Rows, pooled
+from experiments.study_jobs import Result
+from experiments.study_scores import Scored, score
 from pipeline import tracking
 from pipeline.errors import run_stage
-from pipeline.params import Settings, read_settings
+from pipeline.examples import Problem, Split
+from pipeline.params import Model, Settings, Train, read_settings
 
 
 @pytest.fixture
@@ -217,6 +224,44 @@ def search_settings(digits_project: Path, change: Callable[..., None]) -> Callab
         return read_settings()
 
     return write
+
+
+STUDY_SEEDS = list(range(1000, 1010))
+
+
+@pytest.fixture(scope="session")
+def pool() -> Rows:
+    """A study's pool of 200 rows in two classes, of which the last 40 are those that a search validates on."""
+    train, validation = (
+        Split(np.zeros((n, 2), np.float32), np.arange(n, dtype=np.int32) % 2, None, first + np.arange(n))
+        for n, first in ((160, 500), (40, 900))
+    )
+    return pooled(train, validation, STUDY_SEEDS, Problem("classification", 2, 2), 1.0)
+
+
+@pytest.fixture
+def scored(pool: Rows) -> Callable[..., Scored]:
+    """`scored("dropout", 0.3)` is an arm of a study with this mean loss, or with losses of its rows `[rings, 2, n]`."""
+    rng = np.random.default_rng(0)
+    easy_or_hard = rng.gamma(2, 0.15, pool.ring.n)  # alike for all arms
+    easy_or_hard -= easy_or_hard.mean()
+    names = ("cross_entropy", "accuracy")
+
+    def make(name: str, losses: float | np.ndarray, section: str = "remedies", **arm: object) -> Scored:
+        if isinstance(losses, float):
+            losses = losses + easy_or_hard + rng.normal(0, 0.03, pool.ring.judges.shape)
+        described = {"factor": name, "group": "single", "reference": "baseline"} | arm
+        curves = {f"{split}_{metric}": 0.2 for split in ("train", "val", "holdout") for metric in names}
+        history = pd.DataFrame(
+            [{"seed": seed, "epoch": epoch, "learning_rate": 0.1} | curves for seed in STUDY_SEEDS for epoch in (1, 2)]
+        )
+        result = Result(
+            history, np.full(10, 2), np.full(10, 2), np.zeros(10, bool), {"output/kernel": np.zeros((10, 2, 2))},
+            {name: np.asarray(losses, float) for name in (*names, "brier")}, np.ones((2, 10), bool), 1.0,
+        )  # fmt: skip
+        return score(Arm(section, name, model=Model(), train=Train(epochs=2), **described), result, pool, STUDY_SEEDS)
+
+    return make
 
 
 @pytest.fixture

@@ -59,17 +59,30 @@ def test_every_number_is_the_mean_of_the_seeds(any_project):
     assert table["seed"].tolist() == [0, 1, 2]
     for group in (*SPLITS, "gap"):
         for metric, interval in found[group].items():
-            assert interval == pytest.approx(scores.interval(table[f"{group}_{metric}"]), rel=1e-4, abs=1e-6)
+            column = table[f"{group}_{metric}"]
+            # An RMSE is that of all errors, whose squares are averaged over the seeds.
+            is_rmse = metric == "rmse" and group != "gap"
+            mean = np.sqrt(np.square(column).mean()) if is_rmse else column.mean()
+            assert interval["mean"] == pytest.approx(mean, rel=1e-4, abs=1e-6)
     for metric in found["gap"]:
         gap = scores.gap(metric, table[f"train_{metric}"], table[f"validation_{metric}"])
         np.testing.assert_allclose(table[f"gap_{metric}"], gap, atol=1e-5)
 
 
+def test_intervals_hold_nothing_impossible(any_project):
+    found = evaluation()
+    for split in SPLITS:
+        for metric, interval in found[split].items():
+            assert interval["high"] <= (np.inf if metric in ("cross_entropy", "rmse") else 1)
+            assert interval["low"] >= (-np.inf if metric == "r2" else 0)
+
+
 def test_scores_are_of_the_prepared_splits_with_the_weights_of_the_stage_train(digits_project):
     test, table = read_split("test"), pd.read_csv(SEED_SCORES_FILE)
     logits = predict(read_settings().model, read_summary().problem, read_seeds().weights, test.x)
-    np.testing.assert_allclose(table["test_cross_entropy"], scores.cross_entropy(logits, test.y), rtol=1e-6)
-    np.testing.assert_allclose(table["test_accuracy"], scores.accuracy(logits, test.y), rtol=1e-6)
+    for metric in ("cross_entropy", "accuracy"):
+        expected = scores.score_seeds(metric, "classification", logits, test.y)
+        np.testing.assert_allclose(table[f"test_{metric}"], expected, rtol=1e-6)
 
 
 def test_mlflow_has_the_same_numbers(any_project):
@@ -137,7 +150,7 @@ def test_the_same_evaluation_writes_the_same_bytes_and_one_more_run(any_project,
     newest, *_ = runs()
     printed = capsys.readouterr()
     assert printed.out.endswith(f"MLflow run {newest.info.run_id}; `make ui` shows it\n")
-    assert "mean over 3 seeds ± half of its 95 % interval" in printed.out
+    assert "means over 3 seeds [95 % intervals for other seeds and rows; gap: other seeds]" in printed.out
     assert printed.err == ""
     assert len(runs()) == 2
 
@@ -191,9 +204,8 @@ def test_splits_without_rows_are_left_out(run_all, capsys, data, train, groups):
     assert capsys.readouterr().err == ""
     found = evaluation()
     assert [name for name in found if name not in ("best_epoch", "seeds", "scored", "diverged")] == groups
-    # One seed has no interval.
-    for group in groups:
-        assert all(interval["low"] is None for interval in found[group].values())
+    # One seed has an interval for other rows alone, and its gap has none.
+    assert all(interval["low"] is None for interval in found.get("gap", {}).values())
     assert all(path.stat().st_size > 0 for path in RESULTS)
     [run] = runs()
     assert {f"{group}.{metric}" for group in groups for metric in found[group]} <= set(run.data.metrics)

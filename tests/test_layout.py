@@ -35,13 +35,14 @@ MAY_IMPORT = {
     "pipeline.compiler": "",
     "pipeline.backend": "compiler",
     "pipeline.examples": "",
-    "pipeline.scores": "errors files params",
+    "pipeline.scores": "intervals",
     # Where a run goes, what made it, and its record.
     "pipeline.store": "errors",
     "pipeline.provenance": "",
-    "pipeline.comparisons": "scores",
+    "pipeline.intervals": "",
+    "pipeline.comparisons": "intervals ring",
     "pipeline.overfitting": "scores",
-    "pipeline.learning_curve": "scores",
+    "pipeline.learning_curve": "intervals",
     "pipeline.tracking_model": "",
     "pipeline.tracking_view": "",
     "pipeline.tracking": "errors store provenance tracking_model tracking_view",
@@ -55,6 +56,7 @@ MAY_IMPORT = {
     "pipeline.targets": "errors params tables",
     "pipeline.preprocessing": "tables",
     "pipeline.partition": "errors params",
+    "pipeline.ring": "errors partition",
     "pipeline.splits": "errors files examples",
     "pipeline.summarize": "examples splits targets",
     "pipeline.prepare": "errors files examples params datasets partition preprocessing splits summarize targets",
@@ -73,13 +75,14 @@ MAY_IMPORT = {
     "pipeline.checkpoint": "files trainer",
     # What a stage leaves for the next, and the pictures.
     "pipeline.seeds": "errors files paths",
-    "pipeline.figures": "files scores",
+    "pipeline.figures": "files",
     # The stages that bring these together.
     "pipeline.keras_file": "files backend",
     "pipeline.build": "errors files params paths backend splits model",
     "pipeline.train": "errors files params paths backend examples splits seeds store keras_file model trainer progress "
     "checkpoint",
-    "pipeline.evaluate": "errors files params paths backend examples splits seeds scores figures store tracking model",
+    "pipeline.evaluate": "errors files params paths examples splits seeds scores figures store tracking model "
+    "intervals",
     # The model that a study recommends, as a user calls it. Its loader runs where this project is not.
     "pipeline.champion_loader": "",
     "pipeline.champion": "champion_loader examples splits store tracking tracking_model",
@@ -95,6 +98,9 @@ MAY_IMPORT = {
     "experiments.benchmarks.plain": "backend params splits experiments.benchmarks.training",
     "experiments.benchmarks.tuners": "backend model optimizers params splits",
     "experiments.benchmarks.profile": "params splits trainer experiments.study_data",
+    "experiments.benchmarks.populations": "examples files",
+    "experiments.benchmarks.judging": "comparisons errors examples files intervals model params paths ring scores "
+    "experiments.benchmarks.populations experiments.study_data experiments.study_jobs experiments.study_worker",
     "experiments.benchmarks.epochs": "experiments.benchmarks.fresh experiments.benchmarks.peers "
     "experiments.benchmarks.records experiments.benchmarks.works",
     "experiments.benchmarks.search": "experiments.benchmarks.fresh experiments.benchmarks.peers "
@@ -125,43 +131,53 @@ MAY_IMPORT = {
     "experiments.search_queue": "errors params experiments.search_samplers experiments.search_storage",
     "experiments.search_trial": "examples params scores trainer",
     "experiments.processes": "",
-    "experiments.search_worker": "compiler errors examples optimizers params splits trainer experiments.processes "
-    "experiments.search_queue experiments.search_space experiments.search_storage experiments.search_trial",
+    "experiments.search_data": "errors examples params partition ring splits",
+    "experiments.search_worker": "compiler errors examples optimizers params trainer experiments.processes "
+    "experiments.search_queue experiments.search_space experiments.search_storage experiments.search_trial "
+    "experiments.search_data",
     "experiments.search_workers": "errors params experiments.processes experiments.search_storage "
     "experiments.search_worker",
     "experiments.search_cluster": "errors experiments.processes experiments.search_storage experiments.search_workers",
-    "experiments.search_results": "files figures params paths scores tracking_parent experiments.search_samplers "
+    "experiments.search_results": "files figures params paths tracking_parent intervals experiments.search_samplers "
     "experiments.search_storage",
-    "experiments.study_record": "errors files paths",
-    "experiments.study_data": "errors examples params partition splits",
+    "experiments.study_record": "errors files paths comparisons intervals",
+    "experiments.study_data": "errors examples partition splits ring scores",
     "experiments.study_arms": "params experiments.search_space experiments.study_data",
     "experiments.study_jobs": "files params splits experiments.study_arms experiments.study_data",
-    "experiments.study_worker": "params splits trainer experiments.study_data experiments.study_jobs",
+    "experiments.study_worker": "splits trainer model seeds experiments.study_data experiments.study_jobs",
     "experiments.study_workers": "bar errors params experiments.processes experiments.study_jobs "
     "experiments.study_worker",
-    "experiments.study_scores": "comparisons overfitting params scores experiments.study_arms experiments.study_data "
-    "experiments.study_jobs experiments.study_record",
-    "experiments.study_choose": "learning_curve scores experiments.study_record experiments.study_scores",
-    "experiments.study_test": "errors examples keras_file model paths scores splits experiments.study_scores",
-    "experiments.study_cost": "backend model optimizers scores trainer experiments.study_data "
-    "experiments.study_jobs experiments.study_record experiments.study_scores",
+    "experiments.study_scores": "comparisons overfitting params scores intervals ring experiments.study_arms "
+    "experiments.study_data experiments.study_jobs experiments.study_record",
+    "experiments.study_choose": "learning_curve scores comparisons intervals params experiments.study_record "
+    "experiments.study_scores",
+    "experiments.study_test": "errors examples keras_file model paths scores splits comparisons intervals seeds "
+    "experiments.study_scores",
+    "experiments.study_cost": "scores experiments.study_jobs experiments.study_record experiments.study_scores",
     "experiments.study_sections": "params experiments.study_arms experiments.study_choose experiments.study_data "
     "experiments.study_jobs experiments.study_scores",
-    "experiments.study": "errors files overfitting params paths scores splits store tracking_read "
-    "experiments.search_space experiments.study_arms experiments.study_choose experiments.study_cost "
+    "experiments.study_conclude": "examples intervals params scores splits experiments.study_arms "
+    "experiments.study_choose experiments.study_data experiments.study_record experiments.study_scores "
+    "experiments.study_sections experiments.study_test",
+    "experiments.study": "errors files params paths splits store tracking_read experiments.study_cost "
     "experiments.study_data experiments.study_jobs experiments.study_log experiments.study_record "
-    "experiments.study_scores experiments.study_sections experiments.study_test experiments.study_workers",
-    "experiments.study_log": "champion files params scores splits tracking tracking_parent experiments.study_record",
+    "experiments.study_scores experiments.study_sections experiments.study_workers experiments.study_conclude",
+    "experiments.study_log": "champion files params scores splits tracking tracking_parent intervals "
+    "experiments.study_record",
     # The report reads what the study left, and trains nothing.
     "experiments.report": "errors files paths experiments.study_record experiments.report_figures "
     "experiments.report_numbers experiments.report_page",
     "experiments.report_page": "experiments.study_record experiments.report_alt experiments.report_method "
     "experiments.report_numbers experiments.report_settings experiments.report_svg experiments.report_tables "
-    "experiments.report_text",
+    "experiments.report_text experiments.report_arms",
     "experiments.report_figures": "figures experiments.study_record experiments.report_arms "
     "experiments.report_numbers experiments.report_svg",
     "experiments.report_alt": "experiments.study_record experiments.report_arms experiments.report_numbers",
-    "experiments.report_text": "experiments.study_record experiments.report_arms experiments.report_numbers",
+    "experiments.report_text": "experiments.study_record experiments.report_arms experiments.report_numbers "
+    "experiments.report_answers experiments.report_phrases",
+    "experiments.report_phrases": "experiments.report_arms experiments.report_numbers experiments.study_record",
+    "experiments.report_answers": "experiments.report_arms experiments.report_numbers experiments.report_phrases "
+    "experiments.study_record",
     "experiments.report_tables": "experiments.study_record experiments.report_arms experiments.report_numbers",
     "experiments.report_method": "experiments.study_record experiments.report_numbers",
     "experiments.report_numbers": "experiments.study_record experiments.report_arms",
@@ -175,7 +191,7 @@ MAY_IMPORT = {
     "experiments.check_comparison experiments.check_search experiments.study_log experiments.study_record",
     "experiments.search": "bar errors files params paths splits store tracking_parent experiments.search_cluster "
     "experiments.processes experiments.search_queue experiments.search_results experiments.search_space "
-    "experiments.search_storage experiments.search_worker experiments.search_workers",
+    "experiments.search_storage experiments.search_worker experiments.search_workers experiments.search_data",
 }
 
 # Libraries that these modules alone may import.
@@ -251,9 +267,10 @@ def test_library_is_imported_in_one_place(library: str):
 
 
 def test_kept_trainings_of_a_study_depend_on_all_code_that_makes_their_numbers():
-    every = {*with_all_it_imports("pipeline.trainer"), *with_all_it_imports("experiments.study_data")}
-    # These read and check what the trainings are told, which is in their digests itself.
-    numbers = every - {"pipeline.errors", "pipeline.files", "pipeline.params", "pipeline.splits"}
+    # These read and check what the trainings are told, which is in their digests itself, or tell what came out of them.
+    told = {f"pipeline.{name}" for name in ["errors", "files", "intervals", "params", "paths", "splits"]}
+    told |= {f"experiments.{name}" for name in ["search_space", "study_arms", "study_jobs"]}
+    numbers = with_all_it_imports("experiments.study_worker") - told
     assert {MODULES[name].relative_to(ROOT).as_posix() for name in numbers} == set(CODE)
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from pipeline.intervals import Interval
 from pipeline.learning_curve import PowerLaw, fit_power_law, what_twice_the_data_brings
 
 SIZES = np.array([100, 200, 400, 800, 1600])
 LAW = PowerLaw(floor=0.1, scale=5.0, exponent=0.5)
-UNKNOWN = {"mean": None, "low": None, "high": None}
 
 
 def noisy(law: PowerLaw, rng: np.random.Generator, seeds: int = 10, spread: float = 0.05) -> np.ndarray:
@@ -76,8 +76,7 @@ def test_losses_that_are_not_finite_are_left_out():
 def test_too_little_to_fit_says_nothing(sizes, losses):
     assert fit_power_law(sizes, losses) is None
     found = what_twice_the_data_brings(sizes, losses, 400)
-    assert (found["rows"], found["change"]) == (400, UNKNOWN)
-    assert all(found[name] is None for name in ("floor", "scale", "exponent", "predicted", "predicted_twice"))
+    assert (found.law, found.rows, found.change, found.predicted_before) == (None, 400, Interval(), None)
 
 
 @pytest.mark.parametrize(
@@ -93,34 +92,43 @@ def test_shapes_and_sizes_that_make_no_sense_are_refused(sizes, losses):
 def test_twice_the_data_by_a_known_law():
     found = what_twice_the_data_brings(SIZES, np.tile(LAW.predict(SIZES), (10, 1)), 1600)
     change = LAW.predict(3200) - LAW.predict(1600)
-    assert found["predicted"] == pytest.approx(LAW.predict(1600), rel=1e-5)
-    assert found["predicted_twice"] == pytest.approx(LAW.predict(3200), rel=1e-5)
-    for end in ("mean", "low", "high"):
-        assert found["change"][end] == pytest.approx(change, rel=1e-3)
+    assert found.law.predict(3200) == pytest.approx(LAW.predict(3200), rel=1e-5)
+    assert (found.change.mean, found.change.low, found.change.high) == pytest.approx((change,) * 3, rel=1e-3)
+    # What is known already follows it too.
+    assert found.predicted_before == pytest.approx(found.seen, rel=1e-5)
 
 
 @pytest.mark.parametrize("law", [LAW, PowerLaw(0.0, 5.0, 0.35)], ids=["floor", "no floor"])
 def test_interval_of_what_twice_the_data_brings_holds_the_truth(law):
     rng, truth = np.random.default_rng(0), law.predict(3200) - law.predict(1600)
-    found = [what_twice_the_data_brings(SIZES, noisy(law, rng), 1600)["change"] for _ in range(40)]
-    assert np.mean([each["low"] <= truth <= each["high"] for each in found]) >= 0.88
-    assert np.mean([each["high"] < 0 for each in found]) > 0.95
-    assert all(each["low"] <= each["mean"] <= each["high"] for each in found)
+    found = [what_twice_the_data_brings(SIZES, noisy(law, rng), 1600).change for _ in range(8)]
+    assert np.mean([each.low <= truth <= each.high for each in found]) >= 7 / 8
+    assert np.mean([each.high < 0 for each in found]) >= 7 / 8
+    assert all(each.low <= each.mean <= each.high for each in found)
 
 
-def test_overlap_makes_the_interval_wider():
-    losses = noisy(LAW, np.random.default_rng(0))
-    plain, corrected = (what_twice_the_data_brings(SIZES, losses, 1600, overlap)["change"] for overlap in (0.0, 0.25))
-    widths = [each["high"] - each["low"] for each in (plain, corrected)]
-    assert plain["mean"] == corrected["mean"]
-    # The variance grows from 1/10 to 1/10 + 1/4; the fit is not linear, so the width does not grow by just its root.
-    assert widths[1] / widths[0] == pytest.approx(np.sqrt(3.5), rel=0.3)
+def test_law_that_missed_what_is_known_has_an_interval_that_reaches_as_far():
+    rng = np.random.default_rng(0)
+    losses = noisy(LAW, rng, spread=0.001)
+    losses[:, -1] *= 1.3  # the largest size is worse than the others promise
+    found = what_twice_the_data_brings(SIZES, losses, 1600)
+    assert found.predicted_before == pytest.approx(LAW.predict(1600), rel=0.02)
+    assert found.seen == pytest.approx(1.3 * LAW.predict(1600), rel=0.02)
+    missed = found.seen - found.predicted_before
+    assert found.change.low <= found.change.mean - missed
+    assert found.change.high >= found.change.mean + missed
+
+
+def test_three_sizes_leave_no_law_to_try_before():
+    found = what_twice_the_data_brings(SIZES[-3:], noisy(LAW, np.random.default_rng(0))[:, -3:], 1600)
+    assert found.law is not None
+    assert (found.predicted_before, found.seen) == (None, None)
 
 
 def test_one_seed_has_a_prediction_and_no_interval():
     found = what_twice_the_data_brings(SIZES, LAW.predict(SIZES)[None], 1600)
-    assert found["predicted_twice"] == pytest.approx(LAW.predict(3200), rel=1e-5)
-    assert (found["change"]["low"], found["change"]["high"]) == (None, None)
+    assert found.law.predict(3200) == pytest.approx(LAW.predict(3200), rel=1e-5)
+    assert (found.change.low, found.change.high) == (None, None)
 
 
 def test_twice_the_same_question_has_the_same_answer():

@@ -186,6 +186,15 @@ def test_predict_equals_keras_predict_with_a_last_block_that_is_not_full(monkeyp
     np.testing.assert_allclose(tf.nn.softmax(whole[0]), expected, atol=1e-5)
 
 
+def test_each_seed_may_predict_rows_of_its_own(monkeypatch):
+    monkeypatch.setattr("pipeline.model.PREDICTED_AT_ONCE", 4)
+    model = Model(hidden_units=[5], batch_norm=True)
+    weights = weights_of(model, CLASSES, [0, 1])
+    own = predict(model, CLASSES, weights, np.stack([X, X[::-1]]))
+    shared = predict(model, CLASSES, weights, X)
+    np.testing.assert_allclose(own, [shared[0], shared[1, ::-1]], atol=1e-5)
+
+
 def test_no_rows_have_no_predictions():
     model = Model(hidden_units=[5])
     assert predict(model, CLASSES, weights_of(model, CLASSES, [0, 1]), X[:0]).shape == (2, 0, 3)

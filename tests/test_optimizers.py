@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.backend import keras, tf
 from pipeline.optimizers import default_learning_rate, make_optimizer, stacked_optimizer
-from pipeline.params import MOMENTUM_OPTIMIZERS, Optimizer, Train
+from pipeline.params import KERAS_LEARNING_RATES, MOMENTUM_OPTIMIZERS, Optimizer, Train
 
 NAMES = get_args(Optimizer)
 KERAS = {
@@ -51,6 +51,11 @@ def test_name_makes_keras_class_with_keras_defaults(name):
         k: v for k, v in expected.get_config().items() if k not in left_out
     }
     assert default_learning_rate(Train(optimizer=name)) == pytest.approx(float(expected.learning_rate.numpy()))
+
+
+def test_learning_rates_that_are_written_out_are_keras_own():
+    own = {name: default_learning_rate(Train(optimizer=name)) for name in NAMES}
+    assert pytest.approx(own) == KERAS_LEARNING_RATES
 
 
 def random_arrays(seed: int) -> dict[str, np.ndarray]:

@@ -1,7 +1,5 @@
 """Which rows go where."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.params import Data
-from pipeline.partition import partition, resplit, stratified_order
+from pipeline.partition import partition, stratified_order
 
 STRATA = np.repeat([0, 1, 2], [100, 60, 40])
 
@@ -96,31 +94,3 @@ def test_a_fraction_that_leaves_a_split_empty_is_refused(setting, message):
 def test_too_few_groups_are_refused():
     with pytest.raises(InputError, match=r"data.group has 2 different values for 3 splits"):
         partition(STRATA, Data(), np.arange(200) % 2)
-
-
-def test_resplit_gives_each_seed_parts_of_its_own_that_share_no_row():
-    strata = np.repeat([0, 1, 2], [60, 30, 10])
-    parts = resplit(strata, held=20, seed=0)
-    assert [len(part) for part in parts] == [80, 10, 10]
-    assert sorted(np.concatenate(parts)) == list(range(100))
-    assert not np.array_equal(parts[2], resplit(strata, held=20, seed=1)[2])
-    np.testing.assert_array_equal(np.bincount(strata[parts[0][:10]]), [6, 3, 1])
-
-
-@pytest.mark.parametrize("counts", [(50, 50), (30, 30, 30, 30), (160,) * 10, (70, 30), (35, 5)])
-def test_resplit_gives_every_class_its_share_of_each_part(counts):
-    strata = np.repeat(np.arange(len(counts)), counts)
-    for seed in range(20):
-        parts = resplit(strata, held=2 * len(strata) // 5, seed=seed)
-        shares = np.array([0.6, 0.2, 0.2])[:, None] * counts
-        found = [np.bincount(strata[part], minlength=len(counts)) for part in parts]
-        assert np.abs(found - shares).max() <= 2
-
-
-def test_resplit_keeps_groups_together():
-    groups = np.repeat(np.arange(20), 5)
-    parts = resplit(np.zeros(100, int), 20, seed=0, groups=groups)
-    assert sorted(np.concatenate(parts)) == list(range(100))
-    for a, b in combinations(parts, 2):
-        assert not set(groups[a]) & set(groups[b])
-    assert [len(part) for part in parts] == [80, 10, 10]

@@ -162,6 +162,15 @@ def test_groups_stay_in_one_split():
     assert sum(map(len, sites)) == len(set.union(*sites)) == 15
 
 
+@pytest.mark.parametrize("data", [{}, {"group": "site"}, {"train_fraction": 0.5}], ids=str)
+def test_each_row_keeps_its_number_in_the_source(data):
+    frame = TABLE.assign(site=[f"site {i // 4}" for i in range(N)], row=np.arange(N))
+    result = prepared(source=table(frame), target="ill", scaling="none", **data)
+    row = result.summary.features.index("row")
+    for split in result.splits.values():
+        np.testing.assert_array_equal(split.numbers, split.x[:, row])
+
+
 def test_rows_with_the_same_features_in_two_splits_are_counted_and_warned_about(project, capsys):
     table(pd.concat([TABLE, TABLE[:10]]))
     project(data={"source": "t.csv", "target": "ill", "test_source": table(TABLE[:10], "test.csv")})

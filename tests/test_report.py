@@ -18,11 +18,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from scipy import stats
 
 from experiments import report, study_record
-from experiments.report_figures import capacity, optimizers, seed_differences
-from experiments.report_numbers import Numbers, count, duration, listed, number, p_value, percent, some, with_interval
+from experiments.report_arms import best_so_far, carried_by_few, ranked
+from experiments.report_figures import capacity, seed_differences, winner
+from experiments.report_numbers import (
+    Numbers,
+    count,
+    duration,
+    listed,
+    number,
+    p_value,
+    percent,
+    some,
+    times_as_many,
+    with_interval,
+)
+from experiments.report_page import render
 from experiments.report_settings import as_yaml
 from experiments.report_text import Text
 from experiments.study_record import (
@@ -31,6 +43,7 @@ from experiments.study_record import (
     Cost,
     EqualTime,
     Incumbent,
+    Influence,
     Interval,
     Optimism,
     Overfits,
@@ -43,7 +56,6 @@ from experiments.study_record import (
     write_study,
 )  # fmt: skip
 from pipeline.errors import InputError, run_stage
-from pipeline.overfitting import overfits
 from pipeline.params import Settings, parse_settings
 from pipeline.paths import STUDY_RUN_FILE
 
@@ -52,6 +64,7 @@ DOLLARS = "cost $ & more $"
 LONG = "long_" * 60
 SECTIONS = get_args(SectionName)
 NO_DIFFERENCE = "no detectable difference"
+CROSS_ENTROPY = Numbers("cross_entropy", "accuracy", "nats", 4)
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,8 @@ class Made:
     test_rows: int = 360
     changed_after_a_look: bool = False
     overfits: bool = True
+    rises: bool = True
+    beats_nothing: bool = True
     scored: bool = True
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -98,6 +113,10 @@ class Made:
             return Interval(mean=mean, low=None, high=None)
         return Interval(mean=mean, low=mean - half, high=mean + half)
 
+    @property
+    def nothing(self) -> dict[str, float]:
+        return {self.loss: 2.3 * self.scale, self.score: 0.1 if self.task == "classification" else 0.0}
+
     def arm(
         self,
         section: str,
@@ -116,7 +135,7 @@ class Made:
         """An arm of this mean holdout loss, on the scale of digits' cross-entropy."""
         rng = np.random.default_rng(len(self.rows))
         scale, train = self.scale, loss / 4 if train is None else train
-        losses = {"train": train, "val": loss * 0.97, "holdout": loss} | ({"test": loss * 1.1} if test else {})
+        losses = {"train": train, "holdout": loss} | ({"test": loss * 1.1} if test else {})
         scores = {
             split: {
                 self.loss: self.interval(value * scale, 0.01 * scale),
@@ -132,13 +151,18 @@ class Made:
         if reference is not None and chosen:
             gap = loss - base
             verdict = NO_DIFFERENCE if abs(gap) < 0.006 else "helps" if gap < 0 else "hurts"
+            is_detected = verdict != NO_DIFFERENCE
             compared = {
                 "reference": reference,
                 "difference": self.interval(gap * scale, 0.006 * scale),
                 "p": None if self.seeds < 2 else 0.0004 if verdict != NO_DIFFERENCE else 0.6,
                 "p_adjusted": None if self.seeds < 2 else 0.004 if verdict != NO_DIFFERENCE else 1.0,
                 "probability_better": Interval(mean=0.9, low=0.7, high=1.0) if gap < 0 else self.interval(0.4, 0.3),
-                "verdict": verdict if self.seeds > 1 else None,
+                "verdict": verdict if self.seeds > 1 and self.scored else None,
+                "detectable": 0.008 * scale if self.seeds > 1 else None,
+                "times_rows": None if is_detected else 3.21,
+                "times_rings": None if is_detected else 7.4,
+                "influence": Influence(rows=[7, 3], differences=[gap * 20, gap * 10], without=gap * scale * 0.9),
             }
         for seed in range(self.seeds):
             row = {"section": section, "arm": name, "seed": 1000 + seed, "diverged": seed < self.diverged}
@@ -156,13 +180,11 @@ class Made:
             train_rows=1000,
             diverged=self.diverged,
             scores=scores,
-            validation=(loss + 0.001) * scale,
+            picks={name: 10} if chosen and group in ("single", "tuned") else None,
+            gap={self.loss: self.interval((loss - train) * scale, 0.01 * scale), self.score: self.interval(0.02, 0.01)},
+            seeds_range=None,
             epochs=self.interval(100, 0),
             best_epoch=self.interval(31.4, 4),
-            gap_at_best=self.interval(0.05 * scale, 0.01 * scale),
-            gap_at_end=self.interval(0.09 * scale, 0.01 * scale),
-            rise=self.interval(0.03 * scale, 0.005 * scale),
-            holdout_rise=self.interval(0.028 * scale, 0.006 * scale),
             onset_epoch=self.interval(33.2, 5),
             **compared,
         )
@@ -184,6 +206,7 @@ class Made:
             ("half the width", "model.hidden_units"): {16: -0.001},
         }
         arms = [self.arm("remedies", "baseline", "baseline", "baseline", 0.12, train=0.002)]
+        arms.append(self.arm("remedies", "baseline at its best epoch", "epoch", "best_epoch", 0.092, None, "baseline"))
         for (factor, setting), strengths in gains.items():
             best = max(strengths, key=lambda strength: strengths[strength])
             for strength, gain in strengths.items():
@@ -245,13 +268,20 @@ class Made:
         defaults = {"sgd": 0.31, "momentum": 0.13, "nesterov": 0.128, "rmsprop": 0.115, "adam": 0.11, "lion": 0.14}
         tuned = {"sgd": 0.115, "momentum": 0.09, "nesterov": 0.089, "rmsprop": 0.1, "adam": 0.098, "lion": 0.112}
         arms = []
-        for group, losses in (("defaults", defaults), ("tuned", tuned)):
-            for name, loss in losses.items():
-                reference = f"adam, {group}" if name != "adam" else None
-                changes = {"train.optimizer": name}
+        for name, loss in defaults.items():
+            reference = "adam, defaults" if name != "adam" else None
+            changes = {"train.optimizer": name}
+            arms.append(
+                self.arm("optimizers", f"{name}, defaults", "optimizer", "defaults", loss, None, reference,
+                         base=defaults["adam"], changes=changes)
+            )  # fmt: skip
+        for name, loss in tuned.items():
+            for rate in (0.001, 0.01):
+                reference = "adam, rate 0.01" if name != "adam" else None
+                changes = {"train.optimizer": name, "train.learning_rate": rate}
                 arms.append(
-                    self.arm("optimizers", f"{name}, {group}", "optimizer", group, loss, None, reference,
-                             base=losses["adam"], changes=changes)
+                    self.arm("optimizers", f"{name}, rate {rate:g}", "optimizer", "tuned", loss + 0.01 - rate, rate,
+                             reference, base=tuned["adam"], changes=changes, chosen=rate == 0.01)
                 )  # fmt: skip
         for group, losses in (("equal_epochs", (1.2, 0.3, 0.25)), ("equal_updates", (0.28, 0.27, 0.9))):
             for method, loss in zip(("gradient descent", "mini-batches", "single examples"), losses, strict=True):
@@ -304,6 +334,8 @@ class Made:
             predicted=0.113 * scale,
             predicted_twice=0.088 * scale,
             change=self.interval(-0.025 * scale, 0.011 * scale),
+            predicted_before=0.121 * scale,
+            seen=0.1132 * scale,
         )
         has_test, has_winner = self.test_rows > 0, "winner" in self.sections
         metrics = best.scores["holdout"]
@@ -318,20 +350,27 @@ class Made:
                 classes=list(self.classes) if self.task == "classification" else None,
                 loss=self.loss,
                 score=self.score,
-                rows={"train": 1024, "val": 144, "holdout": 143, "test": self.test_rows},
+                rows={"train": 1024, "pool": 1280, "test": self.test_rows},
+                folds=10,
+                rings=1,
+                knowing_nothing={"holdout": self.nothing, "test": self.nothing},
                 digest={name: f"{name[0]}" * 64 for name in ("train", "validation", "test")},
                 seeds=[1000 + seed for seed in range(self.seeds)],
-                resplit=True,
                 epochs=100,
                 versions={"keras": "3.15.0", "numpy": "2.2.0", "tensorflow": "2.21.0"},
                 warnings=[],
             ),
             arms=arms,
             overfits=Overfits(
-                answer=self.overfits and self.seeds > 1 and self.scored,
-                rise=self.interval((0.028 if self.overfits else 0.001) * scale, 0.006 * scale),
+                answer=self.overfits if self.seeds > 1 and self.scored else None,
+                gap={
+                    self.loss: self.interval((0.118 if self.overfits else 0.001) * scale, 0.006 * scale),
+                    self.score: self.interval(0.02 if self.overfits else 0.001, 0.004),
+                },
+                rises=self.rises if self.seeds > 1 and self.scored else None,
+                rise=self.interval((0.028 if self.rises else 0.001) * scale, 0.006 * scale),
+                score_rise=self.interval(0.001, 0.002),
                 train_rise=-0.01 * scale,
-                p=0.0002 if self.seeds > 1 else None,
                 onset_epoch=33.0,
                 onset_range=(27.0, 40.0) if self.seeds > 1 else None,
             ),
@@ -346,29 +385,37 @@ class Made:
                 test={name: self.interval(each.mean, 0.01 * scale) for name, each in metrics.items()}
                 if has_test
                 else None,
-                new_rows={name: self.interval(each.mean, 0.02 * scale) for name, each in metrics.items()}
-                if has_test
-                else None,
+                over_nothing=self.interval(-2.2 * scale if self.beats_nothing else 0.02 * scale, 0.03 * scale),
+                beats_nothing=self.beats_nothing if self.seeds > 1 and self.scored else None,
             ),
             optimism=Optimism(
                 trial=31,
                 trials=40,
                 promised=0.071 * scale,
+                same_rows=self.interval(0.085 * scale, 0.009 * scale),
                 fresh=self.interval(0.09 * scale, 0.009 * scale),
                 test=self.interval(0.099 * scale, 0.008 * scale) if has_test else None,
                 optimism_fresh=0.019 * scale,
                 optimism_test=0.028 * scale if has_test else None,
                 beats_default="helps" if self.seeds > 1 else None,
+                judged_on="holdout",
+                at_edge=["the width of model.hidden_units at its highest, 256"],
             )
             if has_winner
             else None,
             overtuning=[
-                Incumbent(trial=trial, promised=value * scale, test=self.interval(value * 1.3 * scale, 0.008 * scale))
+                Incumbent(
+                    trial=trial,
+                    trials=trial + 1,
+                    promised=value * scale,
+                    same_rows=self.interval(value * 1.1 * scale, 0.008 * scale),
+                    fresh=self.interval(value * 1.2 * scale, 0.008 * scale),
+                    test=self.interval(value * 1.3 * scale, 0.008 * scale) if has_test else None,
+                )
                 for trial, value in {0: 0.098, 4: 0.085, 11: 0.08, 31: 0.071}.items()
             ]
             if has_winner
             else None,
-            equal_budgets=True,
         )
 
     def run(self, study: Study) -> StudyRun:
@@ -380,8 +427,6 @@ class Made:
                 runs=1870,
                 seed_epochs=143_210,
                 seconds=183.4,
-                model_fit_seconds=11_230.0,
-                model_fit_sample="5 runs of the baseline",
             ),
             equal_time=EqualTime(
                 seconds=1.3,
@@ -402,7 +447,7 @@ class Made:
             train, held = 2.3 * (1 - learnt) + 0.002, 2.3 * (1 - learnt) + 0.085 + 0.00045 * np.maximum(0, epochs - 25)
             new = 0.12 if "shuffled" in arm.name else 0.96
             table = pd.DataFrame({"section": arm.section, "arm": arm.name, "epoch": epochs, "seeds": self.seeds})
-            for split, loss, top in (("train", train, 1.0), ("val", held, new), ("holdout", held * 1.04, new)):
+            for split, loss, top in (("train", train, 1.0), ("holdout", held * 1.04, new)):
                 table[f"{split}_{self.loss}"] = loss * self.scale
                 table[f"{split}_{self.score}"] = 0.1 + (top - 0.1) * learnt
             tables.append(table)
@@ -476,6 +521,7 @@ STUDIES = {
     "changed after a look": Made(changed_after_a_look=True),
     "names": Made(source=NASTY, target=LONG, classes=(NASTY, DOLLARS), features=(NASTY, DOLLARS, LONG)),
     "nothing scored": Made(scored=False),
+    "worthless": Made(effect="none", beats_nothing=False),
 }
 
 
@@ -576,12 +622,12 @@ def test_every_verdict_and_run_of_the_record_stands_in_a_table(reported, name):
     found, page = reported(name), reported(name).page
     verdicts = [(each.get("class") or "").partition("verdict ")[2] for each in page.all("span")]
     for verdict in ("helps", "hurts", NO_DIFFERENCE):
-        wanted = sum(arm.verdict == verdict for arm in found.study.arms)
-        assert verdicts.count(verdict.partition(" ")[0]) == wanted
+        wanted = sum(arm.verdict == verdict for arm in found.study.arms if arm.group != "best_epoch")
+        assert verdicts.count(verdict.partition(" ")[0]) >= wanted
     not_shown = ("equal_epochs", "equal_updates")  # the rates of these that were not chosen
     titles = {each.get("title") for each in page.all("code")}
     for arm in found.study.arms:
-        if arm.chosen or arm.group not in not_shown:
+        if (arm.chosen or arm.group not in not_shown) and arm.group != "best_epoch":
             assert found.run.runs[f"{arm.section}/{arm.name}"] in titles
 
 
@@ -594,47 +640,96 @@ def test_same_input_gives_the_same_bytes(reported, tmp_path):
 def test_answer_comes_first(reported):
     text = reported("classification").page.text
     answer = text[text.index("The answer", 300) : text.index("To be pasted")]
-    assert "Yes, since epoch 33 (from 27 to 40, by the seed)" in answer
-    assert "rises by 0.0280 [0.0220, 0.0340] nats" in answer
-    assert "All together : its holdout cross-entropy is lower than the baseline's by 0.0360" in answer
-    assert "Nesterov , each tuned with the same budget" in answer
-    assert "Accuracy 0.970 [0.950, 0.990] and cross-entropy 0.0890 [0.0690, 0.1090] nats" in answer
+    assert "Yes : 100.0 % of" not in answer  # the baseline's training accuracy is 99.9 %
+    assert "Yes : 99.9 % of the rows it was trained on are right, 96.0 % [95.4, 96.6] of new ones" in answer
+    assert "cross-entropy 0.0020 and 0.1200 [0.1100, 0.1300] nats (knowing nothing: 10.0 % right" in answer
+    assert (
+        "More data (512 to 1,024 rows) lowers the cross-entropy on new rows by 0.0390 [0.0330, 0.0450] nats" in answer
+    )
+    assert "Nesterov , each at the best of five learning rates around Keras' default, momentum 0.9" in answer
+    assert "Accuracy 97.0 % [96.0, 98.0] and cross-entropy 0.0890 [0.0790, 0.0990] nats" in answer
+    assert "Knowing nothing gives accuracy 10.0 % and cross-entropy 2.3000." in answer
     assert "with intervals for other seeds and other rows of the kind" in answer
     assert "means over 10 seeds on 360 test rows" in answer
     assert "Those of “dropout 0.35”" in answer
+    assert "worth nothing" not in answer
 
 
-def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True, **changes: Any) -> str:
+def text_of(study: Study) -> Text:
+    return Text(study, Made().run(study), Numbers.of(study))
+
+
+def with_overfits(**changes: Any) -> Text:
+    """The sentences of a study whose record of overfitting is changed."""
+    study = Made(sections=("remedies",)).study()
+    return text_of(study.model_copy(update={"overfits": study.overfits.model_copy(update=changes)}))
+
+
+def test_model_that_is_worth_nothing_comes_first(reported):
+    text = reported("worthless").page.text
+    answer = text[text.index("The answer", 300) : text.index("To be pasted")]
+    assert answer.startswith("The answer Is it worth anything? The recommended model is worth nothing :")
+    assert "Its cross-entropy on new rows is 0.1200 [0.1100, 0.1300] nats, and knowing nothing gives 2.3000" in answer
+    assert "(difference +0.0200 [\N{MINUS SIGN}0.0100, 0.0500] nats)" in answer
+
+
+def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True) -> str:
     """The answer about optimizers, of a study with some of the arms only."""
     study = Made(sections=("remedies", "optimizers")).study()
     arms = [arm for arm in study.arms if arm.section == "remedies" or keeps(arm)]
-    study = study.model_copy(update={"arms": arms} | changes)
-    return "".join(Text(study, Made().run(study), Numbers.of(study)).optimizer())
+    return "".join(text_of(study.model_copy(update={"arms": arms})).answers.optimizer())
 
 
-def test_one_tuned_optimizer_is_compared_with_nothing_so_the_defaults_answer():
-    answer = optimizer_answer(lambda arm: arm.group == "defaults" or arm.name == "adam, tuned")
+def test_tuned_optimizers_answer_where_there_are_some():
+    assert optimizer_answer().startswith("Nesterov, each at the best of five learning rates around Keras' default")
+    answer = optimizer_answer(lambda arm: arm.group == "defaults")
     assert answer.startswith("Keep adam: of 5 others, each at Keras' defaults, ")
-    assert optimizer_answer(lambda arm: arm.name.startswith("adam, ")) == "Keep adam: no other was tried."
+    assert optimizer_answer(lambda arm: arm.name == "adam, defaults") == "Keep adam: no other was tried."
 
 
-def test_budgets_of_the_optimizers_are_equal_only_where_the_search_made_them_so():
-    assert "each tuned with the same budget" in optimizer_answer()
-    assert "each tuned by the search" in optimizer_answer(equal_budgets=False)
-    picture = optimizers(Made().optimizers(), Numbers("cross_entropy", "accuracy", "nats", 4), equal_budgets=False)
-    assert "tuned by the search" in [text.get_text() for text in picture.legends[0].get_texts()]
+def test_that_adamw_is_adam_is_said(reported):
+    assert "AdamW decays no weights and is Adam, so the two are one arm." in reported("classification").page.text
+
+
+def test_more_data_is_ranked_with_the_remedies():
+    study = Made(sections=("remedies", "learning_curve")).study()
+    arms = ranked(study)
+    differences = [arm.difference.mean for arm in arms]
+    assert differences == sorted(differences)
+    assert [arm.x for arm in arms if arm.section == "learning_curve"] == [1024]
+    assert "baseline at its best epoch" not in [arm.name for arm in arms]
+    answer = "".join(text_of(study).answers.helps_most())
+    assert answer.startswith("More data (512 to 1,024 rows) lowers the cross-entropy on new rows by 0.03") == (
+        arms[0].section == "learning_curve"
+    )
+
+
+def test_ranking_is_the_first_table_and_names_the_kind_of_each(reported):
+    page = reported("classification").page
+    first = page.text.index("Ranked by the change on new rows")
+    assert first < page.text.index("Scores of the remedies")
+    for kind in ("more data", "less complexity", "regularization", "early stopping", "all together"):
+        assert kind in page.text[first : page.text.index("Scores of the remedies")]
 
 
 def test_nothing_helps_is_said(reported):
     text = reported("nothing helps").page.text
-    assert "Nothing detectably : of 13 arms compared, all 13 made no detectable difference" in text
-    assert "Of 12 remedies tried alone, all 12 made no detectable difference." in text
-    assert "The baseline's , since nothing helps detectably" in text
+    assert "Of 12 remedies tried alone, all 12 made no detectable difference" in text
+    assert "The baseline's , since no remedy helps detectably" in text
+    study = Made(sections=("remedies",), effect="none").study()
+    answer = "".join(text_of(study).answers.helps_most())
+    assert answer.startswith("Nothing detectably: of 13 arms compared, all 13 made no detectable difference (")
 
 
-def test_everything_hurts_is_said(reported):
-    text = reported("everything hurts").page.text
-    assert "of 13 arms compared, all 13 hurt (L1 0.0001, L2 0.001, weight decay 0.1 and 10 more)" in text
+def test_everything_hurts_is_said():
+    study = Made(sections=("remedies",), effect="hurts").study()
+    answer = "".join(text_of(study).answers.helps_most())
+    assert (
+        "of 13 arms compared, all 13 hurt (half the width, weight averaging 0.99, weight decay 0.1 and 10 more)"
+        in answer
+    )
+    assert answer.startswith("Nothing: ")
+    assert "No remedy lowers the loss on new rows" in " ".join(text_of(study).overfitting_section())
 
 
 def test_everything_helps_is_said(reported):
@@ -646,31 +741,193 @@ def test_one_seed_tells_nothing(reported):
     assert text.count("It cannot be told from 1 seed") >= 3
     assert "With one seed there are no intervals" in text
     assert "1 seed cannot tell which help" in text
-
-
-def test_baseline_that_does_not_overfit(tmp_path):
-    found = write_report(Made(overfits=False, sections=("remedies",)), tmp_path)
-    text = found.page.text
-    assert "Not detectably : from its best epoch to its last, the baseline's holdout cross-entropy changes by" in text
-    assert "+0.0010 [\N{MINUS SIGN}0.0050, 0.0070] nats" in text
-    assert "sets in" not in found.words_of("baseline")
+    assert "Whether training on makes new rows worse cannot be told from 1 seed" in text
+    assert "would have been found" not in text
 
 
 @pytest.mark.parametrize(
-    ("values", "p"),
+    ("gap", "answer", "lead"),
     [
-        ([0.1, 1.0, 2.0], f"= {stats.ttest_1samp([0.1, 1.0, 2.0], 0).pvalue:.3f}"),
-        ([-0.1, -1.0, -2.0], f"= {stats.ttest_1samp([0.1, 1.0, 2.0], 0).pvalue:.3f}"),
-        ([0.0, 0.0], "= 1.000"),
-        ([-1.0, -1.0], "< 0.001"),
+        ((0.1, 0.05, 0.15), True, "Yes"),
+        ((0.1, -0.05, 0.25), False, "Not detectably"),
+        ((-0.1, -0.2, -0.05), False, "No"),
+        ((0.1, None, None), None, "It cannot be told"),
     ],
 )
-def test_p_of_no_overfitting_is_two_sided_as_its_interval_is(values, p):
+def test_overfitting_is_a_gap_with_its_whole_interval(gap, answer, lead):
+    text = with_overfits(answer=answer, gap={"cross_entropy": Interval(*gap), "accuracy": Interval(*gap)})
+    assert text.answers.overfits().lead == lead
+
+
+@pytest.mark.parametrize(
+    ("rise", "rises", "sentence"),
+    [
+        ((0.02, 0.01, 0.03), True, "Training on makes new rows worse since epoch 33 (from 27 to 40, by the seed): "),
+        ((0.02, 0.01, 0.03), False, "Training on to the end is unsteady rather than too long: "),
+        ((0.0, -0.01, 0.01), False, "Training on does not detectably make new rows worse: "),
+        ((-0.02, -0.03, -0.01), False, "Training on makes new rows no worse but better: "),
+    ],
+)
+def test_training_on_is_told_apart_from_the_gap(rise, rises, sentence):
+    sentences = with_overfits(rise=Interval(*rise), rises=rises).overfitting_section()
+    assert sentences[0].startswith("Yes: ")
+    assert sentences[1].startswith(sentence)
+    assert ("(a rise of 0.0080 would have been found in four of five such studies)" in sentences[1]) == (
+        "not detectably" in sentence
+    )
+
+
+def test_epoch_of_the_rise_is_drawn_only_where_there_is_one(reported, tmp_path):
+    assert "new rows get worse: epoch 33" in reported("classification").words_of("baseline")
+    steady = write_report(Made(rises=False, sections=("remedies",)), tmp_path)
+    assert "new rows get worse" not in steady.words_of("baseline")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ((0.02, 0.01, 0.03), "On new rows it is wrong more often, not only too confident"),
+        ((0.02, -0.01, 0.05), "On new rows it is too confident rather than wrong more often"),
+    ],
+)
+def test_overconfidence_is_told_from_being_wrong(wrong, sentence):
+    gap = {"cross_entropy": Interval(0.1, 0.05, 0.15), "accuracy": Interval(*wrong)}
+    assert sentence in " ".join(with_overfits(gap=gap).overfitting_section())
+
+
+@pytest.mark.parametrize(
+    ("score_rise", "sentence"),
+    [
+        ((0.02, 0.01, 0.03), "wrong more often too: from the best epoch to the last, the accuracy on new rows changes "
+         "by \N{MINUS SIGN}2.0 [\N{MINUS SIGN}3.0,\N{NO-BREAK SPACE}\N{MINUS SIGN}1.0] percentage points"),
+        ((0.0, -0.01, 0.01), "more confident, not detectably wrong more often"),
+    ],
+)  # fmt: skip
+def test_what_training_on_adds_is_told(score_rise, sentence):
+    assert sentence in " ".join(with_overfits(score_rise=Interval(*score_rise)).overfitting_section())
+
+
+def test_share_of_the_gap_that_the_best_remedy_closes():
+    sentences = with_overfits(gap={"cross_entropy": Interval(0.072, 0.06, 0.08), "accuracy": Interval(0, 0, 0)})
+    assert "The best remedy, all together, closes 50\N{NO-BREAK SPACE}% of the gap: " in " ".join(
+        sentences.overfitting_section()
+    )
+
+
+def test_no_difference_says_what_would_have_been_found(reported):
+    text = reported("nothing helps").page.text
+    found_in = "would have been found in four of five such studies)"
+    assert f"all 12 made no detectable difference (a difference of 0.0080 {found_in}" in text
+    assert "detectable" in [cell.strip() for cell in reported("nothing helps").page.texts]
+
+
+def test_range_of_what_would_have_been_found():
+    study = Made(sections=("remedies",), effect="none").study()
+    compared = [arm for arm in study.arms if arm.verdict == NO_DIFFERENCE]
+    arms = [arm.model_copy(update={"detectable": 0.01 * (1 + place)}) for place, arm in enumerate(compared[:2])]
+    phrase = text_of(study).phrases.detectable(arms)
+    assert phrase.startswith(" (differences of 0.0100 to 0.0200, by the arm, would have been found")
+    assert text_of(study).phrases.detectable([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "rings", "phrase"),
+    [
+        (1.71, None, "1.8 times as many rows would find a difference of the size seen"),
+        (None, 11.4, "12 rings of seeds in place of 1 would find a difference of the size seen"),
+        (17.1, 3.0, "18 times as many rows or 3 rings of seeds in place of 1 would find a difference of the size seen"),
+        (101, 2000, ""),
+        (None, None, ""),
+    ],
+)
+def test_rows_and_rings_that_would_find_what_was_seen(rows, rings, phrase):
+    study = Made(sections=("remedies",), effect="none").study()
+    arm = next(arm for arm in study.arms if arm.verdict == NO_DIFFERENCE)
+    arm = arm.model_copy(update={"times_rows": rows, "times_rings": rings})
+    assert text_of(study).phrases.would_find(arm) == phrase
+
+
+@pytest.mark.parametrize(
+    ("without", "is_carried"), [(-0.03, False), (-0.009, True), (0.01, True), (-0.05, False), (-0.019, False)]
+)
+def test_difference_is_carried_by_few_rows_where_little_is_left_without_them(without, is_carried):
     study = Made(sections=("remedies",)).study()
-    found = overfits(pd.DataFrame({"holdout_rise": values, "train_rise": -0.1, "onset_epoch": np.nan}))
-    study = study.model_copy(update={"overfits": Overfits(**found)})
-    told = Text(study, Made().run(study), Numbers.of(study)).overfits().detail
-    assert f"(p {p})" in told.replace("\N{NO-BREAK SPACE}", " ")
+    place = next(place for place, arm in enumerate(study.arms) if arm.name == "all together")
+    influence = study.arms[place].influence.model_copy(update={"without": without})
+    arm = study.arms[place].model_copy(update={"influence": influence})
+    assert (carried_by_few(arm) is not None) == is_carried
+    arms = [*study.arms[:place], arm, *study.arms[place + 1 :]]
+    sentences = text_of(study.model_copy(update={"arms": arms})).remedies_section()
+    assert any(each.startswith("A few rows carry much of this.") for each in sentences) == is_carried
+
+
+def test_rows_that_carry_a_difference_stand_in_a_table(folder):
+    study_record.STUDY_FILE.parent.mkdir(parents=True)
+    made = Made(sections=("remedies",))
+    study = made.write()
+    content = json.loads(study_record.STUDY_FILE.read_text())
+    arm = next(arm for arm in content["arms"] if arm["name"] == "all together")
+    arm["influence"] |= {"rows": [1573, 1612], "without": -0.001}
+    study_record.STUDY_FILE.write_text(json.dumps(content))
+    page = render(study_record.read_study(), made.run(study), Numbers.of(study), draw_nothing())
+    assert "The rows that carry these differences" in page
+    assert "row 1,573: " in page
+
+
+def draw_nothing() -> dict[str, str]:
+    return dict.fromkeys(report.PICTURES, '<svg viewBox="0 0 1 1"></svg>')
+
+
+def test_power_law_is_tested_on_what_is_known(reported):
+    sentence = "without the largest size the law would have predicted 0.1210 there; it is 0.1132."
+    assert sentence in reported("classification").page.text
+    study = Made(sections=("remedies", "learning_curve")).study()
+    laws = {"without": study.power_law["without"].model_copy(update={"predicted_before": None, "seen": None})}
+    [told, *_] = text_of(study.model_copy(update={"power_law": laws})).learning_curve_section()
+    assert told.endswith(": more data helps.")
+
+
+def test_winner_is_told_by_the_rows_that_judge_it(reported):
+    text = reported("classification").page.text
+    assert "Trial 31, the best of 40, promised 0.0710 nats; with fresh seeds it has 0.0850 [0.0760, 0.0940]" in text
+    assert "on the rows that the search chose by, 0.0900 [0.0810, 0.0990] nats on rows that chose nothing and" in text
+    assert "On rows that chose nothing that is 0.0190 worse than promised." in text
+    assert "better may lie beyond: the width of model.hidden_units at its highest, 256." in text
+    study = Made(sections=("remedies", "winner")).study()
+    optimism = study.optimism.model_copy(update={"at_edge": [], "same_rows": None, "fresh": None})
+    sentences = " ".join(text_of(study.model_copy(update={"optimism": optimism})).winner_section())
+    assert "better may lie beyond" not in sentences
+    assert "with fresh seeds it has 0.0990" in sentences
+
+
+def test_winner_is_drawn_against_the_number_of_trials():
+    study = Made(sections=("remedies", "winner")).study()
+    path = [(tried, best.trials) for tried, best in best_so_far(study)]
+    assert path == [(1, 1), (2, 1), (5, 5), (10, 5), (20, 12), (40, 32)]
+    [axes] = winner(study, Numbers.of(study), 2.3).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "5", "10", "20", "40"]
+    alone = best_so_far(study.model_copy(update={"overtuning": None}))
+    assert alone == [(40, study.optimism)]
+
+
+def test_seeds_that_collapse_are_told_with_their_range():
+    study = Made(sections=("remedies",)).study()
+    arm = study.arms[2].model_copy(update={"seeds_range": (0.05, 2.1)})
+    phrases = text_of(study).phrases
+    assert "L1 1e-05 (from 0.0500 to 2.1000)" in phrases.unsteady([arm.model_copy(update={"chosen": True})])
+    assert "(its seeds range from 0.0500 to 2.1000)" in phrases.judged(
+        arm.model_copy(update={"difference": Interval(0.1, 0.0, 0.2), "verdict": "hurts"})
+    )
+    assert phrases.unsteady(study.arms) is None
+
+
+def test_verdict_among_useless_models():
+    study = Made(sections=("remedies",)).study()
+    arm = next(arm for arm in study.arms if arm.name == "all together")
+    useless = arm.model_copy(update={"verdict": "neither beats knowing nothing"})
+    assert text_of(study).phrases.verdicts([useless]) == (
+        "it differs, but neither it nor its reference beats knowing nothing (all together)"
+    )
 
 
 @pytest.mark.parametrize("section", SECTIONS[1:])
@@ -697,39 +954,40 @@ def test_linear_model_is_told_and_has_no_place_among_the_widths():
     ]
     study = made.study()
     study = study.model_copy(update={"arms": study.arms + arms})
-    [told] = Text(study, made.run(study), Numbers.of(study)).capacity_section()
-    assert told.startswith(
-        "Without a remedy, the lowest validation loss has the linear model (configured: linear); of 2"
+    [sentence] = text_of(study).capacity_section()
+    assert sentence.startswith(
+        "Without a remedy, the lowest holdout loss has the linear model (configured: linear); of 2"
     )
-    picture = capacity(arms, Numbers.of(study))
+    picture = capacity(arms, Numbers.of(study), nothing=2.3)
     assert "configured" not in [text.get_text() for text in picture.axes[0].texts]
 
 
-@pytest.mark.parametrize(("classes", "chance"), [(3, "0.33"), (10, "0.10"), (300, "0.0033")])
-def test_chance_is_told_with_digits_enough(classes, chance):
-    made = Made(sections=("remedies", "memorization"), classes=tuple(map(str, range(classes))))
-    study = made.study()
-    told = Text(study, made.run(study), Numbers.of(study)).memorization_section()[0]
-    assert f"guessing among {classes} classes: about {chance})" in told
+def test_memory_stands_beside_knowing_nothing():
+    study = Made(sections=("remedies", "memorization")).study()
+    assert text_of(study).memorization_section()[0].endswith("(knowing nothing: 10.0\N{NO-BREAK SPACE}%).")
 
 
 def test_regression_is_in_the_unit_of_the_target(reported):
     text = reported("regression").page.text
-    assert "rises by 12.04 [9.46, 14.62] in the unit of cost $ & more $" in text
-    assert "R² 0.970" in text
+    assert "Yes : on the rows it was trained on and on new ones, RMSE 0.86 and 51.60 [47.30, 55.90]" in text
+    assert "in the unit of cost $ & more $; R² 0.999 and 0.960" in text
+    assert "changes by +12.04 [9.46, 14.62] in the unit of cost $ & more $" in text
+    assert "percentage points" not in text
     assert "nats" not in text
     assert "from the columns age, bmi" in text
 
 
 def test_diverged_seeds_are_told(reported):
     text = reported("diverged").page.text
-    assert "Seeds diverged in baseline (2 of 10). They are left out of the means" in text
+    assert "Seeds diverged in baseline (2 of 10). Each of them counts as a model that knows nothing" in text
+    assert "left out of the means" not in text
+    assert "L1 0.0001 with 2 diverged seeds" in text
     assert "2 of 10 seeds diverged" in text
 
 
 def test_without_test_rows_the_score_is_that_of_holdout_rows(reported):
     text = reported("no test rows").page.text
-    assert "on 143 holdout rows; there are no test rows" in text
+    assert "on the 1,280 rows held out in turn, since there are no test rows" in text
     assert "There are no test rows." in text
 
 
@@ -743,17 +1001,19 @@ def test_settings_that_changed_after_a_look_are_warned_of(reported):
 def test_how_it_was_done(reported):
     text = reported("classification").page.text
     assert "1,870 training runs, 143,210 epochs of one seed each, in 3 minutes" in text
-    assert "3.1 hours for the same runs, extrapolated from a measured sample (5 runs of the baseline)" in text
     assert "keras 3.15.0, numpy 2.2.0, tensorflow 2.21.0" in text
     assert "t" * 64 in text
-    assert "Nadeau and Bengio" in text and "Holm" in text and "Bouthillier" in text
+    assert all(name in text for name in ("Bayle", "Janson", "Kish", "Smyth", "Holm", "Bonferroni", "Clopper", "Korn"))
+    assert all(name not in text for name in ("Nadeau", "Model.fit", "resplit"))
+    assert "a pool of 1,280 in 10 folds, of which each seed holds out two" in text
 
 
 def test_forest_plot_names_every_chosen_remedy(reported):
     found = reported("classification")
     words = found.words_of("remedies")
     for arm in found.study.section("remedies")[1:]:
-        assert (arm.name in words) == (arm.difference is not None)
+        assert (arm.name in words) == (arm.difference is not None and arm.group != "best_epoch")
+    assert "more data (512 to 1,024 rows)" in words
     assert "left of the line is better" in words
 
 
@@ -846,6 +1106,14 @@ def test_yaml_says_what_is_not_the_baseline_s():
         (percent(Interval(mean=1.0, low=None, high=None)), "100 %"),
         (with_interval(Interval(mean=1.0, low=-0.5, high=2.5), 1), "1.0 [\N{MINUS SIGN}0.5, 2.5]"),
         (with_interval(Interval(mean=1.0, low=None, high=None), 1), "1.0"),
+        (
+            CROSS_ENTROPY.losses(Interval(-4e-4, -9e-4, -1e-5)),
+            "\N{MINUS SIGN}0.00040 [\N{MINUS SIGN}0.00090, \N{MINUS SIGN}0.00001] nats",
+        ),
+        (
+            CROSS_ENTROPY.losses(Interval(-4e-4, -9e-4, 1e-5)),
+            "\N{MINUS SIGN}0.0004 [\N{MINUS SIGN}0.0009, 0.0000] nats",
+        ),
         (duration(3.2), "3.2 s"),
         (duration(184), "3 minutes"),
         (duration(27331), "7.6 hours"),
@@ -859,6 +1127,11 @@ def test_yaml_says_what_is_not_the_baseline_s():
 )
 def test_numbers_as_text(text, wanted):
     assert text.replace("\N{NO-BREAK SPACE}", " ") == wanted
+
+
+@pytest.mark.parametrize(("times", "text"), [(1.71, "1.8"), (12.2, "13"), (100.1, None), (0.4, None), (None, None)])
+def test_how_many_times_as_many_is_rounded_up_or_left_out(times, text):
+    assert times_as_many(times) == text
 
 
 @pytest.mark.parametrize(

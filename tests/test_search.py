@@ -16,12 +16,15 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from experiments import search, search_queue, search_storage, search_worker
+from experiments.check_search import against_optuna
+from experiments.search_data import read_examples
 from pipeline.errors import run_stage
 from pipeline.examples import Examples
-from pipeline.params import Dimension, Settings
+from pipeline.params import Dimension, Settings, read_settings
 from pipeline.splits import SUMMARY_FILE, read_summary
 from pipeline.tracking import tracking_uri
 from pipeline.tracking_parent import ParentRun
+from pipeline.trainer import fit
 
 # Trials of about a second that all share a graph.
 SLOW = {"epochs": 100, "space": {"train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True}}}
@@ -49,7 +52,7 @@ def put_in(settings: Settings) -> tuple[optuna.Study, BaseStorage, Examples]:
     kept = search_storage.open_storage(settings.search.storage)
     study = search.open_study(kept, settings, summary)
     search.tell_workers(study, settings, summary)
-    return study, kept, search_worker.read_examples(study.user_attrs["data"])
+    return study, kept, read_examples(study.user_attrs["data"], settings.search)
 
 
 def work_through(settings: Settings) -> optuna.Study:
@@ -163,6 +166,7 @@ def test_fewer_trials_are_the_first_ones_and_more_are_added(search_settings):
     "other",
     [
         {"seeds": 3},
+        {"folds": 2},
         {"objectives": ["cross_entropy", "gap"]},
         {"epochs": 3},
         {"balance": "none"},
@@ -247,6 +251,53 @@ def test_regression_is_searched_by_its_validation_loss(search_settings, finished
     assert math.isclose(sum(trial.user_attrs["facts"]["per_seed"]) / 2, trial.values[0])
 
 
+@pytest.mark.parametrize("pruner", ["none", "median"])
+def test_cross_validated_trials_are_judged_on_the_folds_of_their_seeds(search_settings, pruner):
+    settings = search_settings(folds=3, seeds=3, pruner=pruner, epochs=4)
+    study, _, examples = put_in(settings)
+    work_through(settings)
+    assert len({*examples.val_rows.ravel()}) == len(examples.y)
+    assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    chosen = search.trial_settings(settings, read_summary())
+    history = fit(examples, chosen.model, chosen.train, [0, 1, 2]).history
+    lowest = history.groupby("seed")["val_cross_entropy"].min()
+    assert study.trials[0].user_attrs["facts"]["per_seed"] == pytest.approx(lowest.tolist())
+
+
+def test_folds_need_no_validation_rows(search_settings, change, stage, capsys):
+    settings = search_settings(folds=2, trials=2)
+    change(data={"val_fraction": 0.0})
+    stage("prepare")
+    search.check(settings, read_summary())
+    assert {trial.state for trial in work_through(settings).trials} == {TrialState.COMPLETE}
+    change(search={"folds": None})
+    with pytest.raises(SystemExit):
+        main()
+    assert "set data.val_fraction above 0, or search.folds" in capsys.readouterr().err
+
+
+def test_search_that_always_diverges_says_so_and_its_files_agree(search_settings, change, capsys):
+    search_settings(trials=2, folds=2, space={"train.learning_rate": {"low": 1e20, "high": 1e30, "log": True}})
+    change(train={"optimizer": "sgd", "learning_rate": 1e25})
+    main()
+    out = capsys.readouterr().out
+    assert "each seed of a trial trains on " in out
+    assert "every seed of all 2 complete trials diverged, so none is the best: lower the range of train.learn" in out
+    found = json.loads(Path("experiments/results/search.json").read_text())
+    assert (found["best"], found["all_diverged"], found["folds"]) == (None, True, 2)
+    trials, conclusions = against_optuna(read_settings())
+    assert not trials.differing + conclusions.differing
+    assert {"folds", "all_diverged", "default.trial"} <= {*conclusions.names}
+
+
+def test_folds_changed_in_search_json_are_noticed(search_settings):
+    settings = search_settings(trials=1, folds=2)
+    study = work_through(settings)
+    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
+    search.results.SEARCH_FILE.write_text(json.dumps(found | {"folds": None}))
+    assert list(against_optuna(settings))[1].differing == ["folds"]
+
+
 def test_trial_that_runs_out_of_time_waits_for_the_next_start(search_settings):
     work_through(search_settings(trials=1))
     settings = search_settings(trials=2)
@@ -328,6 +379,8 @@ def files() -> list[Path]:
         ),
         ({"space": {"train.lr": {"low": 0.1, "high": 0.2}}}, "search.space.train.lr names no setting"),
         ({"space": {"train.ema": {"low": 0.2, "high": 0.1}}}, "the range is empty"),
+        ({"folds": 1}, "search.folds must be greater than or equal to 2"),
+        ({"folds": 800}, "search.folds 800 needs 1600 training and validation rows"),
         ({"sampler": "grid"}, "search.sampler grid needs plain choices"),
         ({"storage": "oracle9://user:geheim@host/x"}, "search.storage must be null"),
         ({"storage": "postgresql://user:geheim@127.0.0.1:1/x"}, "search.storage postgresql://user:***@127.0.0.1:1/x"),

@@ -112,3 +112,21 @@ def test_chance_of_a_regression_is_the_spread_of_its_target():
     rows = Split(x=np.zeros((4, 1), np.float32), y=np.float32([0, 2, 0, 2]))
     examples = Examples.of_splits(Problem("regression", 1, 1), rows, rows, target_scale=10.0)
     assert chance_level(examples) == pytest.approx(10.0)
+
+
+def test_seed_with_rows_of_its_own_has_a_chance_level_of_its_own():
+    y, rows = np.float32([0, 2, 0, 6]), np.array([[0, 1], [2, 3]])
+    examples = Examples(Problem("regression", 1, 1), np.ones((4, 1), np.float32), y, rows[::-1], rows, 10.0)
+    assert chance_level(examples) == pytest.approx([10.0, 30.0])
+    lost = run_trial(examples, settings(learning_rate=1e30, optimizer="sgd"), [0, 1], lambda *_: None)
+    assert lost.facts["per_seed"] == pytest.approx([10.0, 30.0])
+
+
+def test_seeds_that_validate_on_different_rows_are_each_the_training_on_theirs(digits):
+    folds = np.arange(350).reshape(2, 175)
+    examples = replace(digits, train_rows=folds[::-1], val_rows=folds)
+    together = run_trial(examples, settings(), [0, 1], lambda *_: None)
+    for number in (0, 1):
+        own = replace(digits, train_rows=folds[[1 - number]], val_rows=folds[[number]])
+        alone = run_trial(own, settings(), [number], lambda *_: None)
+        assert together.facts["per_seed"][number] == pytest.approx(alone.values[0], rel=1e-5)

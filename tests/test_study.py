@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 from experiments import study, study_jobs
+from experiments.study_data import read_rows
 from experiments.study_record import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
 from pipeline.errors import run_stage
 from pipeline.files import read_arrays, write_arrays
-from pipeline.params import StudySection
-from pipeline.splits import split_file
+from pipeline.params import Model, StudySection, Train
+from pipeline.splits import read_summary, split_file
 
 TRIAL = {"trial": 0, "values": [0.9]}
 TINY = {
@@ -36,7 +37,6 @@ TINY = {
 
 def write_search(**best: object) -> None:
     """What a search of two trials would have left."""
-    content = json.loads(Path("params.yaml").read_text())
     train = {"epochs": 4, "optimizer": "adam", "learning_rate": 0.01} | best
     default, winner = (
         TRIAL | {"trial": number, "values": [value], "settings": {"model": {"hidden_units": [8]}, "train": train}}
@@ -46,7 +46,6 @@ def write_search(**best: object) -> None:
         "default": default,
         "best": winner,
         "incumbents": [default, winner],
-        "best_of_each_optimizer": {content["train"].get("optimizer", "adam"): winner},
         "counts": {"complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
     }
     Path("experiments/results/search.json").write_text(json.dumps(found))
@@ -105,26 +104,57 @@ def test_every_question_has_arms_with_scores_on_rows_that_chose_nothing(project)
     assert {arm.section for arm in found.arms} == {
         "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner",
     }  # fmt: skip
-    assert all(arm.scores["holdout"]["cross_entropy"].mean > 0 for arm in found.arms)
+    for arm in found.arms:
+        assert set(arm.scores) - {"test"} == {"train", "holdout"}
+        for split, metrics in arm.scores.items():
+            assert {"cross_entropy", "accuracy"} <= set(metrics)
+            for metric, interval in metrics.items():
+                assert 0 <= interval.low <= interval.mean <= interval.high, (arm.name, split, metric)
+                assert metric != "accuracy" or interval.high <= 1
     compared = [arm for arm in found.arms if arm.reference and arm.chosen]
     assert all(arm.verdict and arm.difference and arm.probability_better for arm in compared)
+    # Of five folds each seed holds out two, so it has fewer rows to train on than the training split.
+    assert (found.about.rows, found.about.folds) == ({"train": 862, "pool": 1438, "test": 359}, 5)
+
+
+def test_verdicts_and_intervals_never_contradict_each_other(project):
+    for arm in read_study().arms:
+        if arm.verdict is None:
+            continue
+        leaves_out_0 = arm.difference.low > 0 or arm.difference.high < 0
+        assert leaves_out_0 == (arm.verdict != "no detectable difference") == (arm.p_adjusted < 0.05), arm.name
+        # What is said to have been detectable is what would have been found.
+        assert arm.detectable is None or leaves_out_0 or abs(arm.difference.mean) < arm.detectable
 
 
 def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(project):
     found, table = read_study(), pd.read_csv(STUDY_SEEDS_FILE)
     assert len(table) == 3 * len(found.arms)
     assert sorted(table["seed"].unique()) == [1000, 1001, 1002]
-    means = table.groupby(["section", "arm"])["holdout_cross_entropy"].mean()
+    means = table.groupby(["section", "arm"])["train_cross_entropy"].mean()
     for arm in found.arms:
-        assert means[arm.section, arm.name] == pytest.approx(arm.scores["holdout"]["cross_entropy"].mean, rel=1e-6)
+        assert means[arm.section, arm.name] == pytest.approx(arm.scores["train"]["cross_entropy"].mean, rel=1e-5)
+    # Each row judges as often as another, up to the ends of a ring that is not closed.
+    by_seed = table.groupby(["section", "arm"])["holdout_cross_entropy"].mean()
+    for arm in found.section("remedies"):
+        assert by_seed["remedies", arm.name] == pytest.approx(arm.scores["holdout"]["cross_entropy"].mean, rel=0.15)
     curves = pd.read_csv(STUDY_CURVES_FILE)
     assert curves.groupby(["section", "arm"])["epoch"].max()["remedies", "baseline"] == 4
 
 
-def test_every_split_has_its_metrics_and_nothing_else(project):
-    for arm in read_study().arms:
-        assert set(arm.scores) >= {"train", "val", "holdout"}
-        assert all(set(found) == {"cross_entropy", "accuracy"} for found in arm.scores.values())
+def test_scores_are_those_of_the_rows_that_are_kept(project):
+    rows = read_rows([1000, 1001, 1002], read_summary())
+    found = {arm.name: arm for arm in read_study().section("remedies")}
+    losses, judged = {}, (rows.ring.judges >= 0).any(axis=(0, 1))
+    for name in ("baseline", "early stopping"):
+        settings = found[name].settings
+        job = study_jobs.Job(Model(**settings["model"]), Train(**settings["train"]), None, "true")
+        kept = study_jobs.read_result(study_jobs.kept_file(job, study_jobs.context([1000, 1001, 1002], read_summary())))
+        losses[name] = kept.row_scores["cross_entropy"].astype(float)
+        of_rows = np.nanmean(losses[name][..., judged], axis=(0, 1)).mean()
+        assert of_rows == pytest.approx(found[name].scores["holdout"]["cross_entropy"].mean)
+    by_row = np.nanmean((losses["early stopping"] - losses["baseline"])[..., judged], axis=(0, 1))
+    assert found["early stopping"].difference.mean == pytest.approx(by_row.mean(), abs=1e-6)
 
 
 def test_mlflow_has_a_run_for_each_arm_under_the_studys_own(project):
@@ -135,19 +165,13 @@ def test_mlflow_has_a_run_for_each_arm_under_the_studys_own(project):
     assert (looks.looks, looks.settings_changed_after_a_look) == (2, False)
 
 
-def test_one_strength_of_each_remedy_is_chosen_by_its_validation_loss(project):
+def test_one_strength_of_each_remedy_is_chosen_and_judged(project):
     strengths = [arm for arm in read_study().section("remedies") if arm.factor == "L2" and arm.group == "single"]
-    best = min(strengths, key=lambda arm: arm.scores["val"]["cross_entropy"].mean)
-    assert [arm.name for arm in strengths if arm.chosen] == [best.name]
-    assert [arm.verdict is None for arm in strengths] == [not arm.chosen for arm in strengths]
-
-
-def test_difference_is_the_mean_of_the_seeds_own_differences(project):
-    table = pd.read_csv(STUDY_SEEDS_FILE).query("section == 'remedies'").pivot(
-        index="seed", columns="arm", values="holdout_cross_entropy"
-    )  # fmt: skip
-    arm = named(read_study(), "remedies", "early stopping")
-    assert arm.difference.mean == pytest.approx((table["early stopping"] - table["baseline"]).mean(), rel=1e-5)
+    assert len(strengths) == 2
+    assert sum(arm.chosen for arm in strengths) == 1
+    for arm in strengths:
+        assert (arm.verdict is not None) == (arm.picks is not None) == arm.chosen
+        assert not arm.chosen or sum(arm.picks.values()) == 5
 
 
 def test_only_what_is_frozen_is_scored_on_the_test_set(project):
@@ -168,7 +192,8 @@ def without_test_scores(found: Study) -> dict:
     for each in (*(arm["scores"] for arm in content["arms"]), *content["overtuning"]):
         each.pop("test", None)
     for name in ("recommendation", "optimism"):
-        content[name] = {key: value for key, value in content[name].items() if not key.endswith(("test", "new_rows"))}
+        content[name] = {key: value for key, value in content[name].items() if not key.endswith("test")}
+    content["about"]["knowing_nothing"].pop("test")
     return content
 
 
@@ -209,7 +234,7 @@ def test_what_is_trained_already_is_not_trained_again(project, run, change):
 def test_the_cost_counts_each_training_once_and_those_from_before_too(project, run):
     before = read_study_run().cost
     assert before.runs == 3 * len(list(study_jobs.KEPT.iterdir()))
-    assert before.model_fit_seconds > 0
+    assert before.seed_epochs > before.runs
     run()
     trained = sum(study_jobs.read_result(path).seconds for path in study_jobs.KEPT.iterdir())
     assert read_study_run().cost.seconds > trained
@@ -251,7 +276,15 @@ def test_a_regression_is_studied_in_the_targets_unit(diabetes_project, change, r
     run()
     found = read_study()
     assert found.about.loss == "rmse"
-    assert 40 < named(found, "remedies", "baseline").scores["test"]["rmse"].mean < 200
+    baseline = named(found, "remedies", "baseline")
+    assert 40 < baseline.scores["test"]["rmse"].mean < 200
+    assert baseline.scores["holdout"]["rmse"].low > 40 and baseline.scores["holdout"]["r2"].high <= 1
+    assert found.about.knowing_nothing["holdout"]["rmse"] == pytest.approx(77, abs=4)
+    for arm in found.section("remedies"):
+        if arm.difference is not None:
+            reference = named(found, "remedies", arm.reference)
+            ours, theirs = (each.scores["holdout"]["rmse"].mean for each in (arm, reference))
+            assert arm.difference.mean == pytest.approx(ours - theirs, abs=0.2)
     assert not found.section("memorization")
 
 
@@ -262,6 +295,7 @@ def test_a_regression_is_studied_in_the_targets_unit(diabetes_project, change, r
         ({"sections": ["remedy"]}, "study.sections.0 must be one of remedies"),
         ({"sections": ["winner"]}, "study.sections must have remedies"),
         ({"seeds": 0}, "study.seeds must be"),
+        ({"resplit": True}, "study.resplit"),
     ],
 )
 def test_a_wrong_setting_is_told_in_one_line(project, change, run, capsys, settings, told):
@@ -283,3 +317,36 @@ def test_without_a_search_the_sections_that_need_none_can_be_studied(project, ch
     change(study={"sections": ["remedies"]})
     run()
     assert read_study().optimism is None
+
+
+def test_the_winner_is_judged_by_test_rows_where_the_search_has_chosen_by_all_others(project, change, run):
+    path = Path("experiments/results/search.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"folds": 5}))
+    change(study={"sections": ["remedies", "winner"]})
+    run()
+    found = read_study()
+    assert found.optimism.judged_on == "test"
+    assert (found.optimism.fresh, found.optimism.optimism_fresh) == (None, None)
+    assert found.optimism.test.mean > 0
+    winner = named(found, "winner", "winner")
+    assert winner.verdict == found.optimism.beats_default == "no detectable difference"  # the same settings
+    assert "holdout" not in winner.scores
+
+
+def test_one_seed_measures_and_detects_nothing(project, change, run):
+    change(study={"seeds": [5], "sections": ["remedies", "learning_curve"]})
+    run()
+    found = read_study()
+    assert found.about.seeds == [5]
+    compared = [arm for arm in found.arms if arm.difference and arm.difference.mean]
+    assert compared and all((arm.verdict, arm.difference.low) == (None, None) for arm in compared)
+    assert all(arm.scores["holdout"]["cross_entropy"].mean > 0 for arm in found.arms)
+    assert found.overfits.answer is None
+    assert not found.recommendation.helps
+
+
+def test_training_rows_that_are_not_scored_are_told_before_anything_is_trained(project, change, run, capsys):
+    change(train={"train_score_rows": 0})
+    with pytest.raises(SystemExit):
+        run()
+    assert "set train.train_score_rows above 0" in capsys.readouterr().err

@@ -21,10 +21,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 
 EPOCHS = 90
 RUN = {
-    "cost": {"runs": 1, "seed_epochs": 1, "seconds": 1.0, "model_fit_seconds": None, "model_fit_sample": None},
+    "cost": {"runs": 1, "seed_epochs": 1, "seconds": 1.0},
     "equal_time": None,
     "test_looks": {"looks": None, "settings_changed_after_a_look": False},
 }
+
+
+UNKNOWN = {"mean": None, "low": None, "high": None}
 
 
 def interval(*values: float) -> dict[str, float]:
@@ -33,13 +36,12 @@ def interval(*values: float) -> dict[str, float]:
 
 
 def an_arm(name: str, losses: tuple[float, float], **more: object) -> dict[str, object]:
-    every = {key: interval(1, 2) for key in ("epochs", "best_epoch", "gap_at_best", "gap_at_end", "rise")}
-    scores = {split: {"cross_entropy": interval(*losses)} for split in ("train", "val", "holdout", "test")}
+    scores = {split: {"cross_entropy": interval(*losses)} for split in ("train", "holdout", "test")}
     return {
         "section": "remedies", "name": name, "factor": name, "group": "single", "x": None, "changes": {},
-        "settings": {}, "chosen": True, "weights": 10, "train_rows": 100, "diverged": 0, "scores": scores,
-        "validation": losses[1], **every,
-        "holdout_rise": interval(1, 2), "onset_epoch": {"mean": None, "low": None, "high": None}, **more,
+        "settings": {}, "chosen": True, "picks": None, "weights": 10, "train_rows": 100, "diverged": 0,
+        "scores": scores, "gap": {"cross_entropy": interval(0.1, 0.2)}, "seeds_range": None,
+        "epochs": interval(1, 2), "best_epoch": interval(1, 2), "onset_epoch": UNKNOWN, **more,
     }  # fmt: skip
 
 
@@ -48,31 +50,30 @@ def written_study() -> Study:
     summary = read_summary()
     compared = {
         "reference": "baseline", "difference": interval(-0.2, -0.1), "p": 0.01, "p_adjusted": 0.02,
-        "probability_better": interval(0.9, 0.8), "verdict": "helps", "changes": {"model.dropout": 0.3},
+        "detectable": 0.05, "probability_better": interval(0.9, 0.8), "verdict": "helps",
+        "changes": {"model.dropout": 0.3},
     }  # fmt: skip
     arms = [an_arm("baseline", (0.5, 0.6)), an_arm("dropout 0.3", (0.1 + 0.2, 0.4), **compared)]
     about = summary.model_dump(
         include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "digest", "warnings"}
     ) | {
-        "loss": "cross_entropy", "score": "accuracy", "rows": {"train": 1, "val": 1, "holdout": 1, "test": 1},
-        "seeds": [7, 8], "resplit": True, "epochs": EPOCHS, "versions": {},
+        "loss": "cross_entropy", "score": "accuracy", "rows": {"train": 1, "pool": 2, "test": 1}, "folds": 5,
+        "rings": 1,
+        "knowing_nothing": {}, "seeds": [7, 8], "epochs": EPOCHS, "versions": {},
     }  # fmt: skip
     recommended = {
         "section": "remedies", "arm": "dropout 0.3", "helps": True, "settings": {},
-        **{split: arms[1]["scores"][split] for split in ("holdout", "test")}, "new_rows": None,
+        **{split: arms[1]["scores"][split] for split in ("holdout", "test")}, "over_nothing": interval(-1),
+        "beats_nothing": True,
     }  # fmt: skip
     optimism = {
-        "trial": 3, "trials": 9, "promised": 0.2, "fresh": interval(0.3), "test": None,
-        "optimism_fresh": 0.1, "optimism_test": None, "beats_default": None,
+        "trial": 3, "trials": 9, "promised": 0.2, "same_rows": interval(0.25), "fresh": interval(0.3), "test": None,
+        "optimism_fresh": 0.1, "optimism_test": None, "beats_default": None, "judged_on": "holdout", "at_edge": [],
     }  # fmt: skip
     overfits = {
-        "answer": True,
-        "rise": interval(1, 2),
-        "train_rise": -1,
-        "p": 0.1,
-        "onset_epoch": 3,
-        "onset_range": (2, 4),
-    }
+        "answer": True, "gap": {"cross_entropy": interval(0.1, 0.2)}, "rises": True, "rise": interval(1, 2),
+        "score_rise": interval(0.01), "train_rise": -1, "onset_epoch": 3, "onset_range": (2, 4),
+    }  # fmt: skip
     found = Study.model_validate(
         {
             "about": about, "arms": arms, "overfits": overfits, "chosen_remedy": None, "power_law": None,
@@ -94,7 +95,7 @@ def study(digits_project: Path) -> Study:
 def seed_table() -> pd.DataFrame:
     rows = [
         {"section": "remedies", "arm": arm, "seed": seed, "best_epoch": seed}
-        | {f"{split}_cross_entropy": loss for split in ("train", "val", "holdout", "test")}
+        | {f"{split}_cross_entropy": loss for split in ("train", "holdout", "test")}
         for arm, losses in (("baseline", (0.5, 0.6)), ("dropout 0.3", (0.1 + 0.2, 0.4)))
         for seed, loss in zip((7, 8), losses, strict=True)
     ]
@@ -102,7 +103,7 @@ def seed_table() -> pd.DataFrame:
 
 
 def curve_table() -> pd.DataFrame:
-    columns = [f"{split}_{metric}" for split in ("train", "val", "holdout") for metric in ("cross_entropy", "accuracy")]
+    columns = [f"{split}_{metric}" for split in ("train", "holdout") for metric in ("cross_entropy", "accuracy")]
     rows = [
         {"section": "remedies", "arm": arm, "epoch": epoch, "seeds": 2} | dict.fromkeys(columns, 1 / epoch)
         for arm in ("baseline", "dropout 0.3")
@@ -152,12 +153,13 @@ def test_the_page_opens_on_the_arms_with_means_deviations_and_best_epochs(study,
 def test_numbers_are_those_of_the_files_with_deviations_beside_them(study, client):
     _, runs = log(study)
     arm, metrics = study.arms[1], client.get_run(runs["remedies/dropout 0.3"]).data.metrics
-    for split in ("train", "val", "holdout", "test"):
+    for split in ("train", "holdout", "test"):
         assert metrics[f"{split}.cross_entropy"] == arm.scores[split]["cross_entropy"].mean
         assert metrics[f"{split}.cross_entropy_sd"] == pytest.approx(0.1 / 2**0.5)
     assert metrics["best_epoch"] == arm.best_epoch.mean
     assert metrics["best_epoch_sd"] == pytest.approx(0.5**0.5)
     assert (metrics["difference"], metrics["p_adjusted"]) == (arm.difference.mean, 0.02)
+    assert (metrics["detectable"], metrics["gap.cross_entropy"]) == (0.05, pytest.approx(0.15))
     assert "onset_epoch" not in metrics
     baseline = client.get_run(runs["remedies/baseline"])
     assert "difference" not in baseline.data.metrics
@@ -166,9 +168,9 @@ def test_numbers_are_those_of_the_files_with_deviations_beside_them(study, clien
 
 def test_curves_are_thinned_evenly_to_the_end(study, client):
     _, runs = log(study)
-    points = client.get_metric_history(runs["remedies/baseline"], "epoch.val_cross_entropy")
+    points = client.get_metric_history(runs["remedies/baseline"], "epoch.holdout_cross_entropy")
     steps = [point.step for point in points]
-    assert (len(steps), steps[0], steps[-1]) == (CURVE_POINTS // 6, 1, EPOCHS)
+    assert (len(steps), steps[0], steps[-1]) == (CURVE_POINTS // 4, 1, EPOCHS)
     gaps = {after - before for before, after in pairwise(steps)}
     assert max(gaps) - min(gaps) <= 1
     assert [point.value for point in points] == [1 / step for step in steps]

@@ -350,16 +350,67 @@ def test_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(digits, 
     assert all((value == resumed.weights[name]).all() for name, value in whole.weights.items())
 
 
-def test_holdout_rows_are_scored_and_decide_nothing(digits):
-    train = settings(early_stopping=EarlyStopping(patience=2), epochs=5)
-    held = replace(digits, val_rows=digits.val_rows[:, :50], holdout_rows=digits.val_rows[:, 50:])
-    without = replace(held, holdout_rows=np.empty((1, 0), int))
-    scored, plain = (fit(examples, Model(hidden_units=[8]), train, [0, 1]) for examples in (held, without))
-    np.testing.assert_array_equal(scored.best_epoch, plain.best_epoch)
-    both = fit(digits, Model(hidden_units=[8]), settings(epochs=5), [0, 1]).history
-    halves = (scored.history["val_accuracy"] + scored.history["holdout_accuracy"]) / 2
-    matched = scored.history[["seed", "epoch"]].merge(both)
-    np.testing.assert_allclose(halves, matched["val_accuracy"], atol=1e-6)
+def in_two_halves(examples: Examples) -> Examples:
+    """The same with each seed's validation rows of its own, half of them as holdout rows."""
+    splits = np.stack([np.random.default_rng(seed).permutation(350) for seed in range(3)])
+    return replace(examples, train_rows=splits[:, :250], val_rows=splits[:, 250:300], holdout_rows=splits[:, 300:])
+
+
+def stopped_by(examples: Examples, rows: str, model: Model, train: Train) -> trainer.Fitted:
+    """A training that knows one of the halves alone."""
+    alone = replace(examples, val_rows=getattr(examples, rows), holdout_rows=np.empty((1, 0), int))
+    return fit(alone, model, train, [0, 1, 2])
+
+
+def assert_chosen_alike(found: trainer.Fitted | trainer.Chosen, expected: trainer.Fitted | trainer.Chosen) -> None:
+    np.testing.assert_array_equal(found.best_epoch, expected.best_epoch)
+    assert all((value == expected.weights[name]).all() for name, value in found.weights.items())
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_two_sets_of_rows_stop_at_once_as_each_does_alone(digits, patience):
+    model = Model(hidden_units=[16], dropout=0.2)
+    stopping = EarlyStopping(patience=patience, min_delta=0.002)
+    train = settings(optimizer="momentum", learning_rate=0.2, epochs=30, early_stopping=stopping)
+    examples = in_two_halves(digits)
+    both = fit(examples, model, train, [0, 1, 2])
+    by_val, by_holdout = (stopped_by(examples, rows, model, train) for rows in ("val_rows", "holdout_rows"))
+    assert (by_val.best_epoch != by_holdout.best_epoch).any()
+    assert_chosen_alike(both, by_val)
+    assert_chosen_alike(both.by_holdout, by_holdout)
+    # Each seed trains as long as the more patient one of the two.
+    last, *alone = (each.history.groupby("seed")["epoch"].max() for each in (both, by_val, by_holdout))
+    np.testing.assert_array_equal(last, np.maximum(*alone))
+    for ours, theirs in (("val", by_val), ("holdout", by_holdout)):
+        own = theirs.history[["seed", "epoch", "val_cross_entropy"]]
+        found = own[["seed", "epoch"]].merge(both.history, how="left")
+        np.testing.assert_array_equal(found[f"{ours}_cross_entropy"], own["val_cross_entropy"])
+
+
+def test_a_training_that_two_sets_of_rows_stop_is_resumed_to_the_same_weights(digits):
+    model, examples = Model(hidden_units=[16]), in_two_halves(digits)
+    train = settings(optimizer="momentum", learning_rate=0.2, epochs=12, early_stopping=EarlyStopping(patience=1))
+    whole = fit(examples, model, train, [0, 1, 2])
+    for epoch in (1, int(whole.best_epoch.min()) + 1):
+        kept: list = []
+        with pytest.raises(Interrupted):
+            fit(examples, model, train, [0, 1, 2], [stop_after(epoch, kept)])
+        resumed = fit(examples, model, train, [0, 1, 2], resume=kept[0])
+        assert_chosen_alike(resumed, whole)
+        assert_chosen_alike(resumed.by_holdout, whole.by_holdout)
+        assert resumed.history.equals(whole.history)
+
+
+def test_without_early_stopping_both_have_the_last_weights_and_a_best_epoch_each(digits):
+    model, train, examples = Model(hidden_units=[16]), settings(epochs=8, learning_rate=0.05), in_two_halves(digits)
+    both = fit(examples, model, train, [0, 1, 2])
+    assert all((value == both.weights[name]).all() for name, value in both.by_holdout.weights.items())
+    for chosen, rows in ((both, "val_rows"), (both.by_holdout, "holdout_rows")):
+        assert_chosen_alike(chosen, stopped_by(examples, rows, model, train))
+
+
+def test_without_holdout_rows_nothing_is_chosen_by_them(digits):
+    assert fit(digits, Model(hidden_units=[8]), settings(epochs=1), [0]).by_holdout is None
 
 
 def test_without_validation_rows_the_last_epoch_is_the_best(digits):
