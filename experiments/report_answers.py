@@ -17,7 +17,7 @@ from experiments.report_arms import (
 )
 from experiments.report_numbers import Numbers, count, sentence
 from experiments.report_phrases import Phrases
-from experiments.study_record import Arm, Study
+from experiments.study_record import Arm, Interval, Study
 
 TUNED = "each at the best of five learning rates around Keras' default, momentum 0.9"
 DEFAULTS = "each at Keras' defaults"
@@ -175,7 +175,16 @@ class Answers:
         lead = sentence(f"{numbers.score_name} {numbers.scores(scores.get(numbers.score))}")
         loss = f" and {numbers.loss_name} {numbers.losses(scores.get(numbers.loss))}"
         means = f"means over {self.phrases.seeds} on {where}"
-        return Answer(lead, f"{loss}, {means}. Knowing nothing gives {nothing}.")
+        return Answer(
+            lead, f"{loss}, {means}. Knowing nothing gives {nothing}.{self._no_more_often_right(scores, split)}"
+        )
+
+    def _no_more_often_right(self, scores: dict[str, Interval], split: str) -> str:
+        """Return that a model of some worth is still not right more often than saying the most frequent class."""
+        score, chance = scores.get(self.numbers.score), self.phrases.nothing(self.numbers.score, split)
+        if self.numbers.score != "accuracy" or not is_known(score) or chance is None or score.low > chance:
+            return ""
+        return " So it is not found to be right more often than always saying the most frequent class."
 
     def recommended(self) -> Answer:
         """Return which settings to use."""

@@ -132,7 +132,7 @@ def remedies(arms: list[Arm], more: Arm | None, seeds: pd.DataFrame, numbers: Nu
     """Draw a forest plot: each difference with its interval, each seed's as a stroke; left of the line is better."""
     compared = by_difference(arms)
     panels = {
-        "more data: all training rows, against half of them": [more] if more else [],
+        "more data, against half of it": [more] if more else [],
         "alone, against the baseline": [arm for arm in compared if arm.group == "single"],
         "all together, against the baseline": [arm for arm in compared if arm.group == "together"],
         "all but one, against all together": [arm for arm in compared if arm.group == "leave_one_out"],

@@ -268,10 +268,15 @@ class Text:
                 break
         arm = next((arm for arm in self.study.section("winner") if arm.group == "winner"), None)
         verdict = self.phrases.judged(arm) if arm and is_compared(arm) else optimism.beats_default or "not compared"
-        sentences.append(
-            f"Against the default that the search began with, on {optimism.judged_on} rows that the search did not "
-            f"choose by: {verdict}."
-        )
+        if optimism.judged_on == "test" and optimism.test is None:
+            sentences.append(
+                "The search chose by all rows and there are no test rows, so nothing can judge its winner."
+            )
+        else:
+            sentences.append(
+                f"Against the default that the search began with, on {optimism.judged_on} rows that the search did not "
+                f"choose by: {verdict}."
+            )
         if optimism.at_edge:
             sentences.append(
                 f"The search found its best at the edge of its space, so better may lie beyond: "

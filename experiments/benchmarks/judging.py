@@ -4,9 +4,10 @@
     python -m experiments.benchmarks.judging --table [--to FOLDER]
 
 The first trains a baseline and several arms on pools that are drawn from a population, by the code of the study, and
-keeps a file a pool; what is kept is not trained again. Two arms are the baseline with other seeds, so that no difference
-is the truth; for the others it is the mean over all pools of the difference on 10,000 new rows. The second prints, and
-writes to `experiments/results/judging.md`, what the kept pools show.
+keeps a file a pool; what is kept is not trained again. Two arms are the baseline with other seeds, so that no
+difference is the truth; for the others it is the mean over all pools of the difference on 10,000 new rows. The second
+prints, and writes to `experiments/results/judging.md`, what the kept pools show. The populations of classes are digits
+of MNIST, read from `data/raw/mnist.npz`.
 """
 
 import argparse

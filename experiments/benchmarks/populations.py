@@ -41,7 +41,7 @@ class Population:
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Return all 70,000 digits of MNIST, averaged over squares of 4 by 4 pixels, `[n, 49]` in [0, 1], and their classes."""
+    """Return MNIST's digits, averaged over squares of 4 by 4 pixels, `[70000, 49]` in [0, 1], and their classes."""
     arrays = read_arrays(MNIST_FILE)
     x = np.concatenate([arrays["x_train"], arrays["x_test"]]).reshape(-1, 7, 4, 7, 4)
     y = np.concatenate([arrays["y_train"], arrays["y_test"]])
