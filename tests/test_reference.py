@@ -33,7 +33,7 @@ def accuracies(data: dict, model: dict, train: dict, split: str) -> np.ndarray:
     prepared, fitted = train_five(data, model, train)
     part = prepared.splits[split]
     logits = predict(Model(**model), prepared.summary.problem, fitted.weights, part.x)
-    found = scores.accuracy(logits, part.y)
+    found = scores.score_seeds("accuracy", "classification", logits, part.y)
     print(f"{data['source']} {model} {train}: {split} accuracy {found.mean():.4f}, SD {found.std(ddof=1):.4f}")
     return found
 

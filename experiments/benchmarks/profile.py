@@ -26,11 +26,11 @@ def over_median(epochs: list[float], least: float = LEAST) -> list[float]:
 def graphs(task: dict[str, Any]) -> dict[str, float]:
     """Do the trainings; the seconds of all of them, and those of graphs. Called in a process of its own."""
     from experiments.study_data import read_rows
-    from pipeline.params import Model, Train, read_settings
+    from pipeline.params import Model, Train
     from pipeline.splits import read_summary
     from pipeline.trainer import fit
 
-    rows, seeds = read_rows(read_settings().study, task["seeds"], read_summary()), task["seeds"]
+    rows, seeds = read_rows(task["seeds"], read_summary()), task["seeds"]
     seconds, found = 0.0, []
     for training in task["trainings"]:
         model, train = Model.model_validate(training["model"]), Train.model_validate(training["train"])
