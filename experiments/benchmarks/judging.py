@@ -37,7 +37,7 @@ BASE_MODEL = {"hidden_units": [64]}
 BASE_TRAIN = {"batch_size": 32, "epochs": 16, "learning_rate": 0.005, "train_score_rows": 100}
 OTHER_SEEDS = 1_000_000
 NULLS = ("null", "null 2")
-# Of each arm what it changes in the model and in the training, and how far its seeds are from the baseline's.
+# Each arm changes these settings of the model and of the training, and adds this number to the baseline's seeds.
 ARMS: dict[str, tuple[dict, dict, int]] = {
     "baseline": ({}, {}, 0),
     "null": ({}, {}, OTHER_SEEDS),
@@ -54,7 +54,7 @@ IS_NULL = np.array([name in NULLS for name in NAMES])
 
 @dataclass(frozen=True)
 class Setting:
-    """What is simulated."""
+    """One simulation: a population, the number of rows in a pool, and the number of seeds."""
 
     population: str
     rows: int

@@ -30,7 +30,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Population:
-    """What pools are drawn from.
+    """A population that pools and new rows are drawn from.
 
     Attributes:
         draw: gives a pool of so many rows, and new rows.
