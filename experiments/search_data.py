@@ -45,7 +45,7 @@ def cross_validated(
     groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
     _check_folds(len(y), groups, folds)
     strata = y if problem.is_classification else np.zeros(len(y), np.int32)
-    fold = draw_folds(strata, folds, seeds[0], groups)
+    fold = draw_folds(len(y), folds, seeds[0], groups)
     train_rows, val_rows = [], []
     for number, seed in enumerate(seeds):
         is_held_out = fold == number % folds

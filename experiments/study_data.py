@@ -147,7 +147,7 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
         kept = _kept(strata, groups, most, seeds[0])
         x, y, strata, searched = (each[kept] for each in (x, y, strata, searched))
         groups, numbers = (None if each is None else each[kept] for each in (groups, numbers))
-    ring = draw_ring(strata, seeds, groups)
+    ring = draw_ring(len(y), seeds, groups)
     orders = []
     for place, seed in enumerate(seeds):
         rows = ring.trained_on(place)

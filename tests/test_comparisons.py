@@ -15,7 +15,7 @@ FOLDS = 10
 
 
 def ring_of(n: int, seeds: int = FOLDS, groups: np.ndarray | None = None) -> Ring:
-    return draw_ring(np.zeros(n, int), list(range(seeds)), groups)
+    return draw_ring(n, list(range(seeds)), groups)
 
 
 def with_luck(rng: np.random.Generator, ring: Ring, arms: int, luck: float, shared: float = 0.0) -> np.ndarray:
@@ -171,7 +171,7 @@ def test_intervals_hold_the_truth_95_times_of_100_where_the_error_of_rows_alone_
     rng, arms, studies = np.random.default_rng(0), 6, 120
     groups = None if per_group == 1 else np.arange(n // per_group).repeat(per_group)
     held, by_rows_alone, wrong = [], [], 0
-    ring = draw_ring(np.zeros(n, int), list(range(seeds)), groups)
+    ring = draw_ring(n, list(range(seeds)), groups)
     for _ in range(studies):
         differences = with_luck(rng, ring, arms, luck)
         if groups is not None:

@@ -65,7 +65,7 @@ def test_intervals_hold_the_truth_and_nothing_is_found_where_nothing_is(rows, se
     differences, truths, rings = [], [], []
     for number in range(POOLS):
         pool = draw(np.random.default_rng([number, 2]), rows)
-        ring = draw_ring(np.zeros(rows, int), [100 * number + k for k in range(seeds)])
+        ring = draw_ring(rows, [100 * number + k for k in range(seeds)])
         losses, truth = zip(*(trained(ring, pool, new, arm, 10_000 * number) for arm in ARMS.values()), strict=True)
         differences.append(np.stack(losses)[1:] - losses[0])
         truths.append(np.array(truth)[1:] - truth[0])
