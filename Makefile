@@ -27,9 +27,10 @@ test: $(INSTALLED)  ## run the tests
 reference: $(INSTALLED)  ## reproduce published results (slow)
 	@$(BIN)/pytest -m 'reference and not long'
 
-lint: $(INSTALLED)  ## check style and formatting
+lint: $(INSTALLED)  ## check style, formatting, and which folder may import which
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
 
 check: $(INSTALLED)  ## compare what DVC, Optuna and MLflow say of the last run, number by number
 	@$(BIN)/python -m experiments.check

@@ -1,1 +1,1 @@
-"""What is learnt by training many configurations: benchmarks, searches, studies."""
+"""What is made with the library: searches, studies, their report, benchmarks."""

@@ -5,13 +5,13 @@ Writes `models/architecture.json`, which `keras.models.model_from_json` reads, a
 
 import json
 
-from pipeline.backend import keras
+from pipeline.data.splits import read_summary
 from pipeline.errors import run_stage
 from pipeline.files import write_json
-from pipeline.model import build_keras
-from pipeline.params import read_settings
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
-from pipeline.splits import read_summary
+from pipeline.settings import read_settings
+from pipeline.training.fast.backend import keras
+from pipeline.training.model import build_keras
 
 
 def size(plain: keras.Model, training_rows: int) -> dict[str, object]:

@@ -1,39 +1,43 @@
-"""How far a training is, for whoever watches it."""
+"""How far something is, for whoever watches it: a bar on a terminal, a line now and then in a log."""
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Self
 
-import numpy as np
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.bar import Bar
-from pipeline.trainer import Epoch
-
-
-def describe(event: Epoch) -> str:
-    """The epoch's mean scores over the seeds that still train: `val_cross_entropy 0.1234, val_accuracy 0.9567`."""
-    wanted = [name for name in event.scores if name.startswith("val_")] or [
-        name for name in event.scores if name.startswith("train_")
-    ]
-    shown = [f"{name} {np.nanmean(event.scores[name]):.4f}" for name in wanted if np.isfinite(event.scores[name]).any()]
-    return ", ".join(shown)
+SECONDS_BETWEEN_LINES = 15.0
 
 
-class ProgressLine(Bar):
-    """A callback for `trainer.fit` that shows epoch, mean validation scores and time left."""
+class Bar(AbstractContextManager):
+    """A bar that is gone at the end.
 
-    def __init__(self, epochs: int, console: Console | None = None):
-        super().__init__("epoch", epochs, console)
-        self.started = time.monotonic()
-        self.first_epoch: int | None = None
+    Args:
+        label: what is counted, such as `trials`.
+    """
 
-    def __call__(self, event: Epoch) -> None:
-        if self.first_epoch is None:  # where a resumed training began
-            self.first_epoch = event.number - 1
-        text = describe(event)
-        self.show(
-            event.number, text, lambda: f"epoch {event.number} of {event.of}: {text}, {self._left(event):.0f} s left"
-        )
+    def __init__(self, label: str, total: int, console: Console | None = None):
+        self.console = console or Console()
+        columns = (TextColumn(label), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        self.task = self.bar.add_task("", total=total)
+        self.last_line = time.monotonic()
 
-    def _left(self, event: Epoch) -> float:
-        per_epoch = (time.monotonic() - self.started) / (event.number - self.first_epoch)
-        return per_epoch * (event.of - event.number)
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.console.is_terminal:
+            self.bar.stop()
+
+    def show(self, done: int, text: str, line: Callable[[], str]) -> None:
+        """Show that so many are done: with a text beside the bar, or as a line where there is no terminal."""
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=done, description=text)
+        elif time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self.last_line = time.monotonic()
+            print(line(), flush=True)

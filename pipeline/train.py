@@ -12,20 +12,20 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from pipeline.backend import keras
-from pipeline.checkpoint import Checkpoint, Interrupted
+from pipeline.data.examples import Examples
+from pipeline.data.splits import Summary, read_split, read_summary
 from pipeline.errors import InputError, run_stage
-from pipeline.examples import Examples
 from pipeline.files import written_whole
-from pipeline.keras_file import save_model
-from pipeline.model import build_keras, set_weights
-from pipeline.params import Settings, flat, read_settings, seed_list
 from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MODEL_FILE
-from pipeline.progress import ProgressLine
-from pipeline.seeds import TrainedSeeds, write_seeds
-from pipeline.splits import Summary, read_split, read_summary
-from pipeline.store import check_reachable
-from pipeline.trainer import Fitted, fit
+from pipeline.settings import Settings, flat, read_settings, seed_list
+from pipeline.tracking.store import check_reachable
+from pipeline.training.checkpoint import Checkpoint, Interrupted
+from pipeline.training.fast.backend import keras
+from pipeline.training.keras_file import save_model
+from pipeline.training.model import build_keras, set_weights
+from pipeline.training.progress import ProgressLine
+from pipeline.training.seeds import TrainedSeeds, write_seeds
+from pipeline.training.trainer import Fitted, fit
 
 
 def check_fits(settings: Settings, summary: Summary) -> None:

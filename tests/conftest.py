@@ -23,15 +23,15 @@ import psycopg
 import pytest
 from optuna.storages import BaseStorage, RDBStorage
 
-from experiments import search_storage
-from experiments.study_arms import Arm
-from experiments.study_data import Rows, pooled
-from experiments.study_jobs import Result
-from experiments.study_scores import Scored, score
-from pipeline import tracking
+from experiments.search import storage as search_storage
+from experiments.study.arms import Arm
+from experiments.study.jobs import Result
+from experiments.study.rows import Rows, pooled
+from experiments.study.scored import Scored, score
+from pipeline.data.examples import Problem, Split
 from pipeline.errors import run_stage
-from pipeline.examples import Problem, Split
-from pipeline.params import Model, Settings, Train, read_settings
+from pipeline.settings import Model, Settings, Train, read_settings
+from pipeline.tracking import run as tracking
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.backend import keras
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
+from pipeline.training.fast.backend import keras
 
 
 def read_json(path: Path) -> dict:

@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import scores
-from pipeline.model import predict
-from pipeline.params import read_settings
+from pipeline.data.splits import SPLITS, read_split, read_summary
 from pipeline.paths import (
     CURVES_FILE,
     ERRORS_FILE,
@@ -23,9 +21,11 @@ from pipeline.paths import (
     SEED_SCORES_FILE,
     SEEDS_FILE,
 )
-from pipeline.seeds import TrainedSeeds, read_seeds, write_seeds
-from pipeline.splits import SPLITS, read_split, read_summary
-from pipeline.store import tracking_uri
+from pipeline.settings import read_settings
+from pipeline.statistics import scores
+from pipeline.tracking.store import tracking_uri
+from pipeline.training.model import predict
+from pipeline.training.seeds import TrainedSeeds, read_seeds, write_seeds
 
 RESULTS = (EVALUATION_FILE, SEED_SCORES_FILE, CURVES_FILE, LOSS_FILE, ERRORS_FILE, *FIGURES.values())
 METRICS = {"classification": ["cross_entropy", "accuracy"], "regression": ["rmse", "r2"]}

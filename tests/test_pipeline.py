@@ -17,7 +17,10 @@ ROOT = Path(__file__).parent.parent
 COPIED = (
     "pipeline",
     "experiments/*.py",
-    "experiments/templates",
+    "experiments/check",
+    "experiments/report",
+    "experiments/search",
+    "experiments/study",
     "dvc.yaml",
     ".dvc/config",
     ".dvc/.gitignore",

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import source
+from pipeline.data.sources import describe
 from pipeline.errors import InputError
-from pipeline.params import Data
+from pipeline.settings import Data
 
 
 def run(*code: str) -> subprocess.CompletedProcess:
@@ -17,8 +18,8 @@ def run(*code: str) -> subprocess.CompletedProcess:
 
 
 def test_a_named_source_is_described_by_its_name_alone():
-    assert source.describe(Data(source="digits")) == {"source": "digits", "files": []}
-    assert source.describe(Data(source="openml:61")) == {"source": "openml:61", "files": []}
+    assert describe(Data(source="digits")) == {"source": "digits", "files": []}
+    assert describe(Data(source="openml:61")) == {"source": "openml:61", "files": []}
 
 
 def test_the_description_changes_with_the_files_content_and_not_with_its_date(project):
@@ -26,11 +27,11 @@ def test_the_description_changes_with_the_files_content_and_not_with_its_date(pr
     for name in ("a.csv", "b.csv"):
         Path(name).write_text("x,y\n1,2\n")
     data = Data(source="a.csv", test_source="b.csv")
-    before = source.describe(data)
+    before = describe(data)
     Path("a.csv").touch()
-    assert source.describe(data) == before
+    assert describe(data) == before
     Path("b.csv").write_text("x,y\n1,3\n")
-    after = source.describe(data)
+    after = describe(data)
     assert after["files"][0] == before["files"][0]
     assert after["files"][1]["sha256"] != before["files"][1]["sha256"]
 
@@ -66,7 +67,7 @@ def test_a_source_that_cannot_be_is_refused(project, data, message):
     Path("folder.csv").mkdir()
     Path("t.csv").write_text("x,y\n1,2\n")
     with pytest.raises(InputError, match=message):
-        source.describe(Data(**data))
+        describe(Data(**data))
 
 
 def test_a_failing_run_says_one_line_exits_with_2_and_keeps_what_was_written(project):

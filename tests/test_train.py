@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.backend import keras
+from pipeline.data.splits import read_split, read_summary
 from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MODEL_FILE, SEEDS_FILE
-from pipeline.seeds import read_seeds
-from pipeline.splits import read_split, read_summary
+from pipeline.training.fast.backend import keras
+from pipeline.training.seeds import read_seeds
 
 WRITTEN = (MODEL_FILE, SEEDS_FILE, HISTORY_FILE)
 

@@ -15,7 +15,7 @@ from experiments.benchmarks import epochs, memory, overhead, search, start, stud
 from experiments.benchmarks.picture import benchmark_figure
 from experiments.benchmarks.records import Record
 from pipeline.errors import InputError, run_stage
-from pipeline.figures import save
+from pipeline.figures.style import save
 from pipeline.files import read_json, write_json, written_whole
 from pipeline.paths import RESULTS
 

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from experiments.benchmarks.training import read_rows
-from pipeline.params import Model, Train
+from pipeline.settings import Model, Train
 
 
 def matrix_products(task: dict[str, Any]) -> dict[str, Any]:

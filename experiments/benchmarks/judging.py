@@ -19,17 +19,17 @@ import numpy as np
 import pandas as pd
 
 from experiments.benchmarks.populations import POPULATIONS, Population
-from experiments.study_data import Rows, pooled
-from experiments.study_jobs import Job
-from pipeline import scores
-from pipeline.comparisons import estimates, judge
+from experiments.study.jobs import Job
+from experiments.study.rows import Rows, pooled
+from pipeline.data.examples import Split
 from pipeline.errors import run_stage
-from pipeline.examples import Split
 from pipeline.files import read_arrays, write_arrays, written_whole
-from pipeline.intervals import SIGNIFICANCE
-from pipeline.params import Model, Train
 from pipeline.paths import RESULTS
-from pipeline.ring import Ring
+from pipeline.settings import Model, Train
+from pipeline.statistics import scores
+from pipeline.statistics.comparisons import estimates, judge
+from pipeline.statistics.intervals import SIGNIFICANCE
+from pipeline.statistics.ring import Ring
 
 KEPT = Path("models/judging")
 REPORT_FILE = RESULTS / "judging.md"
@@ -73,7 +73,7 @@ def simulate_pool(population: Population, rows: int, seeds: int, number: int) ->
         fold and groups (empty for none) of the ring; losses of each arm, `[arms, rings, 2, n]`; and its mean loss on
         new rows, `[arms]`.
     """
-    from experiments.study_worker import train  # with TensorFlow
+    from experiments.study.worker import train  # with TensorFlow
 
     rng = np.random.default_rng([number, rows])
     drawn = population.draw(rng, rows)
@@ -101,7 +101,7 @@ def _loss(population: Population) -> str:
 
 
 def _true_loss(pool: Rows, job: Job, weights: dict[str, np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
-    from pipeline.model import predict
+    from pipeline.training.model import predict
 
     outputs = predict(job.model, pool.problem, weights, x)
     if pool.problem.is_classification:

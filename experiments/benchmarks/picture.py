@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.benchmarks.epochs import FLOOR, OURS
 from experiments.benchmarks.records import Record
-from pipeline.figures import BLUE, GREY, ORANGE
+from pipeline.figures.style import BLUE, GREY, ORANGE
 
 ROW, TITLE = 0.24, 0.75  # inches
 PARTS = ("epochs", "search", "study")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks.training import fit_keras
-from pipeline.params import Model, Train
-from pipeline.splits import read_split
+from pipeline.data.splits import read_split
+from pipeline.settings import Model, Train
 
 Configuration = dict[str, Any]
 
@@ -27,7 +27,7 @@ def search(task: dict[str, Any]) -> dict[str, float]:
     import mlflow
     import optuna
 
-    from pipeline.backend import keras  # noqa: F401 (imported here, so that it does not count)
+    from pipeline.training.fast.backend import keras  # noqa: F401 (imported here, so that it does not count)
 
     rows, validation = read_split("train"), read_split("validation")
     mlflow.set_tracking_uri(f"sqlite:///{task['name']}-mlflow.db")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import make_friedman1
 
-from pipeline.examples import Problem
+from pipeline.data.examples import Problem
 from pipeline.files import read_arrays
 
 MNIST_FILE = Path("data/raw/mnist.npz")

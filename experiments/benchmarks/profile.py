@@ -25,10 +25,10 @@ def over_median(epochs: list[float], least: float = LEAST) -> list[float]:
 
 def graphs(task: dict[str, Any]) -> dict[str, float]:
     """Do the trainings; the seconds of all of them, and those of graphs. Called in a process of its own."""
-    from experiments.study_data import read_rows
-    from pipeline.params import Model, Train
-    from pipeline.splits import read_summary
-    from pipeline.trainer import fit
+    from experiments.study.rows import read_rows
+    from pipeline.data.splits import read_summary
+    from pipeline.settings import Model, Train
+    from pipeline.training.trainer import fit
 
     rows, seeds = read_rows(task["seeds"], read_summary()), task["seeds"]
     seconds, found = 0.0, []

@@ -19,9 +19,9 @@ from experiments.benchmarks.peers import measure
 from experiments.benchmarks.profile import LEAST
 from experiments.benchmarks.project import Project
 from experiments.benchmarks.records import Measured, Record, record
-from experiments.study_jobs import Job
+from experiments.study.jobs import Job
 from pipeline.files import read_json
-from pipeline.params import Model, Train
+from pipeline.settings import Model, Train
 
 PART, REPETITIONS = "study", 2
 OURS, PLAIN = "this project", "keras.Model.fit, one after another"

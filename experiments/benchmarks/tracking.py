@@ -36,7 +36,7 @@ class Ours:
     """A child run with everything that the search logs: params, scores, the curve."""
 
     def __init__(self, folder: Path):
-        from pipeline.tracking_parent import ParentRun
+        from pipeline.tracking.parent import ParentRun
 
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/ours.db"
         self.parent = ParentRun("search", "benchmark")
@@ -44,7 +44,7 @@ class Ours:
 
     def add(self, number: int, params: dict[str, float], curve: Sequence[float]) -> None:
         """Log the finished trial."""
-        from pipeline.tracking_parent import ChildRecord
+        from pipeline.tracking.parent import ChildRecord
 
         now = int(time.time() * 1000)
         scores = {"value_0": min(curve), "seconds": 1.0, "best_epoch": float(np.argmin(curve))}
@@ -126,7 +126,7 @@ def trials(task: dict[str, Any]) -> dict[str, list[float]]:
 def evaluate(task: dict[str, Any]) -> dict[str, float]:
     """Run the stage evaluate in this process; the seconds of logging, importing mlflow included."""
     from pipeline import evaluate as stage
-    from pipeline import tracking
+    from pipeline.tracking import run as tracking
 
     spent, log_run = [], tracking.log_run
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.examples import Examples, Problem, Split
+from pipeline.data.examples import Examples, Problem, Split
 from pipeline.files import read_arrays
-from pipeline.params import Model, Train
+from pipeline.settings import Model, Train
 
 Answer = dict[str, Any]
 
@@ -51,7 +51,7 @@ def answer(stamps: Sequence[float], accuracy: float) -> Answer:
 
 def trainer(task: Answer) -> Answer:
     """This project: `trainer.fit`, all seeds side by side."""
-    from pipeline.trainer import fit
+    from pipeline.training.trainer import fit
 
     model, train = Model.model_validate(task["model"]), Train.model_validate(task["train"])
     parts = read_rows(task["rows"])
@@ -76,9 +76,9 @@ def fit_keras(
 
     Weight averaging and clipping are left out, which makes this peer a little faster.
     """
-    from pipeline.backend import keras
-    from pipeline.model import build_keras
-    from pipeline.optimizers import make_optimizer
+    from pipeline.training.fast.backend import keras
+    from pipeline.training.model import build_keras
+    from pipeline.training.optimizers import make_optimizer
 
     keras.utils.set_random_seed(seed)
     began, problem = time.perf_counter(), problem_of(rows)

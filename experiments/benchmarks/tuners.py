@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.params import Model, Train
-from pipeline.splits import read_split, read_summary
+from pipeline.data.splits import read_split, read_summary
+from pipeline.settings import Model, Train
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "lion"]
 
@@ -18,9 +18,9 @@ def keras_tuner(task: dict[str, Any]) -> dict[str, float]:
     """`RandomSearch` with `executions_per_trial` for the seeds; its seconds."""
     import keras_tuner
 
-    from pipeline.backend import keras
-    from pipeline.model import build_keras
-    from pipeline.optimizers import make_optimizer
+    from pipeline.training.fast.backend import keras
+    from pipeline.training.model import build_keras
+    from pipeline.training.optimizers import make_optimizer
 
     rows, validation, problem = read_split("train"), read_split("validation"), read_summary().problem
 

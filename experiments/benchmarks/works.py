@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets import load
+from pipeline.data.load import load
+from pipeline.data.prepare import prepare
 from pipeline.files import write_arrays
-from pipeline.params import Data, Model, Train
-from pipeline.prepare import prepare
+from pipeline.settings import Data, Model, Train
 
 QUICK_ROWS = 2000
 

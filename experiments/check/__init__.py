@@ -1,0 +1,1 @@
+"""Whether DVC, Optuna and MLflow say the same of the last run."""

@@ -1,0 +1,188 @@
+"""Compare what DVC, Optuna and MLflow say of the last run, number by number, and name whatever differs.
+
+Exit status 1 where something differs, 2 where something is missing.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from experiments.check import search as check_search
+from experiments.check.comparison import Comparison, printed
+from experiments.records import STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
+from experiments.study.log import arm_key, arm_numbers, headline_numbers
+from pipeline.data.splits import SPLITS
+from pipeline.errors import InputError, run_stage
+from pipeline.files import read_json
+from pipeline.paths import (
+    CURVES_FILE,
+    EVALUATE_RUN_FILE,
+    EVALUATION_FILE,
+    SEARCH_RUN_FILE,
+    SEED_SCORES_FILE,
+    STUDY_RUN_FILE,
+)
+from pipeline.settings import flat, parse_settings, read_settings
+from pipeline.statistics import scores
+from pipeline.tracking.read import LoggedRun, read_children, read_run
+from pipeline.tracking.run import TrackingLost, param_text
+from pipeline.tracking.store import sqlite_path, tracking_uri
+
+LOCK_FILE = Path("dvc.lock")
+# Settings that a stage depends on and that its run does not have: the space is Optuna's, and the storage may have a
+# password.
+NOT_LOGGED = {"evaluate": (), "search": ("search.space", "search.storage"), "study": ("search.",)}
+
+
+def lock_and_files() -> Iterator[Comparison]:
+    """The content of every file that a stage wrote, metrics included."""
+    outs = [out for stage in _locked_stages().values() for out in stage.get("outs", [])]
+    locked = {out["path"]: out["md5"] for out in outs}
+    found = {path: hashlib.md5(_content(Path(path))).hexdigest() for path in locked}
+    yield Comparison("dvc.lock", "the files", "digests of results", locked, found)
+
+
+def evaluation_and_mlflow() -> Iterator[Comparison]:
+    """Means, deviations and curves of the evaluation."""
+    run = logged_run(EVALUATE_RUN_FILE, "run_id", "dvc repro --force --single-item evaluate")
+    evaluation, table = read_json(EVALUATION_FILE), _table(SEED_SCORES_FILE)
+    metrics = {
+        f"{group}.{metric}": (interval["mean"], table[f"{group}_{metric}"])
+        for group in (*SPLITS, "gap")
+        for metric, interval in evaluation.get(group, {}).items()
+    }
+    best_epoch = table["best_epoch"].where(table["best_epoch"] > 0)
+    metrics["best_epoch"] = evaluation["best_epoch"]["mean"], best_epoch
+    means = {name: mean for name, (mean, _) in metrics.items()}
+    deviations = {f"{name}_sd": scores.spread(values) for name, (_, values) in metrics.items()}
+    last = _table(CURVES_FILE).drop(columns="epoch").iloc[-1].to_dict()
+    for file, told in {EVALUATION_FILE: means, SEED_SCORES_FILE: deviations, CURVES_FILE: last}.items():
+        yield _with_metrics(file.name, told, run)
+    yield from settings_and_mlflow("evaluate", run)
+
+
+def search_and_others() -> Iterator[Comparison]:
+    """The search's files, Optuna's study and MLflow's runs."""
+    for file in (check_search.results.SEARCH_FILE, check_search.results.TRIALS_FILE):
+        _content(file)
+    yield from check_search.against_optuna(read_settings())
+    run = logged_run(SEARCH_RUN_FILE, "run_id", "dvc repro --force --single-item search")
+    yield from check_search.against_mlflow(run, read_children(run.run_id))
+    yield from settings_and_mlflow("search", run)
+
+
+def study_and_mlflow() -> Iterator[Comparison]:
+    """Every number of every arm, and the headline."""
+    study, table, told = read_study(), _table(STUDY_SEEDS_FILE), read_study_run()
+    if told.parent_run is None:
+        raise InputError("the study is in no MLflow run; run `python -m experiments.study --log-only`")
+    run = _known_run(told.parent_run, "python -m experiments.study --log-only")
+    yield _with_metrics("study.json", headline_numbers(study, table), run)
+    by_seed = dict(list(table.groupby(["section", "arm"])))
+    children = read_children(run.run_id)
+    yield Comparison(
+        STUDY_RUN_FILE.name, _name(run), "arms", told.runs, {key: child.run_id for key, child in children.items()}
+    )
+    left, right = {}, {}
+    for arm in study.arms:
+        key, rows = arm_key(arm), by_seed.get((arm.section, arm.name), table.head(0))
+        logged = children[key].metrics if key in children else {}
+        numbers = arm_numbers(arm, rows)
+        left |= {f"{key} {name}": value for name, value in numbers.items()}
+        right |= {f"{key} {name}": logged[name] for name in numbers if name in logged}
+    where = f"the runs under {_name(run)}"
+    yield Comparison("study.json with study.csv", where, "numbers", printed(left), printed(right))
+    yield from settings_and_mlflow("study", run)
+
+
+def settings_and_mlflow(stage: str, run: LoggedRun) -> Iterator[Comparison]:
+    """The settings that DVC locked for the stage, and those of its run."""
+    locked = _locked_stages().get(stage, {}).get("params", {}).get("params.yaml", {})
+    every = flat(parse_settings(locked, str(LOCK_FILE)))  # as the stage reads them, defaults and short forms resolved
+    told = {
+        name: param_text(value)
+        for name, value in every.items()
+        if name.split(".")[0] in locked and not name.startswith(NOT_LOGGED[stage])
+    }
+    # A setting that changed when the run was gone on with is a tag.
+    logged = {name: run.tags.get(name, run.params[name]) for name in told if name in run.params}
+    if told:
+        yield Comparison(f"dvc.lock, stage {stage},", _name(run), "settings", printed(told), printed(logged))
+
+
+def logged_run(file: Path, field: str, remedy: str) -> LoggedRun:
+    """The run that a stage's file names.
+
+    Raises:
+        InputError: the file is missing or no JSON, or there is no such run.
+    """
+    run_id = read_json(file)[field]
+    if run_id is None:
+        raise InputError(f"{file} names no MLflow run, since the store was lost; run `{remedy}`")
+    return _known_run(run_id, remedy)
+
+
+def _known_run(run_id: str, remedy: str) -> LoggedRun:
+    path = sqlite_path(tracking_uri())
+    run = None if path is not None and not path.exists() else read_run(run_id)
+    if run is None:
+        raise InputError(f"MLflow has no run {run_id}; run `{remedy}`")
+    return run
+
+
+def _with_metrics(place: str, told: Mapping[str, object], run: LoggedRun) -> Comparison:
+    logged = {name: run.metrics[name] for name in told if name in run.metrics}
+    left = printed(told) | {"status": "FINISHED"}
+    return Comparison(place, _name(run), "numbers", left, printed(logged) | {"status": run.status})
+
+
+def _name(run: LoggedRun) -> str:
+    return f"MLflow run {run.run_id[:8]}"
+
+
+def _locked_stages() -> dict[str, Any]:
+    return YAML(typ="safe").load(_content(LOCK_FILE).decode())["stages"]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+
+
+def _table(path: Path) -> pd.DataFrame:
+    _content(path)
+    return pd.read_csv(path)
+
+
+def differ(groups: list[Callable[[], Iterator[Comparison]]]) -> bool:
+    """Print what came out of each comparison; whether anything differs."""
+    found = False
+    for comparison in (comparison for group in groups for comparison in group()):
+        print("\n".join(comparison.lines()), flush=True)
+        found = found or bool(comparison.differing)
+    return found
+
+
+def main() -> None:
+    """Compare everything that is there."""
+    groups = [lock_and_files, evaluation_and_mlflow, search_and_others]
+    if STUDY_FILE.exists():
+        groups.append(study_and_mlflow)
+    else:
+        print(f"{STUDY_FILE} is not there yet, so no study is compared; `dvc repro` runs one")
+    try:
+        found = differ(groups)
+    except TrackingLost as lost:
+        raise InputError(str(lost)) from lost
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    run_stage(main)

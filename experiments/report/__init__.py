@@ -1,0 +1,1 @@
+"""The study as one page with its pictures, from result files alone."""

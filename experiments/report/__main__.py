@@ -1,0 +1,79 @@
+"""Stage report: the study as one HTML page and its pictures, from result files alone.
+
+`python -m experiments.report` writes them, `--open` shows the page in the browser as well.
+"""
+
+import argparse
+import webbrowser
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
+from experiments.report.figures import draw
+from experiments.report.numbers import Numbers
+from experiments.report.page import render
+from pipeline.errors import InputError, run_stage
+from pipeline.files import written_whole
+from pipeline.paths import RESULTS
+
+REPORT_FILE = RESULTS / "report.html"
+PICTURES = (
+    "baseline", "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner",
+)  # fmt: skip
+FIGURES = {name: RESULTS / f"study_{name}.svg" for name in PICTURES}
+
+
+def main() -> None:
+    """Write the page and its pictures.
+
+    Raises:
+        InputError: a result file is missing or not what the stage study writes.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--open", action="store_true", help="show the page in the browser")
+    opens = parser.parse_args().open
+    study, run = read_study(), read_study_run()
+    numbers = Numbers.of(_with_baseline(study))
+    curves = read_table(STUDY_CURVES_FILE, ["section", "arm", "epoch"])
+    seeds = read_table(STUDY_SEEDS_FILE, ["section", "arm", "seed", f"holdout_{study.about.loss}"])
+    pictures = draw(study, curves, seeds, numbers)
+    page = render(study, run, numbers, pictures)
+    for name, svg in pictures.items():
+        _write(FIGURES[name], svg)
+    _write(REPORT_FILE, page)
+    print(f"{REPORT_FILE} has the study's report; python -m experiments.report --open shows it")
+    if opens:
+        webbrowser.open(REPORT_FILE.resolve().as_uri())
+
+
+def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """A table of the stage study, which has at least these columns.
+
+    Raises:
+        InputError: it is missing or not what the stage study writes.
+    """
+    try:
+        table = pd.read_csv(path, dtype={"section": str, "arm": str})
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+    except ValueError:  # also of pandas' own parser, and of bytes that are no text
+        table = pd.DataFrame()
+    if not set(columns) <= set(table.columns):
+        raise InputError(f"{path} is not what the stage study writes; delete it and run `dvc repro`")
+    return table
+
+
+def _with_baseline(study: Study) -> Study:
+    if not study.section("remedies"):
+        raise InputError(f"{STUDY_FILE} has no baseline; delete it and run `dvc repro`")
+    return study
+
+
+def _write(path: Path, text: str) -> None:
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,134 @@
+"""What the report asks of an arm: its scores, and its name where the page already says what kind of arm it is."""
+
+from typing import Any
+
+from experiments.records import Arm, Incumbent, Influence, Interval, Optimism, Study
+
+NOTHING = Interval()
+NO_DIFFERENCE = "no detectable difference"
+BEYOND_NOTHING = "neither beats knowing nothing"
+DETECTED = ("helps", "hurts", BEYOND_NOTHING)
+MORE_DATA = "more data"
+TRIED = (1, 2, 5)  # times powers of ten: after so many trials the search is looked at
+KINDS = {"half the width": "less complexity", "early stopping": "early stopping", "all together": "all together"}
+
+
+def score_of(arm: Arm, split: str, metric: str) -> Interval:
+    """Return an arm's score; an interval of nothing where it was not scored."""
+    return arm.scores.get(split, {}).get(metric) or NOTHING
+
+
+def is_known(interval: Interval | None) -> bool:
+    """Return whether there is an interval with all of its numbers."""
+    return interval is not None and interval.is_known
+
+
+def is_compared(arm: Arm) -> bool:
+    """Return whether an arm was compared with its reference."""
+    return arm.difference is not None and arm.difference.mean is not None
+
+
+def by_loss(arms: list[Arm], loss: str) -> list[Arm]:
+    """Return the arms that were scored, the lowest holdout loss first."""
+    scored = [arm for arm in arms if score_of(arm, "holdout", loss).mean is not None]
+    return sorted(scored, key=lambda arm: score_of(arm, "holdout", loss).mean)
+
+
+def by_difference(arms: list[Arm]) -> list[Arm]:
+    """Return the arms that were compared, the largest fall of the loss first."""
+    return sorted(filter(is_compared, arms), key=lambda arm: arm.difference.mean)
+
+
+def more_data(study: Study) -> Arm | None:
+    """Return the arm of all training rows, compared with half of them, without a remedy; None where there is none."""
+    arms = [arm for arm in study.section("learning_curve") if arm.group == "without" and is_compared(arm)]
+    return max(arms, key=lambda arm: arm.x or 0, default=None)
+
+
+def remedies(study: Study) -> list[Arm]:
+    """Return the remedies, alone and all together, that were compared with the baseline."""
+    arms = study.section("remedies")
+    return [arm for arm in arms if arm.group in ("single", "together") and is_compared(arm)]
+
+
+def ranked(study: Study) -> list[Arm]:
+    """Return more data and all remedies, the largest fall of the loss on new rows first."""
+    more = more_data(study)
+    return by_difference([*([more] if more else []), *remedies(study)])
+
+
+def kind_of(arm: Arm) -> str:
+    """Return what a remedy does, in the textbook's words."""
+    return MORE_DATA if arm.section == "learning_curve" else KINDS.get(arm.factor, "regularization")
+
+
+def remedy_name(arm: Arm) -> str:
+    """Return the name of a remedy; that of more data says which rows are compared."""
+    if arm.section != "learning_curve":
+        return arm.name
+    before = (arm.reference or "").partition(" ")[0]
+    return f"{MORE_DATA} ({int(before):,} to {arm.x or arm.train_rows:,.0f} rows)" if before.isdigit() else MORE_DATA
+
+
+def share_of_reference(arm: Arm, study: Study) -> Interval:
+    """Return an arm's difference as a share of the holdout loss of what it is compared with."""
+    reference = next((each for each in study.section(arm.section) if each.name == arm.reference), None)
+    loss = score_of(reference, "holdout", study.about.loss).mean if reference else None
+    return arm.difference.scaled(1 / loss) if loss and is_compared(arm) else NOTHING
+
+
+def carried_by_few(arm: Arm) -> Influence | None:
+    """Return the ten rows without which less than half of a difference, or one of the other sign, is left."""
+    if not is_compared(arm) or arm.influence is None or not arm.difference.mean:
+        return None
+    return arm.influence if arm.influence.without / arm.difference.mean < 0.5 else None
+
+
+def best_so_far(study: Study) -> list[tuple[int, Incumbent | Optimism]]:
+    """Return the best trial after 1, 2, 5, 10, 20, ... and after all trials; the winner alone without a path."""
+    optimism, path = study.optimism, sorted(study.overtuning or [], key=lambda each: each.trials)
+    if not path:
+        return [(optimism.trials, optimism)] if optimism else []
+    total = max(path[-1].trials, optimism.trials if optimism else 0)
+    rounded = [step * 10**power for power in range(len(str(total))) for step in TRIED]
+    tried = [number for number in rounded if path[0].trials <= number < total] + [total]
+    return [(number, [each for each in path if each.trials <= number][-1]) for number in tried]
+
+
+def short_name(arm: Arm) -> str:
+    """Return `adam` for `adam, rate 0.001`, `32` for `32, without`, `relu` for `activation relu`."""
+    return _shortened(arm, arm.name)
+
+
+def short_reference(arm: Arm) -> str:
+    """Return the short name of what an arm is compared with, which is of the same kind."""
+    return _shortened(arm, arm.reference or "")
+
+
+def _shortened(arm: Arm, name: str) -> str:
+    if arm.group == "tuned":
+        return name.partition(",")[0]
+    name = name.removesuffix(f", {arm.group}")
+    return name.removeprefix(f"{arm.factor} ") if arm.section == "activations" else name
+
+
+def method(arm: Arm) -> str:
+    """Return gradient descent, mini-batches or single examples."""
+    return arm.name.partition(",")[0]
+
+
+def reference_of(arms: list[Arm]) -> Arm | None:
+    """Return the arm that the others are compared with, if it is among them."""
+    references = {arm.reference for arm in arms}
+    return next((arm for arm in arms if arm.name in references), None)
+
+
+def changes_of(arm: Arm) -> str:
+    """Return the settings that are not the baseline's, in a row."""
+    return ", ".join(f"{name} {_as_text(value)}" for name, value in arm.changes.items()) or "none"
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,155 @@
+"""How the study was done: facts from the record, the statistics in plain words, and what each word means."""
+
+from experiments.records import Interval, Study, StudyRun
+from experiments.report.numbers import Numbers, count, duration, some
+
+MOST_NAMES = 60
+
+STATISTICS = [
+    ("Ring of folds", "The pool of training and validation rows is cut into folds. Each seed holds out two "
+     "neighbouring folds and trains on the others; of the two, each judges what was stopped or chosen on the other. "
+     "So every row judges twice, by two models that have never seen it."),
+    ("Paired differences", "An arm and its reference share each seed: the same rows to train on and to judge on, and "
+     "the same random numbers where they have the same shape. Their losses are subtracted row by row, so what makes a "
+     "row hard for both falls out. A difference of RMSE is that of the mean squared errors over the sum of both RMSE."),
+    ("Error of a difference", "Two variances are added. That over rows is what other rows would change (Bayle et al., "
+     "2020, arXiv 2007.12671). It takes the models as given, and alone is too sure (Bayle, Janson and Mackey, 2025, "
+     "arXiv 2508.04409), so the second is what other models would change: the rows that one model judges have its "
+     "luck in common. How much is told by a design effect (Kish, 1965), the variance of fold means next to that of as "
+     "many independent rows. Few folds tell little of it, so an arm's own is raised to the common one of the arms "
+     "beside it (Smyth, 2004, Statistical Applications in Genetics and Molecular Biology 3), and never lowered. Where "
+     "whole groups are held out, both are variances of sums over groups."),
+    ("Adjusted p", "The more arms are compared, the more seem to help by luck. So the p-values of the arms that "
+     "answer one question are adjusted together (Holm, 1979, Scandinavian Journal of Statistics 6, 65-70): remedies "
+     "alone and all together; all but one; optimizers at defaults, and tuned; sizes without and with the remedy."),
+    ("Interval beside a verdict", "95 %, by Student's t, for all arms of a question together (Bonferroni). Where "
+     "Holm's less strict step finds an arm that Bonferroni's does not, the interval has the level of that step. So an "
+     "interval leaves out 0 just where a difference is found."),
+    ("Interval of a score", "95 %, for other rows and other seeds, and never beyond what is possible: that of an "
+     "accuracy is exact for its effective number of rows (Clopper and Pearson, 1934; Korn and Graubard, 1998), that "
+     "of a loss symmetric for its logarithm."),
+    ("Detectable", "The difference that four of five such studies would have found, among as many comparisons."),
+    ("P(better)", "The share of seeds in which the arm has the lower loss on the rows that the seed holds out, ties "
+     "counting half (Bouthillier et al., 2021, MLSys), with the exact interval of a share (Clopper and Pearson, 1934, "
+     "Biometrika 26, 404-413). It is of one arm alone, not adjusted for the others, and counts seeds however small "
+     "their differences, so it may leave out 0.5 where no difference is detected."),
+    ("Verdict", "“helps” or “hurts” where the adjusted p is below 0.05; else “no detectable difference”, which is a "
+     "result: so many seeds and rows cannot tell the two apart. The better of the two must also be found better than "
+     "knowing nothing of the features (the class shares, or the mean), since among useless models a smaller loss is "
+     "no help; else “neither beats knowing nothing”."),
+    ("Choosing", "Strengths, learning rates and the recommendation are chosen for each fold by the rows of the other "
+     "folds, since the best of many looks too good on the rows that it was chosen by (Cawley and Talbot, 2010, JMLR "
+     "11, 2079-2107). What the search chose is not judged by rows that it chose by. All together, all but one and the "
+     "sizes with the chosen remedy take the strengths that are best on all rows."),
+    ("Overfitting", "The baseline overfits where it does better on the rows it was trained on than on new ones: the "
+     "interval of the gap lies above 0. Apart from it stands the rise, the loss of its last epoch less that of its "
+     "best on rows that did not choose which is the best."),
+    ("Twice the data", "A power law, loss = floor + scale / rows^exponent, through the learning curve (Hestness et "
+     "al., 2017, arXiv 1712.00409), with an interval by bootstrap over whole seeds. Whether the law holds is tried "
+     "without the largest size, and the interval reaches as far as the law missed there."),
+    ("A few rows", "A difference is carried by a few rows where without the ten that matter most less than half of it "
+     "is left. It is then true of these rows, and may not be of others."),
+]  # fmt: skip
+
+WORDS = [
+    ("holdout rows, new rows", "Rows that a model was not trained, stopped or chosen on: they judge it."),
+    ("arm", "One configuration, trained with every seed."),
+    ("knowing nothing", "Always giving the class shares of the training rows, or their mean. A seed that diverged "
+     "counts as that, in means and differences alike."),
+    ("gap", "How much worse a metric is on new rows than on training rows; above 0 is worse, whichever way it points."),
+    ("Brier score", "The mean squared distance of the predicted probabilities to the true class (Brier, 1950), from 0 "
+     "to 2; lower is better."),
+    ("best epoch", "The epoch with the lowest loss on one of the held-out folds. With early stopping its weights are "
+     "the model that judges the other."),
+    ("onset epoch", "The first epoch after which the loss on new rows never came back to its minimum. Mean over the "
+     "seeds that have one."),
+    ("rise", "The loss at the last epoch minus that at the best epoch."),
+    ("optimism", "What selecting cost: the loss that the search promised for its winner, against the loss of the same "
+     "settings with fresh seeds on rows that chose nothing, and on the test set."),
+    ("interval", "What stands in brackets: if the study were repeated many times on other rows with other seeds, 95 % "
+     "of such intervals would hold the true value."),
+]  # fmt: skip
+
+
+class Method:
+    """The facts of one study, as pairs of a name and a text."""
+
+    statistics = STATISTICS
+    words = WORDS
+
+    def __init__(self, study: Study, run: StudyRun, numbers: Numbers) -> None:
+        self.study, self.run, self.numbers = study, run, numbers
+
+    @property
+    def data(self) -> list[tuple[str, str]]:
+        """Return what was studied."""
+        about = self.study.about
+        rings = "" if about.rings == 1 else f", cut in {about.rings} independent ways"
+        rows = (
+            f"a pool of {about.rows['pool']:,} in {about.folds} folds{rings}, of which each seed holds out two; "
+            f"{about.rows['train']:,} to train on for each seed; {about.rows.get('test', 0):,} test rows"
+        )
+        facts = [("Source", about.source)]
+        if about.target:
+            facts.append(("Target", about.target))
+        facts += [
+            ("Task", about.task),
+            ("Features", self._features()),
+            ("Rows", rows),
+            ("Knowing nothing", self._knowing_nothing()),
+        ]
+        if about.classes:
+            facts.insert(3, ("Classes", f"{len(about.classes)}: {some(about.classes, MOST_NAMES)}"))
+        return facts
+
+    def _knowing_nothing(self) -> str:
+        parts = []
+        for split, floor in self.study.about.knowing_nothing.items():
+            loss = f"{self.numbers.loss_name} {self.numbers.loss_text(floor.get(self.numbers.loss))}"
+            score = f"{self.numbers.score_name} {self.numbers.scores(Interval(floor.get(self.numbers.score)))}"
+            parts.append(f"{loss} and {score} on {split} rows")
+        return "; ".join(parts)
+
+    def _features(self) -> str:
+        about = self.study.about
+        if about.image_shape:
+            return f"{about.n_features:,}, images of {' by '.join(map(str, about.image_shape))}"
+        return f"{about.n_features:,}" + (
+            f", from the columns {some(about.features, MOST_NAMES)}" if about.features else ""
+        )
+
+    @property
+    def training(self) -> list[tuple[str, str]]:
+        """Return how much was trained."""
+        about, cost = self.study.about, self.run.cost
+        trained = f"{cost.runs:,} training runs, {cost.seed_epochs:,} epochs of one seed each, in "
+        trained += duration(cost.seconds)
+        facts = [
+            ("Seeds", f"{len(about.seeds)}: {', '.join(map(str, about.seeds))}"),
+            ("Epochs", f"at most {about.epochs} for an arm"),
+            ("Trained", trained),
+        ]
+        versions = ", ".join(f"{name} {number}" for name, number in about.versions.items())
+        return [*facts, ("Versions", versions)]
+
+    @property
+    def looks(self) -> str:
+        """Return how often the test set was scored."""
+        if not self.study.about.rows.get("test"):
+            return "There are no test rows."
+        looks = self.run.test_looks.looks
+        if looks is None:
+            return "Not known: MLflow could not be asked."
+        changed = self.run.test_looks.settings_changed_after_a_look
+        history = "settings were changed after a look" if changed else "no setting was changed after a look"
+        return f"{count(looks, 'time')} as far as MLflow knows, this study's look being the last; {history}."
+
+    @property
+    def digests(self) -> list[tuple[str, str]]:
+        """Return SHA-256 of each prepared split."""
+        return list(self.study.about.digest.items())
+
+    @property
+    def parent_run(self) -> str | None:
+        """Return the study's run in MLflow."""
+        return self.run.parent_run

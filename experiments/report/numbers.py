@@ -1,0 +1,212 @@
+"""How the report writes a study's numbers: digits enough to see a difference, the unit, a dash for what is unknown."""
+
+import math
+from dataclasses import dataclass
+
+from experiments.records import Interval, Study
+from experiments.report.arms import score_of
+
+UNKNOWN = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
+LOSS_NAMES = {"cross_entropy": "cross-entropy", "rmse": "RMSE"}
+SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
+SCORE_LABELS = {"accuracy": "accuracy (%)", "r2": "R²"}
+SCORE_FACTORS = {"accuracy": 100.0, "r2": 1.0}
+SCORE_DECIMALS = {"accuracy": 1, "r2": 3}
+MOST_TIMES = 100  # more rows or rings are no advice
+LEAST_P = 0.001
+MOST_DECIMALS = 7  # more are written as a power of ten
+MOST_OF_MANTISSA = 3
+MOST_AT_AXIS = 28  # letters of a unit
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The metrics of a study by name, and their numbers as text.
+
+    Attributes:
+        loss, score: the metrics' names as the records have them.
+        unit: of the loss, as it follows a number.
+        loss_decimals: of every loss and difference of losses in the report, so that they can be compared.
+    """
+
+    loss: str
+    score: str
+    unit: str
+    loss_decimals: int
+
+    @classmethod
+    def of(cls, study: Study) -> "Numbers":
+        """Return them with four digits of the baseline's holdout loss, three where it is small."""
+        about = study.about
+        size = score_of(study.section("remedies")[0], "holdout", about.loss).mean or 1.0
+        digit = math.floor(math.log10(abs(size)))
+        decimals = min(3 - digit, max(4, 2 - digit))
+        of_target = f"in the unit of {about.target}" if about.target else "in the target's unit"
+        unit = "nats" if about.loss == "cross_entropy" else of_target
+        return cls(about.loss, about.score, unit, max(decimals, 0))
+
+    @property
+    def loss_name(self) -> str:
+        """As it stands in a sentence."""
+        return LOSS_NAMES[self.loss]
+
+    @property
+    def score_name(self) -> str:
+        """As it stands in a sentence."""
+        return SCORE_NAMES[self.score]
+
+    @property
+    def score_label(self) -> str:
+        """With its unit, as in the head of a table."""
+        return SCORE_LABELS[self.score]
+
+    @property
+    def score_factor(self) -> float:
+        """What a score of the records is multiplied by to be shown."""
+        return SCORE_FACTORS[self.score]
+
+    @property
+    def loss_label(self) -> str:
+        """With its unit, as in the head of a table."""
+        return f"{self.loss_name} ({self.unit})"
+
+    @property
+    def loss_axis(self) -> str:
+        """With its unit, short enough for an axis."""
+        unit = self.unit.removeprefix("in the ")
+        return f"{self.loss_name} ({unit if len(unit) <= MOST_AT_AXIS else f'{unit[: MOST_AT_AXIS - 1]}…'})"
+
+    def loss_text(self, value: float | None, sign: bool = False) -> str:
+        """Return a loss as text; with its sign where it is a difference."""
+        return number(value, self.loss_decimals, sign)
+
+    def losses(self, interval: Interval | None, sign: bool = False) -> str:
+        """Return a loss with its interval and unit."""
+        return f"{with_interval(interval, decimals_of(interval, self.loss_decimals), sign)}{NO_BREAK}{self.unit}"
+
+    def score_text(self, value: float | None, sign: bool = False) -> str:
+        """Return a score as text, an accuracy in percent, without the sign for it."""
+        return number(value if value is None else value * self.score_factor, SCORE_DECIMALS[self.score], sign)
+
+    def score_ends(self, interval: Interval | None) -> str:
+        """Return both ends of a score's interval; nothing where they are not known."""
+        interval = interval and interval.scaled(self.score_factor)
+        return ends(interval, decimals_of(interval, SCORE_DECIMALS[self.score]))
+
+    def scores(self, interval: Interval | None) -> str:
+        """Return a score with its interval, an accuracy in percent."""
+        if interval is None or interval.mean is None:
+            return UNKNOWN
+        percent_sign = f"{NO_BREAK}%" if self.score == "accuracy" else ""
+        return f"{self.score_text(interval.mean)}{percent_sign} {self.score_ends(interval)}".strip()
+
+    def score_differences(self, interval: Interval | None) -> str:
+        """Return a difference of scores with its interval, one of accuracies in percentage points."""
+        if interval is None or interval.mean is None:
+            return UNKNOWN
+        points = " percentage points" if self.score == "accuracy" else ""
+        return f"{self.score_text(interval.mean, sign=True)} {self.score_ends(interval)}".strip() + points
+
+
+def number(value: float | None, decimals: int, sign: bool = False) -> str:
+    """A number with so many decimals, as a power of ten where they are many; a true minus, a plus where asked for."""
+    if value is None:
+        return UNKNOWN
+    plus = "+" if sign else ""
+    text = f"{value:{plus},.{decimals}f}" if decimals <= MOST_DECIMALS else _power_of_ten(value, decimals, plus)
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")  # 0 has no sign
+    return text.replace("-", MINUS)
+
+
+def _power_of_ten(value: float, decimals: int, plus: str) -> str:
+    value = round(value, decimals)
+    if value == 0:
+        return "0"
+    digits = decimals + math.floor(math.log10(abs(value)))
+    return f"{value:{plus}.{min(max(digits, 0), MOST_OF_MANTISSA)}e}"
+
+
+def ends(interval: Interval | None, decimals: int) -> str:
+    """Both ends of an interval; nothing where they are not known."""
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f"[{number(interval.low, decimals)},{NO_BREAK}{number(interval.high, decimals)}]"
+
+
+def decimals_of(interval: Interval | None, decimals: int) -> int:
+    """Return as many decimals, or more where an interval that leaves out 0 would read as if it did not."""
+    if interval is None or not interval.is_known or interval.low * interval.high <= 0:
+        return decimals
+    nearest = min(abs(interval.low), abs(interval.high))
+    while decimals < MOST_DECIMALS and round(nearest, decimals) == 0:
+        decimals += 1
+    return decimals
+
+
+def with_interval(interval: Interval | None, decimals: int, sign: bool = False) -> str:
+    """A mean and its interval, where it has one."""
+    if interval is None:
+        return UNKNOWN
+    return f"{number(interval.mean, decimals, sign)} {ends(interval, decimals)}".strip()
+
+
+def epoch(value: float | None) -> str:
+    """A mean epoch, to the nearest one."""
+    return number(value, 0)
+
+
+def p_value(value: float | None) -> str:
+    """A p-value; a small one is only called small."""
+    return f"<{LEAST_P}" if value is not None and value < LEAST_P else number(value, 3)
+
+
+def percent(interval: Interval | None) -> str:
+    """Return a share with its interval, in percent."""
+    if interval is None or interval.mean is None:
+        return UNKNOWN
+    mean, low, high = (None if end is None else 100 * end for end in (interval.mean, interval.low, interval.high))
+    between = "" if low is None or high is None else f" [{low:.0f},{NO_BREAK}{high:.0f}]"
+    return f"{mean:.0f}{between}{NO_BREAK}%"
+
+
+def times_as_many(times: float | None) -> str | None:
+    """Return how many times as many would do, rounded up; None where that is no advice."""
+    if times is None or times > MOST_TIMES:
+        return None
+    rounded = math.ceil(10 * times) / 10 if times < 10 else math.ceil(times)
+    return f"{rounded:g}" if rounded > 1 else None
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def count(value: int, noun: str) -> str:
+    """`1 seed`, `10 seeds`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def some(names: list[str], most: int) -> str:
+    """`a, b` or, of more than `most`, `a, b and 3 more`."""
+    left_out = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")
+
+
+def listed(names: list[str], conjunction: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+
+
+def sentence(text: str) -> str:
+    """With a capital, as a sentence begins."""
+    return text[:1].upper() + text[1:]

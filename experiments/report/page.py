@@ -1,0 +1,243 @@
+"""The report's page: what stands in it, in order, and its HTML."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from experiments.records import Arm, SectionName, Study, StudyRun
+from experiments.report.alt import Alt
+from experiments.report.arms import ranked, remedy_name
+from experiments.report.method import Method
+from experiments.report.numbers import Numbers, sentence
+from experiments.report.settings import as_yaml
+from experiments.report.svg import inline
+from experiments.report.tables import LABELS, RANKED, SCORES, STANDARD, WINNER, Table, Tables, by_group
+from experiments.report.text import Text, carried
+
+TEMPLATES = Path(__file__).parent / "templates"
+FEW_ROWS = 300  # of a pool of several classes; see experiments/results/judging.md
+TITLES: dict[SectionName, str] = {
+    "remedies": "What helps?",
+    "learning_curve": "Would more data help?",
+    "capacity": "Would a smaller or a larger network?",
+    "optimizers": "Which optimizer?",
+    "activations": "Which activation and loss?",
+    "memorization": "Does it memorize?",
+    "winner": "What did the search's winner really bring?",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with the text that stands for it and the one beneath it."""
+
+    svg: str
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question and its answer; `missing` says in a line why there is none."""
+
+    id: str
+    title: str
+    sentences: list[str] = field(default_factory=list)
+    picture: Picture | None = None
+    tables: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    missing: str | None = None
+
+
+def render(study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, str]) -> str:
+    """Return the whole page; `pictures` are SVG texts by name."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    page = Page(study, run, numbers, pictures)
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        about=study.about,
+        numbers=numbers,
+        answers=page.text.answers.in_order(),
+        yaml=as_yaml(study.recommendation.settings, page.text.baseline.settings),
+        sections=[page.overfitting(), *(page.section(name) for name in TITLES)],
+        method=Method(study, run, numbers),
+        warnings=warnings(study, run),
+    )
+
+
+def warnings(study: Study, run: StudyRun) -> list[str]:
+    """Return what a reader must know before all else."""
+    notes = list(study.about.warnings)
+    if len(study.about.seeds) == 1:
+        notes.append("With one seed there are no intervals: what differs may differ by luck. Raise study.seeds.")
+    if study.about.task == "classification" and study.about.rows["pool"] < FEW_ROWS:
+        notes.append(
+            "With so few rows the intervals of large differences are too narrow: in simulations with 200 rows of ten "
+            "classes they held the truth in about 80 of 100 cases instead of 95. Claims that something helps or hurts "
+            "were wrong no more often than they should be."
+        )
+    if run.test_looks.settings_changed_after_a_look:
+        notes.append(
+            "Settings were changed after a look at this test set, so its scores may be too good. "
+            "New rows that nobody has looked at would tell."
+        )
+    return notes
+
+
+class Page:
+    """The sections of one study."""
+
+    def __init__(self, study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, str]) -> None:
+        self.study, self.numbers, self.pictures = study, numbers, pictures
+        self.text, self.alt = Text(study, run, numbers), Alt(study, run, numbers)
+        self.tables = Tables(study, run, numbers)
+
+    def overfitting(self) -> Section:
+        """Return the section about the baseline."""
+        overfits, baseline = self.study.overfits, self.text.baseline
+        at_best = next((arm for arm in self.study.section("remedies") if arm.group == "best_epoch"), None)
+        onset = " The upright line is the median onset, the bar its range over the seeds." if overfits.rises else ""
+        caption = (
+            f"The baseline's {self.numbers.loss_name} over the epochs, means over the seeds; the first epochs may run "
+            f"out at the top.{onset}"
+        )
+        picture = self._picture("baseline", self.alt.baseline(), caption)
+        tables = [self.tables.overfitting(baseline, at_best)]
+        return Section(
+            "overfitting",
+            "Does it overfit?",
+            self.text.overfitting_section(),
+            picture,
+            tables,
+            self._notes([baseline]),
+        )
+
+    def section(self, name: SectionName) -> Section:
+        """Return the section of one question of the study."""
+        arms = self.study.section(name)
+        if not arms:
+            why = f"Not asked in this study: {name} is not in study.sections of params.yaml, or the data or the search "
+            return Section(name, TITLES[name], missing=f"{why}gives no arms for it.")
+        tables: dict[SectionName, Callable[[], list[Table]]] = {
+            "remedies": self._remedies,
+            "learning_curve": lambda: [self.tables.compared("Fewer training rows", self._sizes(), STANDARD)],
+            "capacity": lambda: [self.tables.compared("Other widths and depths", self._shapes(), STANDARD)],
+            "optimizers": self._optimizers,
+            "activations": self._activations,
+            "memorization": lambda: [self.tables.compared("Training labels", {"": arms}, LABELS)],
+            "winner": self._winner,
+        }
+        made = tables[name]()
+        few_rows = carried(self.study, name)
+        if few_rows:
+            made.append(self.tables.influential(few_rows, folded=name != "remedies"))
+        return Section(
+            name,
+            TITLES[name],
+            getattr(self.text, f"{name}_section")(),
+            self._picture(name, getattr(self.alt, name)(), self._caption(name)),
+            made,
+            self._notes(arms),
+        )
+
+    def _notes(self, arms: list[Arm]) -> list[str]:
+        phrases = self.text.phrases
+        return [note for note in (phrases.diverged(arms), phrases.unsteady(arms)) if note]
+
+    def _picture(self, name: str, alt: str, caption: str) -> Picture:
+        return Picture(inline(self.pictures[name], name), alt, caption)
+
+    def _caption(self, name: SectionName) -> str:
+        loss, score = self.numbers.loss_name, self.numbers.score_name
+        nothing = " The dotted line is knowing nothing, where it is in the picture."
+        return {
+            "remedies": f"Change of the {loss} on new rows, paired row by row. Marks are means, lines 95 % intervals "
+            "that hold together within a panel, small strokes the single seeds. Left of the line is better.",
+            "learning_curve": f"Holdout {loss} against the number of training rows, with 95 % intervals; dashed, the "
+            f"power law through the points, and outlined what it predicts for twice the rows.{nothing}",
+            "capacity": f"{sentence(loss)} against the units of each hidden layer: training (dotted) and holdout rows "
+            f"(solid, with 95 % intervals).{nothing}",
+            "optimizers": f"Holdout {loss} with 95 % intervals, all with early stopping; the lowest on top.{nothing}",
+            "activations": f"Holdout {loss} with 95 % intervals, all with early stopping; outlined, the configured "
+            f"choice.{nothing}",
+            "memorization": f"{sentence(score)} on training and on holdout rows over the epochs, for each kind of "
+            f"training label.{nothing}",
+            "winner": f"{sentence(loss)} of the best trial so far against how many were tried: as the search promised "
+            "it, and with fresh seeds, with 95 % intervals, on the rows that the search chose by, on rows that chose "
+            f"nothing, and on test rows.{nothing}",
+        }[name]
+
+    def _remedies(self) -> list[Table]:
+        arms = self.study.section("remedies")
+        chosen = [arm for arm in arms if arm.chosen]
+        every = ranked(self.study)
+        tables = [self.tables.compared("Ranked by the change on new rows", {"": every}, RANKED, name=remedy_name)]
+        if not every:
+            tables = []
+        titles = {"baseline": "Baseline", "single": "One at a time", "together": "All together"}
+        groups = {title: [arm for arm in chosen if arm.group == group] for group, title in titles.items()}
+        caption = "Scores of the remedies, each at the strength that the other folds chose"
+        tables.append(self.tables.compared(caption, groups, SCORES))
+        left_out = [arm for arm in chosen if arm.group == "leave_one_out"]
+        if left_out:
+            title = {"leave_one_out": "All but one"}
+            tables.append(self.tables.compared("All together less one", by_group(left_out, title), STANDARD))
+        rest = [arm for arm in arms if not arm.chosen]
+        if rest:
+            caption = f"Strengths that were tried and not chosen: {len(rest)}"
+            tables.append(self.tables.compared(caption, {"": rest}, SCORES, folded=True))
+        return tables
+
+    def _sizes(self) -> dict[str, list[Arm]]:
+        arms = self.study.section("learning_curve")
+        titles = {"without": "The baseline", "with": f"With {self.study.chosen_remedy or 'the chosen remedy'}"}
+        return {
+            f"{title}, each against half as many rows": [arm for arm in arms if arm.group == group]
+            for group, title in titles.items()
+        }
+
+    def _shapes(self) -> dict[str, list[Arm]]:
+        arms, groups = self.study.section("capacity"), {}
+        for group, title in (("without", "without a remedy"), ("with", "with the chosen remedy")):
+            for factor, noun in (("width", "Width"), ("depth", "Depth")):
+                members = [arm for arm in arms if arm.group == group and arm.factor == factor]
+                groups |= by_group(members, {group: f"{noun}, {title}"})
+        return groups
+
+    def _optimizers(self) -> list[Table]:
+        arms = self.study.section("optimizers")
+        chosen = [arm for arm in arms if arm.chosen]
+        titles = {"defaults": "At Keras' defaults", "tuned": "At the best of five learning rates"}
+        tables = [self.tables.compared("Optimizers, all with early stopping", by_group(chosen, titles), STANDARD)]
+        rest = [arm for arm in arms if arm.group == "tuned" and not arm.chosen]
+        if rest:
+            caption = f"Learning rates that were tried and not chosen: {len(rest)}"
+            tables.append(self.tables.compared(caption, {"": rest}, SCORES, folded=True, name=lambda arm: arm.name))
+        batches = {"equal_epochs": "Equal epochs", "equal_updates": "Equal updates"}
+        table = self.tables.batches(
+            {title: [arm for arm in chosen if arm.group == group] for group, title in batches.items()}
+        )
+        return [*tables, table] if table.groups else tables
+
+    def _activations(self) -> list[Table]:
+        groups = by_group(self.study.section("activations"), {"activation": "Activation", "loss": "Loss"})
+        return [self.tables.compared("Activations and losses", groups, STANDARD)]
+
+    def _winner(self) -> list[Table]:
+        arms = self.study.section("winner")
+        groups = {"default": "Default", "winner": "Winner", "incumbent": "Trials that were the best so far"}
+        tables = [
+            self.tables.compared(
+                "Promised, and with fresh seeds on rows that chose nothing", by_group(arms, groups), WINNER
+            )
+        ]
+        return [*tables, self.tables.changes("The settings of the default and of these trials", arms)]

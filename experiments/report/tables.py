@@ -1,0 +1,325 @@
+"""The report's tables as plain data: a caption, columns, groups of rows."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from experiments.records import Arm, Interval, Study, StudyRun
+from experiments.report.arms import (
+    changes_of,
+    kind_of,
+    method,
+    remedy_name,
+    score_of,
+    share_of_reference,
+    short_name,
+    short_reference,
+)
+from experiments.report.numbers import UNKNOWN, Numbers, count, decimals_of, ends, epoch, number, p_value
+
+SHORT_ID = 8
+SPLITS = {"train": "training", "holdout": "holdout", "test": "test"}
+BRIER_DECIMALS = 4
+MOST_PICKS = 2
+
+JUDGED = ["difference", "detectable", "P(better)", "adjusted p", "verdict", "MLflow run"]
+STANDARD = ["holdout loss", "holdout score", "gap", "onset epoch", *JUDGED]
+RANKED = ["kind", "difference", "in %", "detectable", "P(better)", "adjusted p", "verdict", "MLflow run"]
+SCORES = ["holdout loss", "holdout score", "Brier score", "gap", "score gap", "onset epoch", "MLflow run"]
+LABELS = ["train score", "holdout score", "train loss", "holdout loss", "onset epoch", "MLflow run"]
+WINNER = ["promised", "holdout loss", "test loss", "test score", *JUDGED]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text, what stands smaller beneath it, and for an id what it is short for; `kind` is a class of the page's CSS."""
+
+    text: str = UNKNOWN
+    detail: str = ""
+    full: str = ""
+    kind: str = ""
+
+
+Row = tuple[Cell, list[Cell]]
+Naming = Callable[[Arm], str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that belong together: a title, and for each row its name and its cells."""
+
+    title: str
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `first` is the heading of its rows' names. One that is `folded` opens on demand."""
+
+    caption: str
+    first: str
+    columns: list[str]
+    groups: list[Group] = field(default_factory=list)
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Makes the tables of one study."""
+
+    study: Study
+    run: StudyRun
+    numbers: Numbers
+
+    def overfitting(self, arm: Arm, at_best: Arm | None) -> Table:
+        """Return the baseline's scores by split, at its best epoch and of knowing nothing, and how much it overfits."""
+        overfits, has_brier = self.study.overfits, "brier" in arm.scores.get("holdout", {})
+        rows = [self._scores(f"{name} rows", arm, split) for split, name in SPLITS.items()]
+        if at_best is not None:
+            rows.insert(2, self._scores("holdout rows, at the best epoch", at_best, "holdout"))
+        rows += [self._nothing("knowing nothing, holdout rows", "holdout")]
+        if self.study.about.rows.get("test"):
+            rows.append(self._nothing("knowing nothing, test rows", "test"))
+        loss, score = self.numbers.loss, self.numbers.score
+        gap = [self._loss(overfits.gap.get(loss), True), self._score_difference(overfits.gap.get(score)), Cell("")]
+        rise = [self._loss(overfits.rise, True), self._score_difference(overfits.score_rise), Cell("")]
+        measures = [
+            (Cell("gap", "holdout rows against training rows"), gap),
+            (Cell("rise", "last epoch against the best, holdout rows"), rise),
+        ]
+        epochs = [
+            (Cell("best epoch", "mean over the seeds"), [Cell(epoch(arm.best_epoch.mean)), Cell(""), Cell("")]),
+        ]
+        if overfits.rises:
+            onset = [self._onset(), Cell(""), Cell("")]
+            epochs.append((Cell("onset of the rise", "median and range of the seeds"), onset))
+        record = [(Cell("MLflow run"), [self._run_id(arm), Cell(""), Cell("")])]
+        groups = [
+            Group("Scores", [row for row in rows if row[1][0].text != UNKNOWN]),
+            Group("How much worse: above 0 is worse", measures),
+            Group("Epochs", epochs),
+            Group("Record", record),
+        ]
+        columns = [self.numbers.loss_label, self.numbers.score_label, "Brier score"][: 3 if has_brier else 2]
+        cut = [Group(group.title, [(name, cells[: len(columns)]) for name, cells in group.rows]) for group in groups]
+        return Table("The baseline: every regularizer off", "", columns, cut)
+
+    def _scores(self, name: str, arm: Arm, split: str) -> Row:
+        loss, score = (score_of(arm, split, metric) for metric in (self.numbers.loss, self.numbers.score))
+        if split == "train":  # all of these rows were trained on, so no interval tells of others
+            loss, score = Interval(loss.mean), Interval(score.mean)
+        return Cell(name), [self._loss(loss), self._score(score), _brier(score_of(arm, split, "brier"))]
+
+    def _nothing(self, name: str, split: str) -> Row:
+        return Cell(name), [self._floor(split, "loss"), self._floor(split, "score"), Cell("")]
+
+    def _floor(self, split: str, which: str) -> Cell:
+        floor = self.study.about.knowing_nothing.get(split, {})
+        if which == "loss":
+            return Cell(self.numbers.loss_text(floor.get(self.numbers.loss)))
+        return Cell(self.numbers.score_text(floor.get(self.numbers.score)))
+
+    def _onset(self) -> Cell:
+        onsets = self.study.overfits.onset_range
+        between = f"{epoch(onsets[0])} to {epoch(onsets[1])}" if onsets else ""
+        return Cell(epoch(self.study.overfits.onset_epoch), between)
+
+    def compared(
+        self,
+        caption: str,
+        arms: dict[str, list[Arm]],
+        columns: list[str],
+        folded: bool = False,
+        name: Naming = short_name,
+    ) -> Table:
+        """Return arms by group with what is known of them, and beneath them what knowing nothing gives.
+
+        Columns without a value in any row are left out. `name` is how an arm is called.
+        """
+        every = [arm for group in arms.values() for arm in group]
+        made = self._columns()
+        shown = [column for column in columns if any(made[column][1](arm).text != UNKNOWN for arm in every)]
+        groups = [
+            Group(title, [(self._name(arm, name(arm)), [made[column][1](arm) for column in shown]) for arm in members])
+            for title, members in arms.items()
+            if members
+        ]
+        floors = [self._floor(*column.split()) if _has_floor(column) else Cell("") for column in shown]
+        if any(cell.text not in ("", UNKNOWN) for cell in floors):
+            groups.append(Group("", [(Cell("knowing nothing"), floors)]))
+        return Table(caption, "arm", [made[column][0] for column in shown], groups, folded)
+
+    def _columns(self) -> dict[str, tuple[str, Callable[[Arm], Cell]]]:
+        loss, score = self.numbers.loss, self.numbers.score
+        columns: dict[str, tuple[str, Callable[[Arm], Cell]]] = {}
+        for split, name in SPLITS.items():
+            columns[f"{split} loss"] = (
+                f"{name} {self.numbers.loss_name}",
+                lambda arm, split=split: self._loss(_without_ends(score_of(arm, split, loss), split)),
+            )
+            columns[f"{split} score"] = (
+                f"{name} {self.numbers.score_label}",
+                lambda arm, split=split: self._score(_without_ends(score_of(arm, split, score), split)),
+            )
+        columns["promised"] = ("promised by the search", lambda arm: Cell(self._promised(arm)))
+        columns["Brier score"] = ("Brier score", lambda arm: _brier(score_of(arm, "holdout", "brier")))
+        columns["score gap"] = (
+            f"gap, {self.numbers.score_label}",
+            lambda arm: self._score_difference(arm.gap.get(score)),
+        )
+        columns["gap"] = (f"gap, {self.numbers.loss_name}", lambda arm: self._loss(arm.gap.get(loss), sign=True))
+        plain: dict[str, Callable[[Arm], Cell]] = {
+            "kind": lambda arm: Cell(kind_of(arm), kind="kind"),
+            "onset epoch": lambda arm: Cell(epoch(arm.onset_epoch.mean)),
+            "difference": lambda arm: self._loss(arm.difference, sign=True),
+            "in %": lambda arm: _percent(share_of_reference(arm, self.study)),
+            "detectable": lambda arm: Cell(self.numbers.loss_text(arm.detectable)),
+            "P(better)": lambda arm: _share(arm.probability_better),
+            "adjusted p": lambda arm: Cell(p_value(arm.p_adjusted)),
+            "verdict": self._verdict,
+            "MLflow run": self._run_id,
+        }
+        return columns | {name: (name, cell) for name, cell in plain.items()}
+
+    def batches(self, groups: dict[str, list[Arm]]) -> Table:
+        """Return gradient descent, mini-batches and single examples after equal epochs, updates and seconds."""
+        loss, score = self.numbers.loss, self.numbers.score
+        made = []
+        for title, arms in groups.items():
+            rows = []
+            for arm in arms:
+                rate = (arm.settings.get("train") or {}).get("learning_rate")
+                cells = [Cell(UNKNOWN if rate is None else f"{rate:g}"), self._loss(score_of(arm, "holdout", loss))]
+                cells += [self._score(score_of(arm, "holdout", score)), self._run_id(arm)]
+                rows.append((Cell(method(arm), self._diverged(arm)), cells))
+            made.append(Group(title, rows))
+        if self.run.equal_time:
+            made.append(self._equal_time())
+        floors = [Cell(""), self._floor("holdout", "loss"), self._floor("holdout", "score"), Cell("")]
+        made = [group for group in made if group.rows]
+        if made:
+            made.append(Group("", [(Cell("knowing nothing"), floors)]))
+        columns = ["rate", f"holdout {self.numbers.loss_name}", f"holdout {self.numbers.score_label}", "MLflow run"]
+        return Table("Gradient descent, mini-batches, single examples", "method", columns, made)
+
+    def _equal_time(self) -> Group:
+        equal = self.run.equal_time
+        rows = []
+        for name, loss in equal.losses.items():
+            epochs = f"{equal.epochs[name]:.0f} epochs" if name in equal.epochs else ""
+            rows.append((Cell(name, epochs), [Cell(), self._loss(loss), Cell(), Cell()]))
+        return Group(f"Equal time, {equal.seconds:.2g} s of training each", rows)
+
+    def changes(self, caption: str, arms: list[Arm]) -> Table:
+        """Return the settings of arms that have many."""
+        rows = [(Cell(arm.name), [Cell(changes_of(arm), kind="settings")]) for arm in arms]
+        return Table(caption, "arm", ["settings that are not the baseline's"], [Group("", rows)], folded=True)
+
+    def influential(self, arms: list[Arm], folded: bool) -> Table:
+        """Return the rows of the source that carry the differences of some arms, with the difference of each row."""
+        rows = []
+        for arm in arms:
+            influence = arm.influence
+            names = influence.rows or [None] * len(influence.differences)
+            each = [
+                f"{'' if row is None else f'row {row:,}: '}{number(difference, self._row_decimals, sign=True)}"
+                for row, difference in zip(names, influence.differences, strict=True)
+            ]
+            cells = [self._loss(Interval(arm.difference.mean), True), self._loss(Interval(influence.without), True)]
+            rows.append((Cell(remedy_name(arm)), [*cells, Cell("; ".join(each), kind="settings")]))
+        unit = "squared error" if self.numbers.loss == "rmse" else self.numbers.loss_name
+        columns = ["difference", "without these rows", f"rows of the source, and the difference of each in its {unit}"]
+        return Table("The rows that carry these differences", "arm", columns, [Group("", rows)], folded)
+
+    @property
+    def _row_decimals(self) -> int:
+        """Return fewer digits than of a mean: a single row's difference is much larger."""
+        decimals = self.numbers.loss_decimals
+        return max(0, 2 * decimals - 4 if self.numbers.loss == "rmse" else decimals - 2)
+
+    def _promised(self, arm: Arm) -> str:
+        path = {each.trial: each.promised for each in self.study.overtuning or []}
+        promised = path.get(int(arm.x)) if arm.group == "incumbent" and arm.x is not None else None
+        if arm.group == "winner" and self.study.optimism:
+            promised = self.study.optimism.promised
+        return self.numbers.loss_text(promised)
+
+    def _name(self, arm: Arm, name: str) -> Cell:
+        details = [f"{arm.weights:,} weights" if arm.section == "capacity" else ""]
+        details.append(f"rate {arm.x:.3g}" if arm.group == "tuned" and arm.x is not None and name != arm.name else "")
+        details += [_picks(arm), self._diverged(arm)]
+        if arm.seeds_range:
+            lowest, highest = (self.numbers.loss_text(end) for end in arm.seeds_range)
+            details.append(f"seeds from {lowest} to {highest}")
+        return Cell(name, "; ".join(filter(None, details)))
+
+    def _verdict(self, arm: Arm) -> Cell:
+        kind = f"verdict {(arm.verdict or 'none').partition(' ')[0]}"
+        return Cell(arm.verdict or UNKNOWN, self._diverged(arm) if arm.verdict else "", kind=kind)
+
+    def _diverged(self, arm: Arm) -> str:
+        return f"{arm.diverged} of {count(len(self.study.about.seeds), 'seed')} diverged" if arm.diverged else ""
+
+    def _loss(self, interval: Interval | None, sign: bool = False) -> Cell:
+        if interval is None or interval.mean is None:
+            return Cell()
+        decimals = decimals_of(interval, self.numbers.loss_decimals)
+        return Cell(number(interval.mean, decimals, sign), ends(interval, decimals))
+
+    def _score(self, interval: Interval) -> Cell:
+        return Cell(self.numbers.score_text(interval.mean), self.numbers.score_ends(interval))
+
+    def _score_difference(self, interval: Interval | None) -> Cell:
+        if interval is None or interval.mean is None:
+            return Cell()
+        return Cell(self.numbers.score_text(interval.mean, sign=True), self.numbers.score_ends(interval))
+
+    def _run_id(self, arm: Arm) -> Cell:
+        run_id = self.run.runs.get(f"{arm.section}/{arm.name}")
+        return Cell(run_id[:SHORT_ID], full=run_id, kind="id") if run_id else Cell()
+
+
+def by_group(arms: Iterable[Arm], titles: dict[str, str]) -> dict[str, list[Arm]]:
+    """Return arms under the titles of their groups, with what they are compared with where that is one arm for all."""
+    arms, groups = list(arms), {}
+    for group, title in titles.items():
+        members = [arm for arm in arms if arm.group == group]
+        references = {short_reference(arm) for arm in members if arm.reference is not None}
+        against = "".join(references) if len(references) == 1 else ""
+        against = "the baseline" if against == "baseline" else against
+        groups[f"{title}, against {against}" if against else title] = members
+    return groups
+
+
+def _has_floor(column: str) -> bool:
+    split, _, which = column.partition(" ")
+    return split in ("holdout", "test") and which in ("loss", "score")
+
+
+def _without_ends(interval: Interval, split: str) -> Interval:
+    """Return a score on training rows without its interval: those are all there are, not a sample of others."""
+    return Interval(interval.mean) if split == "train" else interval
+
+
+def _picks(arm: Arm) -> str:
+    """Return in how many folds an arm and its nearest rivals were the choice, where the folds do not agree."""
+    if not arm.picks or len(arm.picks) < 2:
+        return ""
+    folds = sum(arm.picks.values())
+    most = sorted(arm.picks.items(), key=lambda pick: -pick[1])[:MOST_PICKS]
+    alike = f"{short_name(arm)}, " if arm.group == "tuned" else ""
+    return f"chosen in {arm.picks.get(arm.name, 0)} of {folds} folds" + "".join(
+        f"; {name.removeprefix(alike)} in {times}" for name, times in most if name != arm.name
+    )
+
+
+def _brier(interval: Interval) -> Cell:
+    return Cell(number(interval.mean, BRIER_DECIMALS), ends(interval, BRIER_DECIMALS))
+
+
+def _share(interval: Interval | None) -> Cell:
+    return Cell() if interval is None else Cell(number(interval.mean, 2), ends(interval, 2))
+
+
+def _percent(interval: Interval) -> Cell:
+    percent = interval.scaled(100)
+    return Cell(number(percent.mean, 0, sign=True), ends(percent, 0))

@@ -1,0 +1,1 @@
+"""The search: Optuna over optimizers and regularization, several seeds in every trial."""

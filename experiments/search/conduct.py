@@ -1,0 +1,246 @@
+"""Conducts a search: names it, hands out its trials, watches its workers, and writes what came out."""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.processes import stop_when_asked
+from experiments.search import queue, results, space, storage
+from experiments.search.rows import data_digests
+from experiments.search.workers import Workers
+from pipeline.data.splits import Summary
+from pipeline.errors import InputError
+from pipeline.files import write_json
+from pipeline.paths import SEARCH_RUN_FILE
+from pipeline.progress import Bar
+from pipeline.settings import Settings, flat, with_values
+from pipeline.tracking.parent import ParentRun
+
+SECONDS_BETWEEN_LOOKS = 0.2
+
+NEVER = 1e18  # a time that does not come, and that JSON can write
+
+
+def trial_settings(settings: Settings, summary: Summary) -> Settings:
+    """The settings as trials start from them.
+
+    They have `search.epochs` instead of `train.epochs`, where it is given, and for a regression no dimension of the
+    space that is for classes alone.
+    """
+    if settings.search.epochs is not None:
+        settings = with_values(settings, {"train.epochs": settings.search.epochs}, "search.epochs")
+    if summary.task == "classification":
+        return settings
+    kept = {name: dimension for name, dimension in settings.search.space.items() if name not in space.FOR_CLASSES}
+    return settings.model_copy(update={"search": settings.search.model_copy(update={"space": kept})})
+
+
+def study_name(settings: Settings, summary: Summary) -> str:
+    """A name that tells the data, what is searched and how a trial is judged; another of these is another study."""
+    digests = data_digests(summary)
+    if summary.target_scale is not None:  # they are of the scaled target, and a trial is judged in its unit
+        digests["target_scale"] = repr(summary.target_scale)
+    asked_of_search = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
+    if settings.search.folds is not None:
+        asked_of_search["folds"] = settings.search.folds
+    # A grid fixes every trial when it is put into the queue.
+    asked_of_search["grid"] = settings.search.sampler == "grid"
+    asked = [digests, asked_of_search, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return f"{Path(settings.data.source).stem}-{digest[:12]}"
+
+
+def plan(settings: Settings) -> list[dict[str, Any]]:
+    """The parameters that are fixed for each trial that is asked for; none for the first, which is the default."""
+    search = settings.search
+    if search.sampler == "grid":
+        return [{}, *space.grid(search.space)][: search.trials]
+    optimizers = turns(settings)
+    return [
+        {space.OPTIMIZER: optimizers[n % len(optimizers)]} if optimizers and n else {} for n in range(search.trials)
+    ]
+
+
+def turns(settings: Settings) -> list[str]:
+    """The optimizers in the order in which the trials take them, that of trial 0 first; none if not balanced."""
+    dimension = settings.search.space.get(space.OPTIMIZER)
+    if settings.search.balance == "none" or dimension is None or not dimension.choices:
+        return []
+    # One that is not among the choices has the first trial alone.
+    return sorted(dimension.choices, key=lambda name: name != settings.train.optimizer)
+
+
+def show(bar: Bar, wanted: int, trials: list[FrozenTrial]) -> None:
+    """Show how far these trials are: how many are done, the best so far, how many were pruned."""
+    text, done = results.progress_text(trials), len(queue.finished(trials))
+    bar.show(done, text, lambda: f"{done} of {wanted} trials: {text}")
+
+
+class Failures:
+    """Ends a search in which every trial fails; trials that ended before this start do not count."""
+
+    def __init__(self, limit: int, trials: list[FrozenTrial]):
+        self.limit, self.before = limit, {trial.number for trial in queue.finished(trials)}
+
+    def check(self, trials: list[FrozenTrial]) -> None:
+        """Look at the trials that ended last.
+
+        Raises:
+            InputError: they have all failed, as many as the limit.
+        """
+        ended = [trial for trial in queue.finished(trials) if trial.number not in self.before]
+        last = sorted(ended, key=lambda trial: trial.datetime_complete)[-self.limit :]
+        if len(last) == self.limit and all(trial.state == TrialState.FAIL for trial in last):
+            raise InputError(f"{self.limit} trials in a row failed, the last with {last[-1].user_attrs.get('error')}")
+
+
+def make_workers(settings: Settings, name: str) -> Workers:
+    """Processes of this machine, or tasks of the Dask cluster.
+
+    Raises:
+        InputError: the cluster cannot be reached.
+    """
+    if settings.search.dask is None:
+        return Workers(settings.search, name)
+    from experiments.search.cluster import ClusterWorkers  # needs the extra `cluster`
+
+    return ClusterWorkers(settings.search, name)
+
+
+def conduct(
+    study: optuna.Study, kept: BaseStorage, settings: Settings, log: ParentRun, asked_to_stop: Callable
+) -> None:
+    """Have the queue worked through, until it is empty, time is up or someone asks to stop; running trials may end.
+
+    Raises:
+        InputError: trials or workers fail one after another.
+    """
+    deadline, watchman = study.user_attrs["deadline"], queue.Watchman(study, kept, settings.search.storage)
+    failures = Failures(settings.search.max_failures, queue.asked_for(study))
+    try:
+        with make_workers(settings, study.study_name) as workers, Bar("trials", study.user_attrs["trials"]) as bar:
+            over, asked = False, plan(settings)
+            log.open()  # which takes seconds, in which the workers get ready
+            study.set_user_attr("mlflow_run", log.run_id)
+            while True:
+                watchman.look()
+                if not over:
+                    queue.fill(study, asked)
+                trials = queue.asked_for(study)
+                show(bar, study.user_attrs["trials"], trials)
+                log_trials(log, trials)
+                failures.check(trials)
+                waiting = count(trials, TrialState.WAITING)
+                running = count(trials, TrialState.RUNNING)
+                if not over and (asked_to_stop() or time.time() > deadline):
+                    over = True
+                    close(study)
+                    workers.stop()
+                if not running and (over or not waiting):
+                    break
+                if not over:
+                    start_workers(workers, trials)
+                if not waiting:
+                    results.get_ready()
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        close(study)
+    watchman.look()
+    log_trials(log, queue.asked_for(study))
+
+
+def count(trials: list[FrozenTrial], state: TrialState) -> int:
+    """How many of the trials are in this state."""
+    return sum(trial.state == state for trial in trials)
+
+
+def start_workers(workers: Workers, trials: list[FrozenTrial]) -> None:
+    """As many as there is work for; see `Workers.look`."""
+    workers.look(count(trials, TrialState.WAITING), len(queue.finished(trials)))
+
+
+def close(study: optuna.Study) -> None:
+    """Tell the workers, wherever they are, that the search is over."""
+    study.set_user_attr("open", False)
+
+
+def log_trials(log: ParentRun, trials: list[FrozenTrial]) -> None:
+    """Tell MLflow of the trials that have ended since."""
+    new = [trial for trial in queue.finished(trials) if str(trial.number) not in log.logged]
+    log.add(results.trial_record(trial) for trial in new)
+
+
+def open_study(kept: BaseStorage, settings: Settings, summary: Summary) -> optuna.Study:
+    """Make the study or go on with it."""
+    start = trial_settings(settings, summary)
+    return storage.open_study(kept, study_name(start, summary), start.search, start.train.epochs)
+
+
+def tell_workers(study: optuna.Study, settings: Settings, summary: Summary) -> None:
+    """Put the trials that are asked for into the queue, and beside it what the workers need to know."""
+    start = trial_settings(settings, summary)
+    # A worker knows the storage, and a study is no place for a password.
+    kept_settings = start.model_copy(update={"search": start.search.model_copy(update={"storage": None, "dask": None})})
+    study.set_user_attr("settings", json.dumps(kept_settings.model_dump()))
+    study.set_user_attr("data", data_digests(summary))
+    limit = settings.search.time_limit
+    study.set_user_attr("deadline", time.time() + limit if limit else NEVER)
+    asked = plan(start)
+    study.set_user_attr("trials", len(asked))
+    queue.fill(study, asked)
+    study.set_user_attr("open", True)
+
+
+def search(settings: Settings, summary: Summary) -> None:
+    """Run or finish the search, then write its results."""
+    began, asked_to_stop = time.monotonic(), stop_when_asked()
+    kept = storage.open_storage(settings.search.storage)
+    study = open_study(kept, settings, summary)
+    with queue.conducting(kept, settings.search.storage, study.study_name):
+        tell_workers(study, settings, summary)
+        wanted, done = study.user_attrs["trials"], len(queue.finished(queue.asked_for(study)))
+        if done:
+            print(f"resuming study {study.study_name}: {done} finished, {wanted - done} to go", flush=True)
+        else:
+            print(f"study {study.study_name}: {wanted} trials", flush=True)
+        log = ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
+        try:
+            conduct(study, kept, trial_settings(settings, summary), log, asked_to_stop)
+        except (InputError, *storage.LOST):
+            log.end("FAILED")
+            raise
+        except KeyboardInterrupt:  # a second one
+            log.end("KILLED")
+            interrupted(study)
+        if asked_to_stop():
+            log.end("KILLED")
+            interrupted(study)
+        found = results.write(study, queue.asked_for(study), settings, time.monotonic() - began)
+        finish(log, found, settings)
+    print(results.report(found))
+
+
+def interrupted(study: optuna.Study) -> None:
+    """Say how to go on, and exit as one does after Ctrl-C."""
+    done = f"{len(queue.finished(queue.asked_for(study)))} of {study.user_attrs['trials']} trials finished"
+    print(f"interrupted with {done}; `dvc repro` goes on from there", file=sys.stderr)
+    sys.exit(130)
+
+
+def finish(log: ParentRun, found: dict[str, Any], settings: Settings) -> None:
+    """Tell MLflow what the search found."""
+    best = found["best"]
+    numbers = {"best.value": best["values"][0]} if best else {}
+    numbers |= {f"trials.{state}": count for state, count in found["counts"].items()}
+    asked = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
+    asked["search.storage"] = storage.without_password(settings.search.storage)
+    log.finish(numbers, asked, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
+    write_json(SEARCH_RUN_FILE, {"run_id": log.run_id})

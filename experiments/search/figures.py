@@ -1,0 +1,128 @@
+"""The pictures of a search: its course, its optimizers, what matters, and the Pareto front."""
+
+import warnings
+from collections import Counter
+from typing import Any
+
+import matplotlib.pyplot as plt
+import optuna
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+from optuna.trial import FrozenTrial
+
+from experiments.search.results import complete, front, has_diverged, optimizer_of, ranked
+from experiments.search.samplers import experimental
+from pipeline.figures.style import BLUE, GREY, ORANGE, new_axes, styled
+from pipeline.settings import Settings
+
+MOST_PARALLEL = 6
+
+
+def draw(
+    study: optuna.Study, trials: list[FrozenTrial], settings: Settings, importance: dict[str, float]
+) -> dict[str, Figure]:
+    """Return every picture by its name."""
+    return {
+        "history": history_figure(trials),
+        "optimizers": optimizers_figure(trials),
+        "importance": importance_figure(importance),
+        "parallel": parallel_figure(study, importance),
+        "front": front_figure(trials, settings),
+    }
+
+
+@styled
+def history_figure(trials: list[FrozenTrial]) -> Figure:
+    """Every trial's value in order, and the best so far."""
+    figure, axes = new_axes()
+    ended = sorted(ranked(trials), key=lambda trial: trial.number)
+    places, values = [t.number for t in ended], pd.Series([t.values[0] for t in ended], dtype=float)
+    axes.plot(places, values, "o", color=BLUE, markersize=4, label="trial, mean over its seeds")
+    if diverged := [trial for trial in complete(trials) if has_diverged(trial)]:
+        points = [(trial.number, trial.values[0]) for trial in diverged]
+        axes.plot(*zip(*points, strict=True), "x", color=GREY, markersize=5, label="every seed diverged")
+    axes.plot(places, values.cummin(), color=ORANGE, drawstyle="steps-post", label="best so far")
+    axes.set(xlabel="trial", ylabel="validation loss at the best epochs", yscale="log")
+    _label_plainly(axes.yaxis)
+    axes.legend(frameon=False)
+    return figure
+
+
+@styled
+def optimizers_figure(trials: list[FrozenTrial]) -> Figure:
+    """The values of each optimizer's trials, the best marked; each had the same budget if the search is balanced.
+
+    Trials that diverged with every seed are counted beside them.
+    """
+    figure, axes = new_axes()
+    by_name: dict[str, list[float]] = {}
+    for trial in ranked(trials):
+        by_name.setdefault(optimizer_of(trial), []).append(trial.values[0])
+    names = sorted(by_name, key=lambda name: -by_name[name][0])
+    diverged = Counter(optimizer_of(trial) for trial in complete(trials) if has_diverged(trial))
+    for place, name in enumerate(names):
+        values, lost = by_name[name], f", {diverged[name]} diverged" if diverged[name] else ""
+        axes.plot(values, [place] * len(values), "o", color=BLUE, markersize=4, alpha=0.6)
+        axes.plot(values[0], place, "D", color=ORANGE, label="best" if place == 0 else None)
+        told, right = f"{len(values)} complete{lost}", axes.get_yaxis_transform()
+        axes.text(1.01, place, told, va="center", transform=right, fontsize=8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="validation loss at the best epochs", xscale="log")
+    _label_plainly(axes.xaxis)
+    return figure
+
+
+@styled
+def importance_figure(found: dict[str, float]) -> Figure:
+    """How much of the values' variance each parameter explains."""
+    figure, axes = new_axes()
+    names = list(found)[::-1]
+    axes.barh(names, [found[name] for name in names], color=BLUE)
+    axes.set(xlabel="importance (fANOVA)")
+    return figure
+
+
+@styled
+def parallel_figure(study: optuna.Study, found: dict[str, float]) -> Figure:
+    """Optuna's parallel coordinates over the parameters that matter most."""
+    target = (lambda trial: trial.values[0]) if len(study.directions) > 1 else None
+    shown = list(found)[:MOST_PARALLEL] or None
+    with experimental():
+        # An axis on which all trials have one value.
+        warnings.filterwarnings("ignore", message="Attempting to set identical low and high ylims")
+        axes = optuna.visualization.matplotlib.plot_parallel_coordinate(
+            study, params=shown, target=target, target_name="validation loss"
+        )
+    axes.figure.set_size_inches(10, 5)
+    axes.figure.subplots_adjust(left=0.08, bottom=0.3, right=0.95)  # room for the names below
+    plt.close(axes.figure)  # from pyplot's list; the figure itself stays
+    return axes.figure
+
+
+@styled
+def front_figure(trials: list[FrozenTrial], settings: Settings) -> Figure:
+    """The trials' two objectives, and those that no other is better in both."""
+    figure, axes = new_axes()
+    objectives = settings.search.objectives
+    every = [trial.values for trial in ranked(trials)]
+    if len(objectives) == 1 or not every:
+        lacking = "one objective" if len(objectives) == 1 else _lacking(trials)
+        axes.text(0.5, 0.5, f"{lacking}: no Pareto front", ha="center", transform=axes.transAxes)
+        return figure
+    undominated = sorted(trial.values for trial in front(trials))
+    axes.plot(*zip(*every, strict=True), "o", color=BLUE, markersize=4, alpha=0.5, label="trials")
+    axes.plot(*zip(*undominated, strict=True), "D-", color=ORANGE, label="Pareto front")
+    axes.set(xlabel=f"validation {objectives[0]}", ylabel=objectives[1])
+    axes.legend(frameon=False)
+    return figure
+
+
+def _lacking(trials: list[FrozenTrial]) -> str:
+    return "every trial diverged" if complete(trials) else "no trial is complete"
+
+
+def _label_plainly(axis: Any) -> None:
+    """Numbers and not powers of ten, which take Matplotlib longer than all the rest of a picture."""
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter())

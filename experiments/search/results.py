@@ -1,0 +1,251 @@
+"""What a search found: `search.json`, `trials.csv` and its pictures, from the study alone."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.search.storage import FINISHED
+from pipeline.files import write_json, written_whole
+from pipeline.paths import RESULTS
+from pipeline.settings import Settings
+from pipeline.tracking.parent import ChildRecord
+
+if TYPE_CHECKING:
+    pass
+
+# Matplotlib and SciPy take a second each, so they are imported where they are used, at the end of a search.
+
+SEARCH_FILE = RESULTS / "search.json"
+TRIALS_FILE = RESULTS / "trials.csv"
+PICTURES = ("history", "parallel", "importance", "optimizers", "front")
+FIGURES = {name: RESULTS / f"search_{name}.svg" for name in PICTURES}
+
+DOUBT = "the best of many is too good to be true: score it on fresh seeds before you believe it"
+DOUBT_OF_FOLDS = (
+    "the best of many is too good to be true: all training and validation rows have chosen it, so only test rows can "
+    "judge it"
+)
+
+STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
+
+
+def complete(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that have values, the best of the first objective in front."""
+    return sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda trial: trial.values[0])
+
+
+def has_diverged(trial: FrozenTrial) -> bool:
+    """Whether every seed of a complete trial diverged, sooner or later."""
+    facts = trial.user_attrs["facts"]
+    return facts["diverged"] == len(facts["per_seed"])
+
+
+def ranked(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Those among which the best is chosen, it in front: the complete ones that have not diverged with every seed."""
+    return [trial for trial in complete(trials) if not has_diverged(trial)]
+
+
+def optimizer_of(trial: FrozenTrial) -> str:
+    """The optimizer that the trial trained with."""
+    return trial.user_attrs["settings"]["train"]["optimizer"]
+
+
+def progress_text(trials: list[FrozenTrial]) -> str:
+    """Best value so far, and how many trials diverged, were pruned or failed."""
+    best, states = ranked(trials), [trial.state for trial in trials]
+    counts = {
+        "diverged": len(complete(trials)) - len(best),
+        "pruned": states.count(TrialState.PRUNED),
+        "failed": states.count(TrialState.FAIL),
+    }
+    told = [f"{count} {name}" for name, count in counts.items() if count]
+    return ", ".join(([f"best {best[0].values[0]:.4f}"] if best else []) + told)
+
+
+def trial_record(trial: FrozenTrial) -> ChildRecord:
+    """A finished trial as MLflow is told of it."""
+    facts = trial.user_attrs.get("facts", {})
+    numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
+    if trial.user_attrs.get("seconds") is not None:
+        numbers["seconds"] = trial.user_attrs["seconds"]
+    curves = {"epoch.val_loss": facts["curve"]} if "curve" in facts else {}
+    if trial.state == TrialState.PRUNED:  # what it told the pruner, at the epochs when it did
+        reported = trial.intermediate_values
+        curves["epoch.lowest_val_loss"] = [reported.get(epoch) for epoch in range(1, max(reported, default=0) + 1)]
+    tags = {"optuna.state": trial.state.name, "optuna.trial": str(trial.number)}
+    if "error" in trial.user_attrs:
+        tags["error"] = trial.user_attrs["error"]
+    return ChildRecord(
+        key=str(trial.number),
+        name=f"trial {trial.number}" + (" (default)" if trial.number == 0 else ""),
+        status=STATUS[trial.state],
+        params=trial.params,
+        scores={f"value_{place}": value for place, value in enumerate(trial.values or [])} | numbers,
+        curves=curves,
+        tags=tags,
+        began=_milliseconds(trial.datetime_start),
+        ended=_milliseconds(trial.datetime_complete),
+    )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
+    """A row per trial: state, values, facts, parameters."""
+    rows = []
+    for trial in trials:
+        facts = {k: v for k, v in trial.user_attrs.get("facts", {}).items() if not isinstance(v, list)}
+        rows.append(
+            {"trial": trial.number, "state": trial.state.name}
+            | {f"value_{place}": value for place, value in enumerate(trial.values or [])}
+            | {"seconds": trial.user_attrs.get("seconds"), "error": trial.user_attrs.get("error")}
+            | facts
+            | trial.params
+        )
+    return pd.DataFrame(rows, columns=None if rows else ["trial", "state", "value_0", "seconds", "error"])
+
+
+def describe(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial with its value's mean and interval over the seeds, and the settings to paste into `params.yaml`."""
+    from pipeline.statistics.intervals import over_seeds
+
+    facts = trial.user_attrs["facts"]
+    return {
+        "trial": trial.number,
+        "values": trial.values,
+        "value": asdict(over_seeds(facts["per_seed"])),
+        "seeds": len(facts["per_seed"]),
+        "facts": {name: value for name, value in facts.items() if not isinstance(value, list)},
+        "params": trial.params,
+        "settings": trial.user_attrs["settings"],
+    }
+
+
+def incumbents(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Each trial that was better than all ranked ones before it, by number."""
+    found: list[FrozenTrial] = []
+    for trial in sorted(ranked(trials), key=lambda trial: trial.number):
+        if not found or trial.values[0] < found[-1].values[0]:
+            found.append(trial)
+    return found
+
+
+def best_of_each_optimizer(trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
+    """The best trial of each optimizer that has one, by the optimizer's name."""
+    best: dict[str, FrozenTrial] = {}
+    for trial in ranked(trials):
+        best.setdefault(optimizer_of(trial), trial)
+    return dict(sorted(best.items()))
+
+
+def front(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """The ranked trials that no other one beats in one objective without losing in the other, by number."""
+    found: list[FrozenTrial] = []
+    for trial in sorted(ranked(trials), key=lambda trial: trial.values):
+        if not found or trial.values[1] < found[-1].values[1]:
+            found.append(trial)
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, float]:
+    """Optuna's importance of each parameter for the first objective; none for too few trials to tell."""
+    if len(complete(trials)) < 4:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    target = (lambda trial: trial.values[0]) if len(study.directions) > 1 else None
+    try:
+        return optuna.importance.get_param_importances(study, evaluator=evaluator, target=target)
+    except (ValueError, RuntimeError):  # all values are equal, or no parameter was searched in every trial
+        return {}
+
+
+def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
+    """What is in `search.json`."""
+    ended, best = complete(trials), ranked(trials)
+    counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
+    counts["waiting"] += max(0, study.user_attrs.get("trials", 0) - len(trials))  # not put into the queue yet
+    summary = {
+        "study": study.study_name,
+        "objectives": list(settings.search.objectives),
+        "folds": settings.search.folds,
+        "counts": counts,
+        "all_diverged": bool(ended) and not best,
+        "best": describe(best[0]) if best else None,
+        "default": next((describe(trial) for trial in ended if trial.number == 0), None),
+        "incumbents": [describe(trial) for trial in incumbents(trials)],
+        "best_of_each_optimizer": {name: describe(trial) for name, trial in best_of_each_optimizer(trials).items()},
+        "importance": importance(study, trials),
+        "seconds": round(seconds, 2),
+    }
+    if len(study.directions) > 1:
+        summary["pareto_front"] = [describe(trial) for trial in front(trials)]
+    return summary
+
+
+def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
+    """A study in memory of these trials alone, as far as they have ended."""
+    copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    copy.set_user_attr("trials", study.user_attrs.get("trials", 0))
+    copy.add_trials(trial for trial in trials if trial.state in FINISHED)
+    return copy
+
+
+def get_ready() -> None:
+    """Import what `write` needs, which takes two seconds, while the last trials leave a core free."""
+    import matplotlib
+
+    from experiments.search import figures  # noqa: F401
+    from pipeline.statistics import intervals  # noqa: F401
+
+    matplotlib.use("Agg")
+    optuna.importance.FanovaImportanceEvaluator  # noqa: B018 (Optuna imports it when it is asked for)
+
+
+def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
+    """Write the stage's files about these trials of the study; returns what is in `search.json`."""
+    get_ready()
+    from experiments.search import figures
+    from pipeline.figures.style import save
+
+    study = copy_of(study, trials)
+    summary = summarize(study, trials, settings, seconds)
+    with written_whole(TRIALS_FILE) as beside:
+        trial_rows([t for t in trials if t.state in FINISHED]).to_csv(beside, index=False, float_format="%.7g")
+    for name, figure in figures.draw(study, trials, settings, summary["importance"]).items():
+        save(figure, FIGURES[name])
+    write_json(SEARCH_FILE, summary)
+    return summary
+
+
+def report(summary: dict[str, Any]) -> str:
+    """What came out, in a few lines."""
+    counts = ", ".join(f"{count} {state}" for state, count in summary["counts"].items() if count)
+    lines = [f"{counts} in {summary['seconds']:.0f} s"]
+    if summary["all_diverged"]:
+        return "\n".join([*lines, _all_diverged(summary["counts"]["complete"])])
+    if not summary["best"]:
+        return lines[0]
+    lines += [_line(name, summary[name]) for name in ("default", "best") if summary[name]]
+    return "\n".join([*lines, DOUBT if summary["folds"] is None else DOUBT_OF_FOLDS])
+
+
+def _all_diverged(trials: int) -> str:
+    which = f"all {trials} complete trials" if trials > 1 else "the only complete trial"
+    return (
+        f"every seed of {which} diverged, so none is the best: lower the range of train.learning_rate in search.space, "
+        "or train.learning_rate itself where it is not searched"
+    )
+
+
+def _line(name: str, trial: dict[str, Any]) -> str:
+    value, seeds, diverged = trial["value"], trial["seeds"], trial["facts"]["diverged"]
+    interval = "" if value["low"] is None else f" [{value['low']:.4f}, {value['high']:.4f}]"
+    told = f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f}{interval}"
+    told += f", {trial['settings']['train']['optimizer']}"
+    return f"{told}, {diverged} of {seeds} seeds diverged" if diverged else told

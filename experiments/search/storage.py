@@ -1,0 +1,181 @@
+"""Where a search is kept: an Optuna study in a journal file or a database."""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import TrialState
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from experiments.search.samplers import experimental, make_pruner, make_sampler
+from pipeline.errors import InputError
+from pipeline.settings import Search
+
+JOURNAL_FILE = Path("experiments/search.journal")
+VERSION = 1  # of what a study's attributes mean
+
+# Of a worker elsewhere, by the environment: a list of processes shows arguments, and it may hold a password.
+STORAGE_VARIABLE = "SEARCH_STORAGE"
+
+HEARTBEAT_SECONDS = 5
+GRACE_SECONDS = 20
+PATIENCE_SECONDS = 5  # for a database to answer
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+# What a storage that went away raises.
+LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+class _JournalLock:
+    """A lock that the system takes back when its process dies; Optuna's own would hold up the others for 30 s."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def acquire(self) -> bool:
+        self.file = os.open(self.path, os.O_CREAT | os.O_WRONLY)
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        os.close(self.file)
+
+
+class _Journal(JournalFileBackend):
+    """A journal that survives a kill in the midst of a line: the next to write takes the torn line away."""
+
+    def __init__(self, path: Path):
+        self.path, self.lock = path, _JournalLock(f"{path}.lock")
+        super().__init__(str(path), lock_obj=self.lock)
+
+    def append_logs(self, logs: list[dict]) -> None:
+        self.mend()
+        super().append_logs(logs)
+
+    def mend(self) -> None:
+        """Cut off a last line without an end."""
+        if self._is_whole():
+            return
+        self.lock.acquire()
+        try:
+            if not self._is_whole():  # nobody is writing it now
+                with self.path.open("rb+") as file:
+                    file.truncate(file.read().rfind(b"\n") + 1)
+        finally:
+            self.lock.release()
+
+    def _is_whole(self) -> bool:
+        with self.path.open("rb") as file:
+            return file.seek(0, 2) == 0 or (file.seek(-1, 2), file.read(1))[1] == b"\n"
+
+
+def journal_path(url: str | None) -> Path | None:
+    """The file of a journal; None where the URL names a database."""
+    return Path(url or JOURNAL_FILE) if url is None or url.endswith(".journal") else None
+
+
+def without_password(url: str | None) -> str:
+    """The storage as it may be shown."""
+    shown = re.sub(r"(//[^:/@]*):.*@", r"\1:***@", url or str(JOURNAL_FILE))
+    return re.sub(r"(password=)[^&]*", r"\1***", shown)
+
+
+def open_storage(url: str | None) -> BaseStorage:
+    """The storage that `search.storage` names, the journal for null.
+
+    Raises:
+        InputError: it cannot be reached, is no URL, or was made by another version of Optuna.
+    """
+    path = journal_path(url)
+    return _open_journal(path) if path else _open_database(url)
+
+
+def _open_journal(path: Path) -> BaseStorage:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        journal = _Journal(path)
+        journal.mend()
+        return JournalStorage(journal)
+    except OSError as error:
+        raise InputError(f"search.storage {path} cannot be opened: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"search.storage {path} is no journal of Optuna; move it away or name another file") from None
+
+
+def _open_database(url: str) -> BaseStorage:
+    try:
+        parsed = _with_driver(make_url(url))
+        limit = {"connect_timeout": PATIENCE_SECONDS} if parsed.get_backend_name() == "postgresql" else {}
+        with experimental():
+            return RDBStorage(
+                parsed.render_as_string(hide_password=False),
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                engine_kwargs={"pool_pre_ping": True, "connect_args": limit},
+            )
+    except ArgumentError:
+        raise InputError(
+            "search.storage must be null, a path that ends in .journal or a URL such as "
+            f"postgresql://user@host/database; got {without_password(url)!r}"
+        ) from None
+    except (SQLAlchemyError, RuntimeError, ImportError) as error:
+        raise InputError(f"search.storage {without_password(url)} cannot be used: {first_line(error)}") from None
+
+
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def first_line(error: BaseException) -> str:
+    """What a storage's error says, without the statement that it was about."""
+    cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+    return str(getattr(cause, "orig", None) or cause or error).strip().partition("\n")[0]
+
+
+@contextmanager
+def loss_told(url: str | None) -> Iterator[None]:
+    """Do something with the storage.
+
+    Raises:
+        InputError: it went away.
+    """
+    try:
+        yield
+    except LOST as error:
+        raise InputError(
+            f"search.storage {without_password(url)} was lost: {first_line(error)}; start again to go on"
+        ) from error
+
+
+def open_study(storage: BaseStorage, name: str, search: Search, epochs: int) -> optuna.Study:
+    """Make the study or go on with it.
+
+    Raises:
+        InputError: it was made by another version of this project.
+    """
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        sampler=make_sampler(search),
+        pruner=make_pruner(search, epochs),
+        directions=["minimize"] * len(search.objectives),
+        load_if_exists=True,
+    )
+    made_by = study.user_attrs.get("version")
+    if made_by is None:
+        study.set_user_attr("version", VERSION)
+    elif made_by != VERSION:
+        raise InputError(
+            f"the study {name} was made by version {made_by} of this project, this is version {VERSION}; "
+            "change search.storage to start anew"
+        )
+    return study

@@ -1,0 +1,116 @@
+"""One trial of a search: settings in, several seeds trained side by side, the objectives and what else is kept out."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.examples import Examples, Problem
+from pipeline.settings import Settings
+from pipeline.statistics import scores
+from pipeline.training.trainer import Epoch, Fitted, fit, with_train_scores
+
+REPORTS = 10  # times at most that a trial asks the pruner
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial gave.
+
+    Attributes:
+        values: one for each objective.
+        facts: plain data, kept with the trial: each seed's value, means and standard deviations over the seeds of
+            what was scored at each seed's best epoch, and the mean curve of the validation loss.
+    """
+
+    values: list[float]
+    facts: dict[str, Any]
+
+
+def run_trial(
+    examples: Examples,
+    settings: Settings,
+    seeds: list[int],
+    report: Callable[[int, float], None],
+    callbacks: Iterable[Callable[[Epoch], None]] = (),
+) -> Outcome:
+    """Train one configuration on several seeds and judge it by each seed's best epoch.
+
+    Args:
+        examples: rows that all seeds share, or for each seed its own, in the order of `seeds`.
+        report: called now and then with the epoch and the mean over the seeds of the lowest validation loss so far; it
+            may raise to end the trial.
+        callbacks: called after each epoch, as by `trainer.fit`.
+    """
+    chance = chance_level(examples)
+    every = -(-settings.train.epochs // REPORTS)
+
+    def callback(event: Epoch) -> None:
+        if event.number % every == 0 and event.number < event.of:
+            report(event.number, float(np.minimum(event.best, chance).mean()))
+
+    fitted = _fit(examples, settings, seeds, [*callbacks, callback])
+    return judge(fitted, examples.problem, settings.search.objectives, chance)
+
+
+def _fit(examples: Examples, settings: Settings, seeds: list[int], callbacks: list[Callable[[Epoch], None]]) -> Fitted:
+    """`trainer.fit`, with the training rows scored at the best epochs alone, where the weights of those are at hand."""
+    model, train = settings.model, settings.train
+    if not train.early_stopping or train.train_score_rows == 0:
+        return fit(examples, model, train, seeds, callbacks)
+    fitted = fit(examples, model, train.model_copy(update={"train_score_rows": 0}), seeds, callbacks)
+    return with_train_scores(examples, model, train, fitted)
+
+
+def chance_level(examples: Examples) -> np.ndarray:
+    """The validation loss of knowing nothing, which stands for a seed that never had a finite one.
+
+    Returns:
+        That of each seed, `[R]`; `[1]` where all seeds share it.
+    """
+    if examples.problem.is_classification:
+        return np.array([math.log(examples.problem.n_outputs)])
+    return examples.y[examples.val_rows].std(axis=1, dtype=float) * examples.target_scale
+
+
+def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.ndarray) -> Outcome:
+    """The objectives and the facts of a finished training.
+
+    Args:
+        chance: see `chance_level`.
+    """
+    loss, score = scores.METRICS[problem.task]
+    best = at_best_epoch(fitted)
+    best[f"val_{loss}"] = np.where(best[f"val_{loss}"].isna(), chance, best[f"val_{loss}"])
+    if f"train_{loss}" in best:  # a seed that stands for knowing nothing has no gap
+        gap = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"])
+        best["gap"] = gap.where(np.isfinite(gap), 0.0)
+    else:
+        best["gap"] = math.nan
+    means = {name: _finite(best[name].mean()) for name in (f"val_{loss}", f"val_{score}", "gap")}
+    facts = {
+        "per_seed": best[f"val_{loss}"].tolist(),
+        "best_epoch": _finite(best["epoch"].mean()),
+        "epochs": int(fitted.history["epoch"].max()),
+        "seed_epochs": len(fitted.history),
+        "diverged": int(fitted.diverged.sum()),
+        "curve": [_finite(value) for value in fitted.history.groupby("epoch")[f"val_{loss}"].mean()],
+        **means,
+        **{f"{name}_sd": scores.spread(best[name]) for name in means},
+    }
+    weights = sum(value[0].size for value in fitted.weights.values())
+    every = {"cross_entropy": means[f"val_{loss}"], "gap": means["gap"], "weights": float(weights)}
+    return Outcome([every[name] for name in objectives], facts | {"weights": weights})
+
+
+def at_best_epoch(fitted: Fitted) -> pd.DataFrame:
+    """A row per seed: its history at its best epoch; NaN where it has none."""
+    best = pd.DataFrame({"seed": fitted.seeds, "epoch": fitted.best_epoch})
+    return best.merge(fitted.history, how="left", on=["seed", "epoch"])
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,90 @@
+"""The workers that a search starts itself: processes of this machine, replaced when they die or have grown large."""
+
+import multiprocessing
+import os
+import signal
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from typing import Protocol
+
+from experiments.processes import prepare, share
+from experiments.search.storage import loss_told
+from pipeline.errors import InputError, run_stage
+from pipeline.settings import Search
+
+
+class Worker(Protocol):
+    """The part of `multiprocessing.Process` that is needed."""
+
+    @property
+    def exitcode(self) -> int | None: ...
+
+    def terminate(self) -> None: ...
+
+    def join(self) -> None: ...
+
+
+def be_worker(name: str, url: str | None, workers: int) -> None:
+    """What a worker's process does, one of so many; it ends with the process that started it."""
+    os.setpgid(0, 0)  # Ctrl-C reaches the search, which lets its workers end their trials
+    os.environ |= share(workers)
+    from experiments.search.worker import work
+
+    with loss_told(url):
+        work(url, name, lambda: not multiprocessing.parent_process().is_alive())
+
+
+class Workers(AbstractContextManager):
+    """A fixed number of workers for as long as there is work."""
+
+    TOLD = "the line above says why"  # of a worker that ended with a user's error
+
+    def __init__(self, search: Search, name: str):
+        self.search, self.name = search, name
+        self.workers: list[Worker] = []
+        self.crashes, self.finished = 0, 0
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Begin with what takes long at the start of a worker."""
+        self.context = prepare("experiments.search.worker")
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        for worker in self.workers:
+            worker.join()
+
+    def start(self) -> Worker:
+        """Start one more."""
+        main = partial(be_worker, self.name, self.search.storage, self.search.workers)
+        worker = self.context.Process(target=run_stage, args=(main,))
+        worker.start()
+        return worker
+
+    def stop(self) -> None:
+        """Ask them to end after their trials."""
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                worker.terminate()
+
+    def look(self, waiting: int, finished: int) -> None:
+        """Replace those that have ended while trials wait.
+
+        Raises:
+            InputError: they die one after another and no trial gets finished.
+        """
+        if finished > self.finished:
+            self.crashes, self.finished = 0, finished
+        for worker in [worker for worker in self.workers if worker.exitcode is not None]:
+            self.workers.remove(worker)
+            status = worker.exitcode
+            if status == 2:
+                raise InputError(f"a worker of the search cannot go on; {self.TOLD}")
+            self.crashes += status not in (0, -signal.SIGTERM)
+        if self.crashes > self.search.max_failures:
+            raise InputError(
+                f"{self.crashes} workers died in a row, the last with status {status}; "
+                f"search.max_failures allows {self.search.max_failures}"
+            )
+        while len(self.workers) < min(self.search.workers, waiting):
+            self.workers.append(self.start())

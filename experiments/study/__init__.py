@@ -1,0 +1,1 @@
+"""The study: what helps against overfitting, by how much, and how sure."""

@@ -1,0 +1,132 @@
+"""Stage study: what helps against overfitting on this data, by how much, and how sure; every arm over many seeds.
+
+`python -m experiments.study --log-only` tells MLflow of the finished study once more, after a server was lost.
+"""
+
+import signal
+import sys
+import time
+from typing import Any
+
+import pandas as pd
+
+from experiments import records as record
+from experiments.study.conclusions import conclude
+from experiments.study.cost import cost, equal_time
+from experiments.study.jobs import context
+from experiments.study.log import log_study
+from experiments.study.rows import read_rows
+from experiments.study.scored import curves
+from experiments.study.sections import Sections
+from experiments.study.workers import Trainings
+from pipeline.data.splits import Summary, read_summary
+from pipeline.errors import InputError, run_stage
+from pipeline.files import read_json, written_whole
+from pipeline.paths import CHAMPION_FILE, RESULTS
+from pipeline.settings import Settings, flat, read_settings, seed_list
+from pipeline.tracking import store
+from pipeline.tracking.read import test_looks
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
+
+
+def read_search(settings: Settings) -> dict[str, Any]:
+    """Return what the stage search found; nothing where no section asks for it.
+
+    Raises:
+        InputError: it is missing or no JSON.
+    """
+    return read_json(RESULTS / "search.json") if "winner" in settings.study.sections else {}
+
+
+def fresh_seeds(settings: Settings) -> list[int]:
+    """The study's seeds: as listed, or as many as asked for that no other stage uses."""
+    seeds = settings.study.seeds
+    return [FIRST_FRESH_SEED + seed for seed in seed_list(seeds)] if isinstance(seeds, int) else seeds
+
+
+def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Cost, record.EqualTime | None]:
+    """Train, choose, test and write the tables.
+
+    Raises:
+        InputError: a setting that no study can have, or too few rows.
+    """
+    if settings.train.train_score_rows == 0:
+        raise InputError("the study compares new rows with training rows: set train.train_score_rows above 0")
+    began = time.monotonic()
+    seeds, search = fresh_seeds(settings), read_search(settings)
+    rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))
+    with Trainings(settings.study, seeds, context(seeds, summary)) as trainings:
+        sections = Sections(settings, rows, seeds, search, trainings)
+        sections.run()
+    result, by_seed = conclude(settings, summary, sections)
+    write_tables(by_seed, curves(each for of_section in sections.scored.values() for each in of_section))
+    trainings.forget_others()
+    seconds = time.monotonic() - began + trainings.seconds_before()
+    batches = [each for each in sections.scored.get("optimizers", []) if each.arm.group == "equal_updates"]
+    return result, cost(trainings.results, len(seeds), seconds), equal_time(batches)
+
+
+def write_tables(by_seed: pd.DataFrame, by_epoch: pd.DataFrame) -> None:
+    """Write `study.csv` and `study_curves.csv`."""
+    for path, table in {record.STUDY_SEEDS_FILE: by_seed, record.STUDY_CURVES_FILE: by_epoch}.items():
+        with written_whole(path) as beside:
+            table.to_csv(beside, index=False, float_format="%.7g")
+
+
+def looks_at_test(settings: Settings, summary: Summary) -> record.TestLooks:
+    """How often MLflow knows the test set to have been looked at, this look included."""
+    if not summary.rows["test"]:
+        return record.TestLooks(looks=0, settings_changed_after_a_look=False)
+    known = test_looks(summary.digest["test"], flat(settings))
+    return record.TestLooks(
+        looks=known and known.looks + 1, settings_changed_after_a_look=bool(known and known.settings_changed)
+    )
+
+
+def log(settings: Settings, summary: Summary) -> None:
+    """Tell MLflow of the study whose files are there, and keep the runs' ids."""
+    found, run = record.read_study(), record.read_study_run()
+    curves, seeds = (pd.read_csv(path) for path in (record.STUDY_CURVES_FILE, record.STUDY_SEEDS_FILE))
+    parent, runs = log_study(found, run, curves, seeds, settings, summary, CHAMPION_FILE)
+    record.write_study(found, run.model_copy(update={"parent_run": parent, "runs": runs}))
+
+
+def interrupt(*_: object) -> None:
+    """End the study; a second Ctrl-C finds it ending already."""
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def told(spent: record.Cost, arms: int) -> str:
+    """Return what was done, in a line."""
+    return f"{arms} arms: {spent.runs} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s"
+
+
+def main() -> None:
+    """Run the stage."""
+    settings, summary = read_settings(), read_summary()
+    if sys.argv[1:] not in ([], ["--log-only"]):
+        raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
+    store.check_reachable()
+    if sys.argv[1:]:
+        log(settings, summary)
+        print("`dvc commit study` tells DVC that this is no change")
+        return
+    for number in INTERRUPTS:
+        signal.signal(number, interrupt)
+    try:
+        found, spent, timed = study(settings, summary)
+    except KeyboardInterrupt:
+        print("interrupted; what is trained is kept, and `dvc repro` goes on from there", file=sys.stderr)
+        sys.exit(130)
+    looks = looks_at_test(settings, summary)
+    record.write_study(found, record.StudyRun(parent_run=None, runs={}, cost=spent, equal_time=timed, test_looks=looks))
+    print(told(spent, len(found.arms)))
+    log(settings, summary)
+
+
+if __name__ == "__main__":
+    run_stage(main)

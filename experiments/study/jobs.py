@@ -1,0 +1,147 @@
+"""The trainings of a study: what one is, how its result is kept, and how a worker does it.
+
+A training is kept under a digest of all that its result depends on, so an arm that several questions share is trained
+once, and a study that was interrupted, or is asked for more, trains just what is missing.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.study.arms import Arm
+from experiments.study.rows import Labels
+from pipeline.data.splits import Summary
+from pipeline.files import read_arrays, write_arrays
+from pipeline.settings import Model, Train
+
+KEPT = Path("models/study")
+ROOT = Path(__file__).parent.parent.parent
+# The code, by folders and files, that the numbers of a training depend on.
+CODE = (
+    "pipeline/data",
+    "pipeline/training",
+    "pipeline/statistics/ring.py",
+    "pipeline/statistics/scores.py",
+    "experiments/study/rows.py",
+    "experiments/study/worker.py",
+)
+# Regularizers that a graph has only where they are on; the others are numbers in each.
+SWITCHES = ("dropout", "input_dropout", "max_norm", "gaussian_noise", "clip_norm", "ema")
+FACTS = ("best_epoch", "best_epoch_by_holdout", "diverged", "sound", "seconds")
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One configuration to be trained on all seeds of the study."""
+
+    model: Model
+    train: Train
+    rows: int | None
+    labels: Labels
+
+    @classmethod
+    def of(cls, arm: Arm) -> "Job":
+        """The training that an arm needs."""
+        return cls(arm.model, arm.train, arm.rows, arm.labels)
+
+    @property
+    def content(self) -> str:
+        """The job as text; two jobs of the same text are the same training."""
+        settings = {"model": self.model.model_dump(), "train": self.train.model_dump(exclude={"seeds"})}
+        return json.dumps([settings, self.rows, self.labels], sort_keys=True)
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and self.content == other.content
+
+    @property
+    def graph(self) -> str:
+        """Jobs that are alike in this differ at most in strengths, rates and rows, and can share a compiled graph."""
+        switched_on = [
+            name for section in (self.model, self.train) for name, value in section if name in SWITCHES and value
+        ]
+        model = self.model.model_dump(include={"hidden_units", "activation", "batch_norm"})
+        train = self.train.model_dump(include={"optimizer", "momentum", "weight_decay", "batch_size", "loss"})
+        return json.dumps([model, train, switched_on])
+
+    @property
+    def effort(self) -> int:
+        """What it costs, next to others: the weights of the hidden layers times the epochs."""
+        return self.train.epochs * (1 + sum(a * b for a, b in pairwise([64, *self.model.hidden_units, 10])))
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a training left.
+
+    Attributes:
+        history, best_epoch, diverged, weights: see `pipeline.training.trainer.Fitted`; the second held-out fold
+            has stopped and chosen.
+        best_epoch_by_holdout: the best epoch where the first held-out fold does so.
+        row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: each row as the seed of that role scores it,
+            stopped and chosen on its other fold. A seed without sound weights scores what knowing nothing does. NaN
+            where no seed judges, or where the rows had a say in the training.
+        sound: which seeds have weights that can predict, in each role, bool `[2, R]`.
+        seconds: that the training took.
+    """
+
+    history: pd.DataFrame
+    best_epoch: np.ndarray
+    best_epoch_by_holdout: np.ndarray
+    diverged: np.ndarray
+    weights: dict[str, np.ndarray]
+    row_scores: dict[str, np.ndarray]
+    sound: np.ndarray
+    seconds: float
+
+
+def context(seeds: list[int], summary: Summary) -> str:
+    """What all trainings of a study depend on, as one digest."""
+    code = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in code_files()}
+    versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
+    digests = {name: summary.digest[name] for name in ("train", "validation")}
+    # The digests are of the scaled target, and the kept scores in its unit.
+    everything = [code, versions, digests, summary.target_scale, seeds]
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def code_files() -> list[Path]:
+    """Return the files of `CODE`, in the order of their names."""
+    paths = [ROOT / name for name in CODE]
+    return sorted(file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path]))
+
+
+def kept_file(job: Job, where: str) -> Path:
+    """Where the result of a job is kept; `where` is the study's `context`."""
+    return KEPT / f"{hashlib.sha256((where + job.content).encode()).hexdigest()[:32]}.npz"
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Keep a result."""
+    history = {name: column.to_numpy() for name, column in result.history.items()}
+    parts = {"history": history, "weights": result.weights, "row_scores": result.row_scores}
+    facts = {name: np.asarray(getattr(result, name)) for name in FACTS}
+    write_arrays(path, facts | {f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
+
+
+def read_result(path: Path) -> Result | None:
+    """Return a result that is kept; None where there is none, or a damaged one."""
+    try:
+        arrays = read_arrays(path)
+        facts = {name: arrays.pop(name) for name in FACTS}
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    parts: dict[str, dict[str, np.ndarray]] = {"history": {}, "weights": {}, "row_scores": {}}
+    for name, value in arrays.items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = value
+    facts["seconds"] = float(facts["seconds"])
+    return Result(history=pd.DataFrame(parts.pop("history")), **parts, **facts)

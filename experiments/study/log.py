@@ -1,0 +1,161 @@
+"""What MLflow is told of a finished study: a run for the study, and under it one for each arm."""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Study, StudyRun
+from pipeline.data.splits import PREPROCESSING_FILE, SPLITS, Summary
+from pipeline.files import read_json
+from pipeline.settings import Settings, flat
+from pipeline.statistics import scores
+from pipeline.statistics.intervals import Interval
+from pipeline.tracking.champion import register_champion
+from pipeline.tracking.parent import ChildRecord, ParentRun
+from pipeline.tracking.run import Dataset
+
+EXPERIMENT = "study"
+LOG_AGAIN = "the result files are complete, log them with: python -m experiments.study --log-only"
+
+# Of an arm's record and of `study.csv`, besides the scores.
+MEASURES = ("best_epoch", "epochs", "onset_epoch")
+NOT_CURVES = ("section", "arm", "epoch", "seeds")
+
+
+def log_study(
+    study: Study,
+    run: StudyRun | None,
+    curves: pd.DataFrame,
+    seeds_table: pd.DataFrame,
+    settings: Settings,
+    summary: Summary,
+    champion: Path | None = None,
+) -> tuple[str | None, dict[str, str]]:
+    """Log a study whose files are written, or what is missing of it; its run, and by `section/arm` those of the arms.
+
+    A lost store costs one line on standard error; what was logged before is still in what this returns.
+
+    Args:
+        run: what was logged of this very study before; None for a new one.
+        curves, seeds_table: as in `study_curves.csv` and `study.csv`.
+        champion: the recommended model, a `.keras` file from prepared rows to probabilities or the target's unit.
+    """
+    parent = ParentRun(EXPERIMENT, parent_name(study), run and run.parent_run, LOG_AGAIN)
+    parent.open()
+    parent.add(child_records(study, curves, seeds_table))
+    headline = headline_numbers(study, seeds_table)
+    asked = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
+    parent.finish(headline, asked, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
+    parent.show("arms", columns(study))
+    if champion is not None and not parent.lost:
+        preprocessing = read_json(PREPROCESSING_FILE)
+        register_champion(champion, summary, preprocessing, parent.run_id, headline)
+    return parent.run_id, (run.runs if run else {}) | parent.children
+
+
+def parent_name(study: Study) -> str:
+    """The name of the study's run, such as `digits: 87 arms, 10 seeds`."""
+    return f"{study.about.source}: {len(study.arms)} arms, {len(study.about.seeds)} seeds"
+
+
+def columns(study: Study) -> list[str]:
+    """What the runs table shows of the arms."""
+    means = [f"holdout.{study.about.loss}", f"holdout.{study.about.score}", "best_epoch"]
+    metrics = [name for mean in means for name in (mean, f"{mean}_sd")] + ["difference", "p_adjusted"]
+    return [f"metrics.`{name}`" for name in metrics] + ["tags.`verdict`"]
+
+
+def arm_key(arm: Arm) -> str:
+    """What tells an arm from the others of the study, `section/arm`."""
+    return f"{arm.section}/{arm.name}"
+
+
+def child_records(study: Study, curves: pd.DataFrame, seeds_table: pd.DataFrame) -> Iterator[ChildRecord]:
+    """Every arm as MLflow is told of it."""
+    by_seed, by_epoch = (dict(list(table.groupby(["section", "arm"]))) for table in (seeds_table, curves))
+    now = int(time.time() * 1000)
+    for place, arm in enumerate(study.arms):
+        of_arm = (arm.section, arm.name)
+        yield ChildRecord(
+            key=arm_key(arm),
+            name=f"{arm.section}: {arm.name}",
+            status="FINISHED",
+            params=arm.changes,
+            scores=arm_numbers(arm, by_seed[of_arm]),
+            curves=epoch_curves(by_epoch[of_arm]) if of_arm in by_epoch else {},
+            tags=_tags(arm),
+            began=now + place,  # in the order of the study
+            ended=now + place,
+        )
+
+
+def arm_numbers(arm: Arm, rows: pd.DataFrame) -> dict[str, float]:
+    """An arm's metrics: means as in `study.json`, and under `<name>_sd` the deviation over its rows of `study.csv`."""
+    numbers = _split_numbers(arm.scores, rows)
+    for name in MEASURES:
+        numbers |= _with_spread(name, getattr(arm, name), rows, name)
+    numbers |= {f"gap.{metric}": interval.mean for metric, interval in arm.gap.items()}
+    for name in ("difference", "probability_better"):
+        if (interval := getattr(arm, name)) is not None:
+            numbers |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    numbers |= {"p_adjusted": arm.p_adjusted, "detectable": arm.detectable}
+    numbers |= {"diverged": arm.diverged, "weights": arm.weights}
+    return _known(numbers | {"train_rows": arm.train_rows})
+
+
+def epoch_curves(rows: pd.DataFrame) -> dict[str, list[float | None]]:
+    """An arm's curves under `epoch.<metric>`, from its rows of `study_curves.csv`."""
+    # The place in the list is the epoch, so one that is missing has to be None.
+    by_epoch = rows.set_index("epoch").reindex(range(1, rows["epoch"].max() + 1))
+    columns = by_epoch.drop(columns=[name for name in NOT_CURVES if name in by_epoch])
+    return {
+        f"epoch.{name}": [None if pd.isna(value) else value for value in column.tolist()]
+        for name, column in columns.items()
+        if column.notna().any()
+    }
+
+
+def headline_numbers(study: Study, seeds_table: pd.DataFrame) -> dict[str, float]:
+    """What the study comes to: the scores to expect from what it recommends, the optimism, the baseline's rise."""
+    recommended = study.recommendation
+    rows = seeds_table[(seeds_table["section"] == recommended.section) & (seeds_table["arm"] == recommended.arm)]
+    numbers = _split_numbers({"holdout": recommended.holdout, "test": recommended.test or {}}, rows)
+    numbers |= {f"overfits.gap.{metric}": interval.mean for metric, interval in study.overfits.gap.items()}
+    numbers |= {"overfits.rise": study.overfits.rise.mean, "arms": len(study.arms)}
+    numbers["arms_that_help"] = sum(arm.verdict == "helps" for arm in study.arms)
+    if study.optimism is not None:
+        numbers |= {f"optimism_{name}": getattr(study.optimism, f"optimism_{name}") for name in ("fresh", "test")}
+        numbers["promised"] = study.optimism.promised
+    return _known(numbers)
+
+
+def datasets(study: Study, summary: Summary) -> list[Dataset]:
+    """The splits that the study read; the test set only if something was scored on it."""
+    read = [name for name in SPLITS if summary.rows[name] and (name != "test" or study.recommendation.test)]
+    return [
+        Dataset(f"{summary.source} {name}", study.about.digest[name], summary.source, summary.rows[name], name)
+        for name in read
+    ]
+
+
+def _split_numbers(of_splits: Mapping[str, Mapping[str, Interval]], rows: pd.DataFrame) -> dict[str, float | None]:
+    numbers: dict[str, float | None] = {}
+    for split, metrics in of_splits.items():
+        for metric, interval in metrics.items():
+            numbers |= _with_spread(f"{split}.{metric}", interval, rows, f"{split}_{metric}")
+    return numbers
+
+
+def _with_spread(name: str, interval: Interval, rows: pd.DataFrame, column: str) -> dict[str, float | None]:
+    return {name: interval.mean, f"{name}_sd": scores.spread(rows[column]) if column in rows else None}
+
+
+def _known(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in numbers.items() if value is not None}
+
+
+def _tags(arm: Arm) -> dict[str, str]:
+    tags = {"section": arm.section, "arm": arm.name, "factor": arm.factor, "group": arm.group}
+    return tags | ({} if arm.verdict is None else {"verdict": arm.verdict})

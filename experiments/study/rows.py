@@ -1,0 +1,181 @@
+"""The rows of a study: a pool that the seeds of a ring hold out in turn, and what knowing nothing scores on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from pipeline.data.examples import Examples, Problem, Split
+from pipeline.data.partition import stratified_order
+from pipeline.data.splits import Summary, read_split
+from pipeline.errors import InputError
+from pipeline.statistics import scores
+from pipeline.statistics.ring import Ring, draw_ring, over_judges
+
+Labels = Literal["true", "shuffled", "wrong"]
+
+WRONG_SHARE = 0.2  # of the labels, in the arm that has wrong ones
+POOL_PER_TRAINING_ROW = 5  # a ring of ten folds then holds no more rows out of a training than it trains on
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The prepared training and validation rows in one pool, and which of them each seed trains on and holds out.
+
+    Attributes:
+        x, y: as in `pipeline.data.examples.Split`.
+        ring: which rows each seed holds out.
+        train: row numbers that each seed trains on, `[R, k]`; a prefix is a smaller training set.
+        searched: rows that the search chose by, bool `[n]`.
+        numbers: of each row in the source, counted from 0, int `[n]`; None where the splits do not tell.
+        target_scale: standard deviation of the target, in its own unit; 1 for classes.
+    """
+
+    problem: Problem
+    x: np.ndarray
+    y: np.ndarray
+    ring: Ring
+    train: np.ndarray
+    searched: np.ndarray
+    numbers: np.ndarray | None
+    target_scale: float
+
+    def held_out(self, role: int) -> list[np.ndarray]:
+        """Return the rows that each seed holds out in a role of the ring."""
+        return [self.ring.held_out(seed, role) for seed in range(self.ring.seeds)]
+
+    def examples(self, train_rows: int | None = None, labels: Labels = "true") -> Examples:
+        """Return what the trainer takes: the second held-out fold validates, the first one is the holdout.
+
+        Args:
+            train_rows: so many of each seed's training rows; None for all.
+            labels: of the training rows; the other rows keep their own.
+        """
+        x, y, shift = self.x, self.y, 0
+        if labels != "true":  # every row twice: once to train on, under another label, and once to be scored on
+            x, y, shift = np.concatenate([x, x]), np.concatenate([_relabelled(y, labels), y]), len(y)
+        holdout, val = (_of_one_size(self.held_out(role)) + shift for role in range(2))
+        return Examples(self.problem, x, y, self.train[:, :train_rows], val, self.target_scale, holdout)
+
+    def knowing_nothing(self, train_rows: int | None = None) -> np.ndarray:
+        """Return what each seed predicts for every row if it knows nothing of the features.
+
+        For classes these are the logarithms of their shares among its training rows, with one more row in each class so
+        that none is 0 (Laplace's rule), `[R, classes]`; else the mean of its training rows, standardized, `[R, 1]`.
+        """
+        y = self.y[self.train[:, :train_rows]]
+        if not self.problem.is_classification:
+            return y.mean(axis=1, keepdims=True)
+        counts = np.stack([np.bincount(labels, minlength=self.problem.n_outputs) + 1 for labels in y])
+        return np.log(counts / counts.sum(axis=1, keepdims=True))
+
+    def score(self, outputs: np.ndarray, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
+        """Score outputs `[..., k, n_outputs]` on rows, by the names of `scores.ROW_SCORES`, in the target's unit."""
+        actual = self.y[rows]
+        if self.problem.is_classification:
+            return scores.by_row("classification", outputs, actual)
+        predicted = outputs[..., 0].astype(np.float64) * self.target_scale
+        return scores.by_row("regression", predicted, actual * self.target_scale)
+
+    @cached_property
+    def floor(self) -> dict[str, np.ndarray]:
+        """What knowing nothing scores on each row, `[rings, 2, n]`; NaN where no seed judges."""
+        judges = self.ring.judges
+        found = self.score(self.knowing_nothing()[judges], slice(None))
+        return {name: np.where(judges >= 0, values, np.nan) for name, values in found.items()}
+
+    @cached_property
+    def variance(self) -> float:
+        """The variance of the targets, in the square of their unit; NaN for classes, and where they do not vary."""
+        return np.nan if self.problem.is_classification else float(np.var(self.y * self.target_scale)) or np.nan
+
+
+def knowing_nothing(rows: Rows, test: Split) -> dict[str, dict[str, float]]:
+    """Return what knowing nothing scores on the rows held out and on the test set, by split and metric."""
+    task = rows.problem.task
+    found = {"holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}}
+    variances = {"holdout": rows.variance}
+    if len(test):
+        tested = replace(rows, x=test.x, y=test.y)
+        by_row = tested.score(rows.knowing_nothing()[:, None], slice(None))
+        found["test"] = {name: float(values.mean()) for name, values in by_row.items()}
+        variances["test"] = tested.variance
+    return {
+        split: {
+            name: float(value)
+            for name in scores.METRICS[task]
+            if np.isfinite(value := scores.from_mean(name, means[scores.row_score_of(name)], variances[split]))
+        }
+        for split, means in found.items()
+    }
+
+
+def read_rows(seeds: Sequence[int], summary: Summary, cross_validated_search: bool = False) -> Rows:
+    """Pool the prepared training and validation rows and draw the ring.
+
+    Args:
+        cross_validated_search: whether the search has chosen by all rows of the pool, and not by the validation rows.
+
+    Raises:
+        InputError: too few rows, or too few groups.
+    """
+    train, validation = read_split("train"), read_split("validation")
+    rows = pooled(train, validation, seeds, summary.problem, summary.target_scale or 1.0)
+    return replace(rows, searched=np.ones_like(rows.searched)) if cross_validated_search else rows
+
+
+def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Problem, target_scale: float) -> Rows:
+    """Pool two splits and draw the ring.
+
+    Each seed trains on as many rows as the training split has, or on all that it does not hold out.
+
+    Raises:
+        InputError: too few rows, or too few groups.
+    """
+    x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
+    groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
+    told = train.numbers is not None and validation.numbers is not None
+    numbers = np.concatenate([train.numbers, validation.numbers]) if told else None
+    searched = np.arange(len(y)) >= len(train)
+    if not len(train):
+        raise InputError("the study needs training rows, and there are none")
+    strata = y if problem.is_classification else np.zeros(len(y), np.int32)
+    most = POOL_PER_TRAINING_ROW * len(train)
+    if len(y) > most:
+        kept = _kept(strata, groups, most, seeds[0])
+        x, y, strata, searched = (each[kept] for each in (x, y, strata, searched))
+        groups, numbers = (None if each is None else each[kept] for each in (groups, numbers))
+    ring = draw_ring(len(y), seeds, groups)
+    orders = []
+    for place, seed in enumerate(seeds):
+        rows = ring.trained_on(place)
+        orders.append(rows[stratified_order(strata[rows], np.random.default_rng([seed, 4]))][: len(train)])
+    return Rows(problem, x, y, ring, _of_one_size(orders), searched, numbers, target_scale)
+
+
+def _kept(strata: np.ndarray, groups: np.ndarray | None, most: int, seed: int) -> np.ndarray:
+    """Return about so many rows, in ascending order: stratified, or those of whole groups."""
+    rng = np.random.default_rng([seed, 5])
+    if groups is None:
+        return np.sort(stratified_order(strata, rng)[:most])
+    order = rng.permutation(np.unique(groups))
+    rows_of = np.bincount(groups)[order].cumsum()
+    return np.flatnonzero(np.isin(groups, order[: max(1, np.searchsorted(rows_of, most, side="right"))]))
+
+
+def _of_one_size(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the parts as `[R, k]`, k as in the smallest: folds differ by a row, and with groups by more."""
+    least = min(len(part) for part in parts)
+    return np.stack([part[:least] for part in parts])
+
+
+def _relabelled(y: np.ndarray, labels: Labels) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    if labels == "shuffled":
+        return rng.permutation(y)
+    wrong = rng.permutation(len(y))[: round(WRONG_SHARE * len(y))]
+    changed, classes = y.copy(), int(y.max()) + 1
+    changed[wrong] = (y[wrong] + rng.integers(1, classes, len(wrong))) % classes
+    return changed

@@ -1,0 +1,81 @@
+"""A worker process of a study: trains the jobs that it is given and keeps their results."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+
+from experiments.study.jobs import Job, Result, write_result
+from experiments.study.rows import Rows, read_rows
+from pipeline.data.splits import read_summary
+from pipeline.training.model import predict
+from pipeline.training.seeds import is_sound
+from pipeline.training.trainer import Chosen, fit
+
+_state: dict[str, object] = {}
+
+
+def begin(seeds: list[int]) -> None:
+    """Read the rows, once for all jobs of this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the study, which ends its workers
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    _state.update(rows=read_rows(seeds, read_summary()), seeds=seeds)
+
+
+def _end_with(study: BaseProcess) -> None:
+    # A pool's worker waits for jobs for ever when the study is killed.
+    study.join()
+    os._exit(1)
+
+
+def work(jobs: list[tuple[Job, Path]]) -> None:
+    """Train jobs one after another; those that share a graph come together."""
+    for job, path in jobs:
+        write_result(path, train(job, _state["rows"], _state["seeds"]))
+
+
+def train(job: Job, rows: Rows, seeds: list[int]) -> Result:
+    """Train one job, and score every row by the seeds that held it out."""
+    began = time.perf_counter()
+    fitted = fit(rows.examples(job.rows, job.labels), job.model, job.train, seeds)
+    by_role = [Chosen(fitted.weights, fitted.best_epoch), fitted.by_holdout]
+    sound = np.stack([is_sound(chosen.weights) for chosen in by_role])
+    row_scores: dict[str, np.ndarray] = {}
+    for role, chosen in enumerate(by_role):
+        for name, values in _scored(job, rows, role, chosen.weights, sound[role]).items():
+            row_scores.setdefault(name, np.full(rows.ring.judges.shape, np.nan, np.float32))[:, role] = values
+    if job.train.schedule.name == "plateau":  # the second fold has cut the learning rate, so it can judge nothing
+        for values in row_scores.values():
+            values[:, 1] = np.nan
+    return Result(
+        history=fitted.history,
+        best_epoch=fitted.best_epoch,
+        best_epoch_by_holdout=fitted.by_holdout.best_epoch,
+        diverged=fitted.diverged,
+        weights=fitted.weights,
+        row_scores=row_scores,
+        sound=sound,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _scored(
+    job: Job, rows: Rows, role: int, weights: dict[str, np.ndarray], sound: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Score the rows that each seed holds out in a role, `[rings, n]`; NaN for the others."""
+    held_out = rows.held_out(role)
+    most = max(len(part) for part in held_out)
+    padded = np.stack([np.resize(part, most) for part in held_out])  # folds differ in size; what is added is left out
+    outputs = predict(job.model, rows.problem, weights, rows.x[padded])
+    outputs = np.where(sound[:, None, None], outputs, rows.knowing_nothing(job.rows)[:, None])
+    by_row: dict[str, np.ndarray] = {}
+    for name, values in rows.score(outputs, padded).items():
+        by_row[name] = np.full(rows.ring.fold.shape, np.nan)
+        for seed, part in enumerate(held_out):
+            by_row[name][seed // rows.ring.folds, part] = values[seed, : len(part)]
+    return by_row

@@ -1,0 +1,284 @@
+"""Where examples come from: bundled, downloaded, or the user's own file."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn.datasets
+
+from pipeline.data import downloads, sources
+from pipeline.data.tables import LARGEST, Kind, first_row, read_table, shown, tidy
+from pipeline.errors import InputError
+from pipeline.files import read_arrays
+from pipeline.settings import Data
+
+MIN_ROWS = 10
+# A text column with nearly a value of its own in each row is a name or a key; one-hot it would only be memorized.
+MAX_DISTINCT_SHARE = 0.9
+MAX_CATEGORIES = 1000
+# A column of more different values than these, nearly all of them numbers, is meant as numbers: "?" strayed into it.
+MAX_NUMBERS_AS_CATEGORIES = 20
+MAX_STRAY_SHARE = 0.1
+ARRAYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples before they are split and preprocessed.
+
+    features: a table [n rows], numbers float64, booleans 0.0 and 1.0, text `str`, NaN where missing; or images
+    [n, height, width] or [n, height, width, channels]. kinds: what each of the table's columns holds.
+    target: [n], as it was found. groups: [n], rows of one value stay in one split; None for none.
+    test_rows: how many rows at the end are the source's own test set; None if it has none.
+    pixel_max: what stands for white in images; None where that is not known. notes: what the user should know.
+    """
+
+    features: pd.DataFrame | np.ndarray
+    target: pd.Series
+    target_name: str | None = None
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    groups: np.ndarray | None = None
+    test_rows: int | None = None
+    pixel_max: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+def load(data: Data) -> Dataset:
+    """The examples that `data.source` names.
+
+    Raises:
+        InputError: a source or column that does not exist, a file that is not what its suffix says, data that no
+            network can be trained on, or a download that failed.
+    """
+    sources.user_files(data)
+    dataset = _load(data)
+    if len(dataset) < MIN_ROWS:
+        raise InputError(f"data.source {data.source} has {len(dataset)} rows; at least {MIN_ROWS} are needed")
+    return dataset
+
+
+def _load(data: Data) -> Dataset:
+    if sources.is_table_file(data.source):
+        return _from_files(data)
+    if data.source in sources.BUNDLED_TABLES:
+        return _from_table(_bundled_table(data.source), data, target="target")
+    if data.source.startswith(sources.OPENML):
+        frame, target, notes = downloads.openml(data.source.removeprefix(sources.OPENML).strip())
+        return _from_table(frame, data, target=target, notes=notes)
+    _refuse_table_settings(data)
+    if sources.is_array_file(data.source):
+        return _from_arrays(data.source)
+    if data.source == "digits":
+        bunch = sklearn.datasets.load_digits()
+        return Dataset(bunch.images, pd.Series(bunch.target), pixel_max=16)
+    return _images_with_test_set(**downloads.images(data.source))
+
+
+def _bundled_table(name: str) -> pd.DataFrame:
+    bunch = getattr(sklearn.datasets, f"load_{name}")(as_frame=True)
+    if "target_names" not in bunch:
+        return bunch.frame
+    return bunch.frame.assign(target=np.asarray(bunch.target_names, dtype=object)[bunch.target])
+
+
+def _refuse_table_settings(data: Data) -> None:
+    for name in ("target", "group", "drop"):
+        if value := getattr(data, name):
+            raise InputError(
+                f"data.{name} names columns of a table, and data.source {data.source} has none: "
+                f"leave it {'empty ([])' if name == 'drop' else 'null'}; got {value!r}"
+            )
+
+
+def _from_files(data: Data) -> Dataset:
+    frame, notes = read_table("data.source", data.source)
+    if data.test_source is None:
+        return _from_table(frame, data, notes=notes)
+    text = tuple(name for name in frame.columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string")
+    test, test_notes = read_table("data.test_source", data.test_source, text)
+    return _from_table(frame, data, test=test, notes=notes + test_notes)
+
+
+def _from_table(
+    frame: pd.DataFrame,
+    data: Data,
+    target: str | None = None,
+    test: pd.DataFrame | None = None,
+    notes: list[str] | None = None,
+) -> Dataset:
+    """Sort a table's columns into target, group and features; `target` is the source's own choice."""
+    notes = list(notes or [])
+    columns = list(frame.columns)
+    _check_columns(columns, data, target)
+    target = data.target or target
+    left_out = {target, data.group, *data.drop}
+    names = [name for name in columns if name not in left_out]
+    kept = [*names, *{target, data.group} - {None}]
+    if test is not None:
+        _check_same_columns(kept, list(test.columns), data)
+    parts = {"data.source": frame[kept]} | ({} if test is None else {"data.test_source": test[kept]})
+    features, kinds = _features({setting: part[names] for setting, part in parts.items()}, notes)
+    if not kinds:
+        raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
+    whole = pd.concat([part.drop(columns=names) for part in parts.values()], ignore_index=True)
+    test_rows = None if test is None else len(test)
+    groups = None if data.group is None else _groups(whole[data.group], test_rows, data)
+    return Dataset(features, whole[target], target, kinds, groups, test_rows, notes=notes)
+
+
+def _check_columns(columns: list[str], data: Data, target: str | None) -> None:
+    if data.target is None and target is None:
+        raise InputError(f"data.target must name the column to predict; the columns are {shown(columns)}")
+    wanted = [("data.target", data.target), ("data.group", data.group), *(("data.drop", name) for name in data.drop)]
+    for setting, name in wanted:
+        if name is None or name in columns:
+            continue
+        hint = "; is it separated by something else than a comma or tab?" if len(columns) == 1 else ""
+        raise InputError(f"{setting}: there is no column {name!r}; the columns are {shown(columns, name)}{hint}")
+    target = data.target or target
+    for setting, names in (("data.group", [data.group]), ("data.drop", data.drop)):
+        if target in names:
+            raise InputError(f"{setting} names {target!r}, which is the column to predict")
+
+
+def _check_same_columns(kept: list[str], found: list[str], data: Data) -> None:
+    missing = [name for name in kept if name not in found]
+    extra = [name for name in found if name not in kept and name not in data.drop]
+    if missing or extra:
+        parts = [f"lacks {shown(missing)}"] * bool(missing) + [f"adds {shown(extra)}"] * bool(extra)
+        raise InputError(
+            f"data.test_source {data.test_source} must have the columns of data.source: it {' and '.join(parts)}"
+        )
+
+
+def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.DataFrame, dict[str, Kind]]:
+    """Tidy columns of all parts, one below the other; the first part says what each column holds."""
+    columns, kinds = {}, {}
+    for name in next(iter(parts.values())).columns:
+        tidied = {
+            setting: tidy(part[name], f"{setting}: column {name!r}", "name it in data.drop")
+            for setting, part in parts.items()
+        }
+        kind = tidied["data.source"][0]
+        if kind is None:
+            notes.append(f"column {name!r} has no value in any row and is left out")
+            continue
+        found = tidied.get("data.test_source", (kind,))[0]
+        if found not in (kind, None):
+            raise InputError(f"data.test_source: column {name!r} holds {found} values, in data.source {kind} values")
+        columns[name] = pd.concat([values for _, values in tidied.values()], ignore_index=True)
+        kinds[name] = kind
+        if kind == "text":
+            # A declared categorical is text on purpose, whatever its categories look like.
+            if not isinstance(parts["data.source"][name].dtype, pd.CategoricalDtype):
+                _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
+            _check_categories(name, columns[name])
+            continue
+        for setting, (_, values) in tidied.items():
+            _check_range(f"{setting}: column {name!r}", values)
+    return pd.DataFrame(columns), kinds
+
+
+def _check_no_numbers(what: str, values: pd.Series) -> None:
+    """Refuse numbers that a few cells, such as "?", turn into text, and so into a one-hot column for each number."""
+    present = values.notna()
+    wrong = (present & pd.to_numeric(values, errors="coerce").isna()).to_numpy()
+    filled, others = present.sum(), wrong.sum()
+    if not 0 < others <= MAX_STRAY_SHARE * filled or values.nunique() <= MAX_NUMBERS_AS_CATEGORIES:
+        return
+    row = int(wrong.argmax())
+    raise InputError(
+        f"{what} holds numbers, but in {others} of {filled} cells something else (first {values.iloc[row]!r} in row "
+        f"{row + 1}); leave cells without a number empty, or name the column in data.drop"
+    )
+
+
+def _check_categories(name: str, values: pd.Series) -> None:
+    distinct = values.nunique()
+    if distinct > min(MAX_CATEGORIES, MAX_DISTINCT_SHARE * len(values)):
+        raise InputError(
+            f"column {name!r} holds text with {distinct} different values in {len(values)} rows, too many for "
+            "one-hot columns; name it in data.drop"
+        )
+
+
+def _check_range(what: str, values: pd.Series) -> None:
+    outside = values.abs() > LARGEST
+    if outside.any():
+        row = int(outside.argmax()) + 1
+        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
+
+
+def _groups(column: pd.Series, test_rows: int | None, data: Data) -> np.ndarray:
+    missing = column.isna()
+    if missing.any():
+        first = first_row(missing, test_rows, data.test_source)
+        raise InputError(f"data.group {data.group!r} is missing in {missing.sum()} rows (first in {first})")
+    return pd.factorize(column)[0]
+
+
+def _from_arrays(path: str) -> Dataset:
+    arrays = _read_npz(path)
+    keys = next((keys for keys in ARRAYS if set(keys) <= set(arrays)), None)
+    if keys is None:
+        allowed = " or ".join(", ".join(keys) for keys in ARRAYS)
+        raise InputError(f"data.source: {path} must hold the arrays {allowed}; it holds {', '.join(arrays) or 'none'}")
+    for x, y in zip(keys[::2], keys[1::2], strict=True):
+        arrays[y] = _check_pair(path, x, arrays[x], y, arrays[y])
+    if keys == ARRAYS[1]:
+        return _from_examples(arrays["x"], arrays["y"], None)
+    train, test = ((arrays[key].dtype, arrays[key].shape[1:]) for key in ("x_train", "x_test"))
+    if train != test:
+        found = " and ".join(f"{arrays[key].dtype} {list(arrays[key].shape)}" for key in ("x_train", "x_test"))
+        raise InputError(f"data.source: x_train and x_test of {path} must agree but for their rows; got {found}")
+    return _images_with_test_set(**{key: arrays[key] for key in keys})
+
+
+def _read_npz(path: str) -> dict[str, np.ndarray]:
+    try:
+        return read_arrays(path)
+    except (ValueError, OSError) as error:
+        raise InputError(f"data.source: {path} cannot be read: {error}") from None
+
+
+def _check_pair(path: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> np.ndarray:
+    """The target as [n]."""
+    if x.ndim not in (2, 3, 4) or x.dtype.kind not in "fiub" or 0 in x.shape:
+        raise InputError(
+            f"data.source: {x_name} of {path} must be numbers [rows, features], [rows, height, width] or "
+            f"[rows, height, width, channels]; got {x.dtype} {list(x.shape)}"
+        )
+    if y.shape not in ((len(x),), (len(x), 1)):
+        raise InputError(
+            f"data.source: {y_name} of {path} must be [rows], one for each of {len(x)} rows; got {list(y.shape)}"
+        )
+    return y.reshape(-1)
+
+
+def _images_with_test_set(x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Dataset:
+    return _from_examples(np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test]), len(x_test))
+
+
+def _from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None) -> Dataset:
+    target = pd.Series(y)
+    if x.ndim == 2:
+        parts = {"data.source": pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])])}
+        notes: list[str] = []
+        features, kinds = _features(parts, notes)
+        return Dataset(features, target, None, kinds, test_rows=test_rows, notes=notes)
+    # NaN is within no bounds.
+    if not (float(x.min()) >= -LARGEST and float(x.max()) <= LARGEST):
+        raise InputError(
+            f"data.source: images must be finite numbers of at most {LARGEST:.1e}; got NaN, infinity or a larger number"
+        )
+    return Dataset(x, target, test_rows=test_rows, pixel_max=_pixel_max(x))
+
+
+def _pixel_max(x: np.ndarray) -> float | None:
+    if x.dtype == np.uint8:
+        return 255.0
+    return 1.0 if x.min() >= 0 and x.max() <= 1 else None

@@ -1,0 +1,91 @@
+"""Which rows go into which split: seeded, stratified by class, groups kept together."""
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.settings import Data
+
+# Random orders of the groups that are tried for a split; the one nearest to the asked share and class balance wins.
+GROUP_ORDERS = 100
+# Each step draws from a generator of its own, so that the validation rows do not depend on the training share.
+SEEDS = {"data.test_fraction": 0, "data.val_fraction": 1, "data.train_fraction": 2}
+
+
+def partition(
+    strata: np.ndarray, data: Data, groups: np.ndarray | None = None, test_rows: int | None = None
+) -> dict[str, np.ndarray]:
+    """Row numbers of train, validation and test, each in ascending order.
+
+    strata: int [n], the class index of each row, or zeros for regression. groups: int [n] or None.
+    test_rows: how many rows at the end are the source's own test set; None if it has none.
+    A smaller `data.train_fraction` takes a subset of the rows of a larger one; validation and test stay as they are.
+
+    Raises:
+        InputError: a fraction that leaves a split without rows, or too few groups.
+    """
+    rows = np.arange(len(strata))
+    if test_rows is None:
+        parts_left = 2 if data.val_fraction else 1
+        rest, test = _take(rows, "data.test_fraction", data, strata, groups, parts_left)
+    else:
+        rest, test = rows[: len(rows) - test_rows], rows[len(rows) - test_rows :]
+    train, validation = _take(rest, "data.val_fraction", data, strata, groups, 1)
+    kept = round(data.train_fraction * len(train))
+    if kept == 0:
+        raise InputError(f"data.train_fraction {data.train_fraction} of {len(train)} training rows leaves none")
+    order = stratified_order(strata[train], np.random.default_rng([data.split_seed, SEEDS["data.train_fraction"]]))
+    return {"train": np.sort(train[order[:kept]]), "validation": validation, "test": test}
+
+
+def stratified_order(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random order of the rows in which every prefix has each stratum's share, up to one row.
+
+    Row i of the n rows of a stratum, in random order, stands at (i + u) / n, with one u in [0, 1) for the stratum.
+    """
+    position = np.empty(len(strata))
+    for stratum in np.unique(strata):
+        members = rng.permutation(np.flatnonzero(strata == stratum))
+        position[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    return np.argsort(position, kind="stable")
+
+
+def _take(
+    rows: np.ndarray, setting: str, data: Data, strata: np.ndarray, groups: np.ndarray | None, parts_left: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that stay, for `parts_left` splits, and the rows taken: the share that the setting says."""
+    share = getattr(data, setting.removeprefix("data."))
+    if share == 0:
+        return rows, rows[:0]
+    wanted = round(share * len(rows))
+    if wanted in (0, len(rows)):
+        raise InputError(f"{setting} {share} of {len(rows)} rows leaves {'none' if wanted == 0 else 'nothing else'}")
+    rng = np.random.default_rng([data.split_seed, SEEDS[setting]])
+    if groups is None:
+        taken = np.zeros(len(rows), bool)
+        taken[stratified_order(strata[rows], rng)[:wanted]] = True
+    else:
+        taken = _taken_groups(strata[rows], groups[rows], wanted, parts_left, rng)
+    return rows[~taken], rows[taken]
+
+
+def _taken_groups(
+    strata: np.ndarray, groups: np.ndarray, wanted: int, parts_left: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Of many random orders of the groups, the first groups of the one nearest to the class counts wanted: bool [n]."""
+    names, group_of_row = np.unique(groups, return_inverse=True)
+    if len(names) <= parts_left:
+        raise InputError(
+            f"data.group has {len(names)} different values for {parts_left + 1} splits; each needs its own"
+        )
+    counts = np.zeros((len(names), strata.max() + 1))
+    np.add.at(counts, (group_of_row, strata), 1)
+    target = counts.sum(axis=0) * wanted / len(strata)
+    best, least = None, np.inf
+    for _ in range(GROUP_ORDERS):
+        order = rng.permutation(len(names))
+        # The last groups are never taken: every split that is still to be made needs one.
+        miss = np.abs(counts[order].cumsum(axis=0)[:-parts_left] - target).sum(axis=1)
+        cut = miss.argmin()
+        if miss[cut] < least:
+            best, least = order[: cut + 1], miss[cut]
+    return np.isin(group_of_row, best)

@@ -1,0 +1,187 @@
+"""From a loaded data set to what the network sees: split it, fit the preprocessing on the training part, apply it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.examples import Split
+from pipeline.data.load import Dataset
+from pipeline.data.partition import partition
+from pipeline.data.preprocessing import ImagePreprocessing, TablePreprocessing
+from pipeline.data.splits import SplitName, Summary
+from pipeline.data.summarize import describe_splits
+from pipeline.data.targets import Target, read_target
+from pipeline.errors import InputError, nearest_first
+from pipeline.settings import Data
+
+SHOWN = 10  # class names in a warning
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The splits, what is in them, and every fitted constant as plain data."""
+
+    splits: dict[SplitName, Split]
+    summary: Summary
+    preprocessing: dict[str, Any]
+
+
+def prepare(dataset: Dataset, data: Data) -> Prepared:
+    """Split, fit the preprocessing on the training part, apply it to all parts.
+
+    Raises:
+        InputError: a target that cannot be learnt, a class with too few rows, a fraction that leaves a split empty.
+    """
+    notes = list(dataset.notes)
+    target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
+    notes += [target.note] if target.note else []
+    if target.classes:
+        _check_class_sizes(target, dataset, data)
+    rows = _split_rows(dataset, target, data)
+    notes += _absent_classes(target, rows)
+    preprocessing, features = _fit(dataset, rows["train"], data, notes)
+    mean, scale = _fit_target(target, rows["train"], data)
+    y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
+    groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
+    splits = {
+        name: Split(
+            _transformed(preprocessing, features, index),
+            y[index],
+            None if groups is None else groups[index],
+            index.astype(np.int64),
+        )
+        for name, index in rows.items()
+    }
+    fitted_target = {"classes": target.classes, "target_mean": mean, "target_scale": scale}
+    summary = Summary(
+        source=data.source,
+        task=target.task,
+        target=dataset.target_name,
+        features=preprocessing.feature_names,
+        n_features=splits["train"].x.shape[1],
+        image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
+        warnings=notes,
+        **fitted_target,
+        **describe_splits(splits, target, scale),
+    )
+    return Prepared(splits, summary, preprocessing.constants | fitted_target)
+
+
+def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
+    own = len(target.y) - (dataset.test_rows or 0)
+    counts = np.bincount(target.y[:own], minlength=len(target.classes))
+    shares = [data.val_fraction] if dataset.test_rows is not None else [data.test_fraction, data.val_fraction]
+    needed = 1 + sum(share > 0 for share in shares)
+    smallest = int(counts.argmin())
+    if counts[smallest] < needed:
+        hint = "; is this data.task regression?" if pd.api.types.is_numeric_dtype(dataset.target) else ""
+        raise InputError(
+            f"data.target: class {target.classes[smallest]!r} has {_counted(counts[smallest], 'row')} to split, "
+            f"at least {needed} are needed, as many as there are splits{hint}"
+        )
+
+
+def _split_rows(dataset: Dataset, target: Target, data: Data) -> dict[SplitName, np.ndarray]:
+    _check_official_groups(dataset, data)
+    strata = target.y if target.classes else np.zeros(len(dataset), np.int32)
+    rows = partition(strata, data, dataset.groups, dataset.test_rows)
+    if not target.classes:
+        return rows
+    absent = _absent(target, rows["train"])
+    if absent:
+        cause = _cause(absent[0], dataset, target, rows, data)
+        raise InputError(
+            f"{cause} leaves {_counted(len(rows['train']), 'row')} to train on, none of them of class "
+            f"{absent[0]!r}; there are {len(target.classes)} classes"
+        )
+    return rows
+
+
+def _cause(name: str, dataset: Dataset, target: Target, rows: dict[SplitName, np.ndarray], data: Data) -> str:
+    """The settings by which no row of the class is left to train on."""
+    kept = np.delete(np.arange(len(target.y)), np.concatenate([rows["validation"], rows["test"]]))
+    if name not in _absent(target, kept):
+        return "data.train_fraction"
+    split = f"data.split_seed {data.split_seed}"
+    return split if dataset.groups is None else f"data.group {data.group!r} with {split}"
+
+
+def _absent(target: Target, rows: np.ndarray) -> list[str]:
+    counts = np.bincount(target.y[rows], minlength=len(target.classes))
+    return [target.classes[place] for place in np.flatnonzero(counts == 0)]
+
+
+def _absent_classes(target: Target, rows: dict[SplitName, np.ndarray]) -> list[str]:
+    """A note for each split whose scores leave out a class; each class has a row to train on."""
+    if not target.classes:
+        return []
+    absent = {name: _absent(target, index) for name, index in rows.items() if len(index)}
+    return [
+        f"{name} has no row of some classes, so its scores say nothing of them: {nearest_first('', classes, SHOWN)}"
+        for name, classes in absent.items()
+        if classes
+    ]
+
+
+def _check_official_groups(dataset: Dataset, data: Data) -> None:
+    if dataset.groups is None or dataset.test_rows is None:
+        return
+    own = len(dataset) - dataset.test_rows
+    both = np.intersect1d(dataset.groups[:own], dataset.groups[own:])
+    if len(both):
+        raise InputError(
+            f"data.group {data.group!r}: {_counted(len(both), 'group')} with rows in data.source and in "
+            "data.test_source; a group must be in one of them"
+        )
+
+
+def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> tuple[Any, Any]:
+    """The fitted preprocessing, and the features that it takes."""
+    if isinstance(dataset.features, np.ndarray):
+        preprocessing = ImagePreprocessing(dataset.pixel_max, data.scaling)
+        return preprocessing.fit(dataset.features[train]), dataset.features
+    table = dataset.features
+    empty = [name for name in table if table[name].iloc[train].isna().all()]
+    notes += [f"column {name!r} has no value in the training part and is left out" for name in empty]
+    if len(empty) == table.shape[1]:
+        raise InputError(f"data.source {data.source} has no column with a value in the training part")
+    table = table.drop(columns=empty)
+    kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}
+    return TablePreprocessing(kinds, data.scaling).fit(table.iloc[train]), table
+
+
+def _transformed(preprocessing: Any, features: Any, index: np.ndarray) -> np.ndarray:
+    """float32 [rows, features], all finite."""
+    # A value far outside a narrow training range can be too large for float32; told below, by name.
+    with np.errstate(over="ignore"):
+        x = preprocessing.transform(features.iloc[index] if isinstance(features, pd.DataFrame) else features[index])
+    finite = np.isfinite(x).all(axis=0)
+    if not finite.all():
+        column = (preprocessing.feature_names or range(len(finite)))[int(finite.argmin())]
+        raise InputError(f"column {column!r} has a value that lies too far outside the training part's range")
+    return x
+
+
+def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of a regression's target in the training part."""
+    if target.classes:
+        return None, None
+    values = target.y[train]
+    if np.ptp(values) == 0:
+        raise InputError(
+            f"the {_counted(len(train), 'row')} that data.train_fraction {data.train_fraction} leaves to train on have "
+            f"one target value only, {values[0]:g}; there is nothing to learn"
+        )
+    mean, scale = float(values.mean()), float(values.std())
+    if not (np.isfinite(mean) and np.finfo(float).tiny < scale < np.inf):
+        raise InputError(
+            f"data.target has values that differ by {np.ptp(values):g} only or are too large to be scaled; give it in "
+            "another unit"
+        )
+    return mean, scale
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

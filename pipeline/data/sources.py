@@ -1,0 +1,99 @@
+"""Where data can come from: the names that are known, and a user's own files."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError, nearest_first
+from pipeline.settings import Data
+
+BUNDLED_TABLES = ("iris", "wine", "breast_cancer", "diabetes")
+
+DOWNLOADED_IMAGES = ("mnist", "fashion_mnist")
+
+NAMES = ("digits", *BUNDLED_TABLES, *DOWNLOADED_IMAGES)
+
+OPENML = "openml:"
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+
+FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
+
+
+def is_table_file(source: str) -> bool:
+    """Whether a source is the path of a table, which alone can have a `data.test_source`."""
+    return _suffix(source) in TABLE_SUFFIXES
+
+
+def is_array_file(source: str) -> bool:
+    """Whether a source is the path of an `.npz`."""
+    return _suffix(source) == ".npz"
+
+
+def user_files(data: Data) -> dict[str, str]:
+    """The user's own files, each under the setting that names it; each is there and has something in it.
+
+    Raises:
+        InputError: no such source, a file that is missing or empty, or a `data.test_source` where none can be.
+    """
+    _check_source(data.source)
+    files = {"data.source": data.source} if _suffix(data.source) in FILE_SUFFIXES else {}
+    if data.test_source is not None:
+        _check_test_source(data)
+        files["data.test_source"] = data.test_source
+    for setting, name in files.items():
+        _check_file(setting, Path(name))
+    return files
+
+
+def describe(data: Data) -> dict[str, Any]:
+    """The source and, for each file of the user's, its path, size in bytes and SHA-256.
+
+    Raises:
+        InputError: as `user_files`.
+    """
+    return {"source": data.source, "files": [_fingerprint(Path(name)) for name in user_files(data).values()]}
+
+
+def _check_source(source: str) -> None:
+    if source in NAMES or _suffix(source) in FILE_SUFFIXES or source.removeprefix(OPENML).strip() not in ("", source):
+        return
+    choices = nearest_first(source, [*NAMES, f"{OPENML}<name or id>"])
+    raise InputError(
+        f"data.source must be one of {choices}, or a path that ends in {', '.join(FILE_SUFFIXES)}; got {source!r}"
+    )
+
+
+def _check_test_source(data: Data) -> None:
+    if not is_table_file(data.source):
+        allowed = ", ".join(TABLE_SUFFIXES)
+        raise InputError(
+            f"data.test_source goes with a data.source that ends in {allowed}; got {data.test_source!r} "
+            f"with data.source {data.source!r}: leave it null"
+        )
+    if not is_table_file(data.test_source):
+        raise InputError(
+            f"data.test_source must be a path that ends in {', '.join(TABLE_SUFFIXES)}; got {data.test_source!r}"
+        )
+
+
+def _check_file(setting: str, path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        raise InputError(f"{setting}: there is no file {path}; paths start at the folder of params.yaml") from None
+    except OSError as error:
+        raise InputError(f"{setting}: {path} cannot be read: {error.strerror}") from None
+    if empty:
+        raise InputError(f"{setting}: {path} is empty (0 bytes)")
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256}
+
+
+def _suffix(source: str) -> str:
+    return "" if source.startswith(OPENML) else Path(source).suffix.lower()

@@ -1,0 +1,85 @@
+"""What the stage prepare wrote: the three splits and what they hold."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.data.examples import Problem, Split
+from pipeline.errors import InputError
+from pipeline.files import read_arrays
+
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+
+PREPARED = Path("data/prepared")
+SUMMARY_FILE = PREPARED / "summary.json"
+PREPROCESSING_FILE = PREPARED / "preprocessing.json"
+
+
+class Summary(BaseModel):
+    """What is in the splits; a value per split stands under the split's name, null where the split has no rows.
+
+    `target_mean` and `target_scale` are in the target's own units: target = y * target_scale + target_mean.
+    `majority_share` is the accuracy of always saying the training part's most frequent class, `mean_rmse` the root
+    mean squared error, in the target's units, of always saying the training part's mean: the scores to beat.
+    `duplicates` counts, for "a_b", the rows of b whose prepared features stand in a as well.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    task: Literal["classification", "regression"]
+    target: str | None
+    features: list[str] | None
+    n_features: int
+    classes: list[str] | None
+    target_mean: float | None
+    target_scale: float | None
+    image_shape: list[int] | None
+    rows: dict[SplitName, int]
+    class_counts: dict[SplitName, dict[str, int]] | None
+    majority_share: dict[SplitName, float | None] | None
+    mean_rmse: dict[SplitName, float | None] | None
+    digest: dict[SplitName, str]
+    duplicates: dict[str, int]
+    warnings: list[str]
+
+    @property
+    def problem(self) -> Problem:
+        """What the prepared data asks of a model."""
+        return Problem(self.task, self.n_features, len(self.classes) if self.classes else 1)
+
+
+def split_file(name: SplitName) -> Path:
+    """Where the split of that name is."""
+    return PREPARED / f"{name}.npz"
+
+
+def read_summary() -> Summary:
+    """Read `data/prepared/summary.json`.
+
+    Raises:
+        InputError: it is missing or not what the stage prepare writes.
+    """
+    return _read(SUMMARY_FILE, lambda path: Summary.model_validate_json(path.read_bytes()))
+
+
+def read_split(name: SplitName) -> Split:
+    """Read one split; it may have 0 rows.
+
+    Raises:
+        InputError: it is missing or not what the stage prepare writes.
+    """
+    return _read(split_file(name), lambda path: Split(**read_arrays(path)))
+
+
+def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
+    try:
+        return reader(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+    # A wrong name among the arrays is a TypeError.
+    except (ValidationError, ValueError, TypeError):
+        raise InputError(f"{path} is not what the stage prepare writes; delete it and run `dvc repro`") from None

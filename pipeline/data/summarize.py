@@ -1,0 +1,63 @@
+"""What is in the prepared splits: counts, the score to beat, digests, rows that stand in two splits."""
+
+import hashlib
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.examples import Split
+from pipeline.data.splits import SPLITS, SplitName
+from pipeline.data.targets import Target
+
+Splits = dict[SplitName, Split]
+
+
+def describe_splits(splits: Splits, target: Target, target_scale: float | None) -> dict[str, Any]:
+    """The fields of `Summary` that follow from the splits."""
+    described = {
+        "rows": {name: len(split) for name, split in splits.items()},
+        "digest": {name: digest(split) for name, split in splits.items()},
+        "duplicates": duplicates(splits),
+        "class_counts": None,
+        "majority_share": None,
+        "mean_rmse": None,
+    }
+    if target.classes is None:
+        return described | {"mean_rmse": {name: _mean_rmse(split, target_scale) for name, split in splits.items()}}
+    counts = {name: np.bincount(split.y, minlength=len(target.classes)).tolist() for name, split in splits.items()}
+    majority = int(np.argmax(counts["train"]))
+    return described | {
+        "class_counts": {name: dict(zip(target.classes, count, strict=True)) for name, count in counts.items()},
+        "majority_share": {name: _share(count, majority) for name, count in counts.items()},
+    }
+
+
+def digest(split: Split) -> str:
+    """SHA-256 over type, shape and bytes of x, then of y."""
+    sha256 = hashlib.sha256()
+    for array in (split.x, split.y):
+        sha256.update(f"{array.dtype.str} {array.shape}".encode())
+        sha256.update(np.ascontiguousarray(array))
+    return sha256.hexdigest()
+
+
+def duplicates(splits: Splits) -> dict[str, int]:
+    """For each pair "a_b" of splits, how many rows of b have exactly the features of a row of a."""
+    keys = {name: [_row_key(row) for row in split.x] for name, split in splits.items()}
+    known = {name: set(found) for name, found in keys.items()}
+    return {f"{a}_{b}": sum(key in known[a] for key in keys[b]) for a, b in combinations(SPLITS, 2)}
+
+
+def _row_key(row: np.ndarray) -> bytes:
+    # Adding 0 makes -0.0 the 0.0 that it equals.
+    return hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest()
+
+
+def _share(count: list[int], majority: int) -> float | None:
+    return count[majority] / sum(count) if sum(count) else None
+
+
+def _mean_rmse(split: Split, target_scale: float) -> float | None:
+    # The training part's mean is 0 in y.
+    return float(np.sqrt(np.mean(np.square(split.y, dtype=float))) * target_scale) if len(split) else None

@@ -1,0 +1,89 @@
+"""What is to be predicted: classes or numbers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.tables import LARGEST, first_row, tidy
+from pipeline.errors import InputError
+from pipeline.settings import Data
+
+Task = Literal["classification", "regression"]
+
+# Whole numbers are taken for class labels up to so many different ones, and not if half the rows have one of their own.
+MAX_NUMBERED_CLASSES = 20
+# Up to here the user is told that whole numbers were taken as numbers.
+DOUBTFUL_CLASSES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """y: classification, the class index, int32 [n]; regression, the number, float64 [n]. classes: their names."""
+
+    task: Task
+    y: np.ndarray
+    classes: list[str] | None
+    note: str | None = None
+
+
+def read_target(column: pd.Series, name: str | None, data: Data, test_rows: int | None = None) -> Target:
+    """Tell the task, unless `data.task` does, and read the target accordingly.
+
+    Class names are in the order of the numbers, or of the alphabet; a whole number's name has no decimals.
+    test_rows: how many rows at the end are the source's own test set; None if it has none.
+
+    Raises:
+        InputError: a missing value, infinity, one class or value only, or text where numbers are needed.
+    """
+    what = "the target" if name is None else f"data.target: column {name!r}"
+    _check_complete(column, what, data, test_rows)
+    kind, values = tidy(column, what, "choose another data.target")
+    guessed = _guess(kind, values)
+    task = guessed if data.task == "auto" else data.task
+    if task == "regression" and kind != "number":
+        raise InputError(f"data.task regression needs a target of numbers; {what} holds {kind} values")
+    if kind == "number" and (values.abs() > LARGEST).any():
+        first = first_row(values.abs() > LARGEST, test_rows, data.test_source)
+        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in {first})")
+    if values.nunique() < 2:
+        raise InputError(f"{what} has one value only, {_name(values.iloc[0], kind)!r}; there is nothing to tell apart")
+    if task == "regression":
+        return Target(task, values.to_numpy(float), None, _regression_note(values, data))
+    found, y = np.unique(values.to_numpy(), return_inverse=True)
+    return Target(task, y.astype(np.int32), [_name(value, kind) for value in found])
+
+
+def _check_complete(column: pd.Series, what: str, data: Data, test_rows: int | None) -> None:
+    missing = column.isna().to_numpy()
+    if missing.any():
+        first = first_row(missing, test_rows, data.test_source)
+        raise InputError(
+            f"{what} is missing in {missing.sum()} of {len(column)} rows (first in {first}); "
+            "fill them in or take the rows out (in a text file an empty cell, NA, NaN, None and null all mean missing)"
+        )
+
+
+def _guess(kind: str | None, values: pd.Series) -> Task:
+    if kind != "number":
+        return "classification"
+    few = values.nunique() <= min(MAX_NUMBERED_CLASSES, len(values) // 2)
+    return "classification" if few and bool((values % 1 == 0).all()) else "regression"
+
+
+def _regression_note(values: pd.Series, data: Data) -> str | None:
+    if data.task == "regression" or (values % 1 != 0).any() or values.nunique() > DOUBTFUL_CLASSES:
+        return None
+    return (
+        f"the target's {values.nunique()} different whole numbers are taken as numbers; "
+        "set data.task to classification if they are classes"
+    )
+
+
+def _name(value: object, kind: str | None) -> str:
+    if kind == "boolean":
+        return str(bool(value))
+    if kind == "number":
+        return str(int(value)) if float(value).is_integer() else str(float(value))
+    return str(value)

@@ -1,0 +1,1 @@
+"""The pictures of a run, and the look that all pictures share."""

@@ -1,0 +1,1 @@
+"""Scores, intervals, comparisons, overfitting and learning curves: arrays in, plain values out."""

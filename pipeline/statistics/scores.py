@@ -1,0 +1,120 @@
+"""What is reported of predictions: a score a row, the mean of a metric over rows, and its interval.
+
+Logits and labels of R seeds in; the functions for classes take logits `[R, n, classes]` and class indices `[n]` or
+`[R, n]`, those for regression take predictions and targets `[R, n]` and `[n]` or `[R, n]`.
+"""
+
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from pipeline.statistics.intervals import Estimate, Interval, above_0, bounded_share, crossed, over_seeds
+
+Task = Literal["classification", "regression"]
+
+# The loss and the score of each task, as they are reported.
+METRICS: dict[Task, tuple[str, str]] = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse", "r2")}
+# What each is the mean over rows of; the Brier score stands beside the cross-entropy.
+ROW_SCORES: dict[Task, tuple[str, ...]] = {
+    "classification": ("cross_entropy", "accuracy", "brier"),
+    "regression": ("squared_error",),
+}
+HIGHER_IS_BETTER = {"accuracy", "r2"}
+
+
+def by_row(task: Task, outputs: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
+    """Score every row, `[R, n]` for each of `ROW_SCORES`.
+
+    Cross-entropy is the negative log-likelihood of the true class, in nats; accuracy is 1 where the most likely class
+    is the true one, else 0; the Brier score is the squared distance of the probabilities to the true class (Brier
+    1950), from 0 to 2. The squared error is in the square of the target's unit.
+    """
+    outputs = outputs.astype(np.float64)
+    if task == "regression":
+        return {"squared_error": np.square(outputs - actual)}
+    shape = np.broadcast_shapes(outputs.shape[:-1], actual.shape)
+    actual, log_p = np.broadcast_to(actual, shape), special.log_softmax(outputs, axis=-1)
+    outputs, log_p = (np.broadcast_to(each, (*shape, outputs.shape[-1])) for each in (outputs, log_p))
+    cross_entropy = -np.take_along_axis(log_p, actual[..., None], axis=-1)[..., 0]
+    hits = (outputs.argmax(axis=-1) == actual).astype(float)
+    brier = 1 - 2 * np.exp(-cross_entropy) + np.exp(2 * log_p).sum(axis=-1)
+    return {"cross_entropy": cross_entropy, "accuracy": hits, "brier": np.where(np.isnan(log_p).any(-1), np.nan, brier)}
+
+
+def row_score_of(metric: str) -> str:
+    """Return the name of the score a row whose mean the metric follows from."""
+    return "squared_error" if metric in METRICS["regression"] else metric
+
+
+def from_mean(metric: str, mean: float | np.ndarray, variance: float | np.ndarray = np.nan) -> float | np.ndarray:
+    """Return the metric that follows from the mean of its row scores.
+
+    Args:
+        variance: of the actual values, for R2.
+    """
+    if metric == "rmse":
+        return np.sqrt(mean)
+    return 1 - mean / variance if metric == "r2" else mean
+
+
+def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> Interval:
+    """Return the interval of a metric, within its bounds, from the estimate of the mean of its row scores.
+
+    Accuracies stay within [0, 1], losses above 0, and R2, whose targets' variance is taken as known, below 1.
+    """
+    if metric == "accuracy":
+        return bounded_share(estimate)
+    inner = above_0(estimate)
+    if metric != "r2":
+        return Interval(*(None if value is None else float(from_mean(metric, value)) for value in vars(inner).values()))
+    if not variance > 0:
+        return Interval()
+    low, high = (None if end is None else 1 - end / variance for end in (inner.high, inner.low))
+    return Interval(1 - inner.mean / variance, low, high)
+
+
+def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> Interval:
+    """Return the mean over seeds with a 95 % interval for other seeds and other rows of the kind: both are samples.
+
+    Seeds whose outputs are not finite are left out; without any, nothing is known.
+    """
+    outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
+    if not len(outputs):
+        return Interval()
+    rows = by_row(task, outputs, actual)[row_score_of(metric)]
+    return interval_of(metric, crossed(rows), float(actual.astype(np.float64).var()))
+
+
+def interval_over_seeds(metric: str, values: np.ndarray, n: int) -> Interval:
+    """Return the mean of a metric of seeds, `[R]`, with its interval for other seeds, within the metric's bounds.
+
+    Args:
+        n: the number of rows that each seed is scored on.
+    """
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return over_seeds(values)
+    row_scores = {"rmse": np.square(values), "r2": 1 - values}.get(metric, values)
+    variance = float(row_scores.var(ddof=1) / len(values))
+    return interval_of(metric, Estimate(float(row_scores.mean()), 0.0, variance, len(values) - 1.0, n), 1.0)
+
+
+def score_seeds(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Score each seed by a metric, `[R]`; NaN for R2 where the targets do not vary."""
+    mean = by_row(task, outputs, actual)[row_score_of(metric)].mean(axis=-1)
+    variance = actual.astype(np.float64).var()
+    return from_mean(metric, mean, variance if variance > 0 else np.nan)
+
+
+def gap(metric: str, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
+    """Return how much worse the metric is on validation than on training rows; above 0 is worse for every metric."""
+    return train - validation if metric in HIGHER_IS_BETTER else validation - train
+
+
+def spread(values: np.ndarray) -> float | None:
+    """Return the standard deviation over seeds; None for fewer than two."""
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    return float(values.std(ddof=1)) if len(values) > 1 else None

@@ -1,0 +1,123 @@
+"""What MLflow knows of runs: how often a test set was looked at, and the numbers of a run and of its children."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.tracking.parent import ParentRun
+from pipeline.tracking.run import DIGEST_LENGTH, SETTINGS, TrackingLost, is_loss, open_client, pages, param_text
+from pipeline.tracking.store import first_cause, tracking_uri, without_password
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How many runs have read a test set, and whether they differ in their settings."""
+
+    looks: int
+    settings_changed: bool
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """A run as MLflow knows it; of a metric with many steps, the value of the last."""
+
+    run_id: str
+    name: str
+    status: str
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+def test_looks(digest: str, settings: Mapping[str, object] | None = None) -> Looks | None:
+    """The runs of any experiment, deleted ones too, that have read the test set of this digest; None: a lost store.
+
+    Args:
+        settings: flat, of a look that is about to come; it counts as a change where they differ, not as a look.
+    """
+    try:
+        found = list(_looks(open_client(tracking_uri()), digest[:DIGEST_LENGTH]))
+    except Exception as error:
+        if not is_loss(error):
+            raise
+        return None
+    used = {_asked(run.data.params) for run in found}
+    if settings is not None and found:
+        used.add(_asked({name: param_text(value) for name, value in settings.items()}))
+    return Looks(len(found), len(used) > 1)
+
+
+def _asked(params: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in params.items() if name.startswith(SETTINGS))
+
+
+def _looks(client: "MlflowClient", digest: str) -> Iterator["Run"]:
+    from mlflow.entities import ViewType
+
+    experiments = pages(client.search_experiments, view_type=ViewType.ALL)
+    ids = [experiment.experiment_id for experiment in experiments]
+    query = {"filter_string": f"datasets.digest = '{digest}'", "run_view_type": ViewType.ALL}
+    for run in pages(client.search_runs, experiment_ids=ids, **query):
+        uses = [
+            tag.value
+            for read in run.inputs.dataset_inputs
+            if read.dataset.digest == digest
+            for tag in read.tags
+            if tag.key == "mlflow.data.context"
+        ]
+        if "test" in uses:
+            yield run
+
+
+def read_run(run_id: str) -> LoggedRun | None:
+    """The run; None where the store has none of that id, or has it deleted.
+
+    Raises:
+        TrackingLost: the store cannot be read.
+    """
+    client = open_client(tracking_uri())
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+        return _logged(run) if run.info.lifecycle_stage == "active" else None
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise _lost(error) from error
+    except Exception as error:
+        if not is_loss(error):
+            raise
+        raise _lost(error) from error
+
+
+def read_children(run_id: str) -> dict[str, LoggedRun]:
+    """The children that a `ParentRun` logged, by key.
+
+    Raises:
+        TrackingLost: the store cannot be read.
+    """
+    try:
+        client = open_client(tracking_uri())
+        ids = [client.get_run(run_id).info.experiment_id]
+        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
+        runs = map(_logged, pages(client.search_runs, experiment_ids=ids, filter_string=query))
+        return {run.tags[ParentRun.KEY]: run for run in runs if ParentRun.KEY in run.tags}
+    except Exception as error:
+        if not is_loss(error):
+            raise
+        raise _lost(error) from error
+
+
+def _logged(run: "Run") -> LoggedRun:
+    return LoggedRun(
+        run.info.run_id, run.info.run_name, run.info.status, run.data.metrics, run.data.params, run.data.tags
+    )
+
+
+def _lost(error: Exception) -> TrackingLost:
+    return TrackingLost(f"{without_password(tracking_uri())} cannot be read: {first_cause(error)}")

@@ -1,0 +1,326 @@
+"""What MLflow is told of a run: everything at once, when its result files are written.
+
+Importing mlflow takes most of a second, so it is imported when a run is logged and not before.
+"""
+
+import functools
+import gc
+import itertools
+import json
+import logging
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline.tracking.model_folder import write_prepared_model
+from pipeline.tracking.provenance import git_tags, source_tags
+from pipeline.tracking.store import first_cause, sqlite_path, tracking_uri, without_password
+from pipeline.tracking.view import KIND
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput, LoggedModel
+
+# What mlflow reads from the environment; a value that the user has set stays.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what goes wrong arrives as an exception
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # The defaults, seven retries and 120 s each, would hold up a finished run for minutes when the server is lost.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+# Limits of `log_batch` and of its values: https://mlflow.org/docs/latest/rest-api.html#request-limits
+PARAMS_PER_BATCH = 100
+METRICS_PER_BATCH = 900  # of 1,000 entities in all, the params included
+PARAM_LENGTH = 6000
+PAGE = 1000
+DIGEST_LENGTH = 36
+# The sections of params.yaml that a run of the pipeline has; those that a look at the test set is a look at.
+SETTINGS = ("data.", "model.", "train.")
+
+
+class TrackingLost(Exception):
+    """The tracking store was lost, so the run is not logged; the message is one line that says which and why."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One split that the run read: where it came from and what tells it from other data."""
+
+    name: str
+    digest: str
+    source: str
+    rows: int
+    context: Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All that is logged of one run, as plain data and finished files.
+
+    `curves` has one row per epoch and one column per metric, the epoch as its index; `scores` are final. `model` is a
+    `.keras` file of a model from prepared rows, float32 `[n, n_features]`, to `[n, n_outputs]`.
+
+    Raises:
+        ValueError: a score has the name of a curve; MLflow would show the curve's last epoch in its place.
+    """
+
+    experiment: str
+    name: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    curves: "pd.DataFrame | None" = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    datasets: Sequence[Dataset] = ()
+    figures: Sequence[Path] = ()
+    files: Sequence[Path] = ()
+    model: Path | None = None
+    n_features: int = 0
+    n_outputs: int = 0
+
+    def __post_init__(self) -> None:
+        curves = () if self.curves is None else self.curves.columns
+        if both := sorted(set(curves) & set(self.scores)):
+            raise ValueError(f"a score needs a name that no curve has; both are named {', '.join(both)}")
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Hold up the garbage collector, for the first import of mlflow."""
+    # Half of the time of importing mlflow goes to walking all that Keras and TensorFlow hold, over and over.
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@no_garbage_collection()
+def log_run(record: RunRecord) -> str:
+    """Log a finished run to `tracking_uri()` and return its id.
+
+    Raises:
+        TrackingLost: the store went away or refuses to write.
+        FileNotFoundError: a file of the record does not exist; nothing is logged.
+    """
+    for path in [*record.figures, *record.files, *filter(None, [record.model])]:
+        Path(path).stat()
+    uri = tracking_uri()
+    try:
+        return _log(open_client(uri), record)
+    except Exception as error:
+        if not is_loss(error):
+            raise
+        raise TrackingLost(
+            f"run {record.name!r} is not logged to {without_password(uri)}: {first_cause(error)}"
+        ) from error
+
+
+def log_run_or_say(record: RunRecord, log_again: str) -> str | None:
+    """Like `log_run`, but a lost store costs one line on standard error that names `log_again`, the command to repeat.
+
+    Raises:
+        FileNotFoundError: a file of the record does not exist; nothing is logged.
+    """
+    try:
+        return log_run(record)
+    except TrackingLost as lost:
+        print(f"warning: {lost}; the result files are complete, log them with: {log_again}", file=sys.stderr)
+        return None
+
+
+def _log(client: "MlflowClient", record: RunRecord) -> str:
+    experiment_id = experiment_id_of(client, record.experiment)
+    tags = {**source_tags(), **git_tags(Path.cwd()), **record.tags}
+    run_id = client.create_run(experiment_id, tags=tags, run_name=record.name).info.run_id
+    # A run counts as failed until all of it is there: one that is cut off midway, be it by an error, a kill or a lost
+    # server, never looks complete or still running.
+    client.update_run(run_id, status="FAILED")
+    model_id = (
+        log_model(client, experiment_id, run_id, "model", partial(_write_model, record)) if record.model else None
+    )
+    _log_values(client, run_id, record, model_id)
+    if record.datasets:
+        client.log_inputs(run_id, [dataset_input(dataset) for dataset in record.datasets])
+    for path in record.figures:
+        client.log_artifact(run_id, str(path), "figures")
+    for path in record.files:
+        client.log_artifact(run_id, str(path), "results")
+    client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def experiment_id_of(client: "MlflowClient", name: str) -> str:
+    """The experiment of this name, made where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return client.create_experiment(name, _artifact_location(client.tracking_uri), KIND)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        # Another process created it in the meantime.
+        experiment = client.get_experiment_by_name(name)
+    if experiment.lifecycle_stage == "deleted":
+        restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+        raise TrackingLost(
+            f"experiment {name!r} is deleted in {without_password(client.tracking_uri)}; {restore} brings it back"
+        )
+    return experiment.experiment_id
+
+
+def _artifact_location(uri: str) -> str | None:
+    path = sqlite_path(uri)
+    return (path.parent / "artifacts").as_uri() if path else None
+
+
+def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id: str | None) -> None:
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    params = [Param(name, param_text(value)) for name, value in record.params.items()]
+    scores = [Metric(name, float(value), now, 0, model_id) for name, value in record.scores.items()]
+    columns = () if record.curves is None else record.curves.items()
+    curves = [
+        Metric(name, float(value), now, int(epoch)) for name, column in columns for epoch, value in column.items()
+    ]
+    chunks = itertools.zip_longest(
+        batches(params, PARAMS_PER_BATCH), batches(scores + curves, METRICS_PER_BATCH), fillvalue=()
+    )
+    for some_params, some_metrics in chunks:
+        client.log_batch(run_id, metrics=some_metrics, params=some_params)
+
+
+def param_text(value: object) -> str:
+    """A setting as it is logged: cut visibly where it is too long."""
+    text = str(value)
+    return text if len(text) <= PARAM_LENGTH else f"{text[: PARAM_LENGTH - 1]}…"
+
+
+def batches(items: list, size: int) -> Iterator[list]:
+    """A list in pieces of at most this size."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def pages(search: Callable[..., Any], **query: Any) -> Iterator[Any]:
+    """All that a client's `search` finds, page by page."""
+    token = None
+    while True:
+        page = search(max_results=PAGE, page_token=token, **query)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def dataset_input(dataset: Dataset) -> "DatasetInput":
+    """A split as MLflow is told of it."""
+    # The entities themselves: what `mlflow.data` adds is a hash of the data, and the pipeline has one.
+    from mlflow.entities import Dataset as MlflowDataset
+    from mlflow.entities import DatasetInput, InputTag
+
+    remote = dataset.source.startswith(("http://", "https://"))
+    entity = MlflowDataset(
+        dataset.name,
+        dataset.digest[:DIGEST_LENGTH],
+        source_type="http" if remote else "local",
+        source=json.dumps({"url" if remote else "uri": dataset.source}),
+        profile=json.dumps({"num_rows": dataset.rows}),
+    )
+    return DatasetInput(entity, [InputTag("mlflow.data.context", dataset.context)])
+
+
+def _write_model(record: RunRecord, folder: Path, logged: "LoggedModel") -> None:
+    write_prepared_model(folder, logged, record.model, record.n_features, record.n_outputs)
+
+
+def log_model(
+    client: "MlflowClient", experiment_id: str, run_id: str, name: str, write: "Callable[[Path, LoggedModel], None]"
+) -> str:
+    """Log what `write` puts into the folder as a model of the run; its id."""
+    from mlflow.entities import LoggedModelOutput
+
+    model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), model)
+        client.log_model_artifacts(model.model_id, folder)
+    client.finalize_logged_model(model.model_id, "READY")
+    return model.model_id
+
+
+@functools.cache
+def _mlflow() -> ModuleType:
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a warning for each retry
+    import mlflow
+
+    return mlflow
+
+
+@functools.cache
+def open_client(uri: str) -> "MlflowClient":
+    """A client of the store, which is made if it is an SQLite file that is not there yet."""
+    mlflow = _mlflow()
+    if (path := sqlite_path(uri)) and not path.exists():
+        _create_sqlite(path)
+    return mlflow.MlflowClient(uri)
+
+
+def _create_sqlite(path: Path) -> None:
+    # MLflow makes the tables in some sixty steps. In memory they do not wait for the disk, seconds on a busy one; and
+    # of several processes that come first, one gives its whole file the name: none meets another's half-made tables.
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    engine = SqlAlchemyStore("sqlite:///:memory:", (path.parent / "artifacts").as_uri()).engine
+    try:
+        with closing(sqlite3.connect(beside)) as file:
+            # Readers do not wait for a writer, and a commit waits for the disk once instead of three times. Some
+            # network drives cannot do it and go on without.
+            with suppress(sqlite3.OperationalError):
+                file.execute("PRAGMA journal_mode = wal")
+            with closing(engine.raw_connection()) as memory:
+                memory.driver_connection.backup(file)
+        _claim(path, beside)
+    finally:
+        engine.dispose()
+        beside.unlink(missing_ok=True)
+
+
+def _claim(path: Path, beside: Path) -> None:
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        pass  # another process was first
+    except OSError:
+        beside.replace(path)  # a drive without hard links
+
+
+def is_loss(error: Exception) -> bool:
+    """Whether the error says that the store went away or refuses to write; any other is our bug."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if isinstance(error, MlflowException):
+        # That one is about what we sent, so it is our bug.
+        return error.error_code != "INVALID_PARAMETER_VALUE"
+    return isinstance(error, OSError | SQLAlchemyError)

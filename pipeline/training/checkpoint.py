@@ -1,0 +1,63 @@
+"""An interrupted training goes on where it was."""
+
+import signal
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.files import read_arrays, write_arrays
+from pipeline.training.trainer import Epoch, State
+
+# The share of the time that saving may take; a training of seconds is saved only when it is interrupted.
+SAVING_SHARE = 0.05
+SECONDS_BETWEEN = 5.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """The training was asked to stop, and has saved its last finished epoch."""
+
+
+class Checkpoint(AbstractContextManager):
+    """A callback for `trainer.fit` that saves its state now and then, and on Ctrl-C or `kill` after the epoch.
+
+    Args:
+        path: the file, `.npz`.
+        identity: what the training depends on; a file of another identity is not gone on from.
+    """
+
+    def __init__(self, path: Path, identity: str):
+        self.path, self.identity = path, identity
+        self.stop_asked = False
+        self.saved, self.cost = time.monotonic(), 0.0
+
+    def __enter__(self) -> "Checkpoint":
+        self.handlers = {number: signal.signal(number, self._ask_to_stop) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+    def _ask_to_stop(self, *_: object) -> None:
+        self.stop_asked = True
+
+    def load(self) -> State | None:
+        """The state of an interrupted training of this identity, if there is one."""
+        try:
+            state = read_arrays(self.path)
+        except (FileNotFoundError, ValueError):
+            return None
+        return state if str(state.pop("identity", "")) == self.identity else None
+
+    def __call__(self, event: Epoch) -> None:
+        began = time.monotonic()
+        due = began - self.saved > max(SECONDS_BETWEEN, self.cost / SAVING_SHARE)
+        if not (due or self.stop_asked):
+            return
+        write_arrays(self.path, event.state() | {"identity": np.array(self.identity)})
+        self.saved, self.cost = time.monotonic(), time.monotonic() - began
+        if self.stop_asked:
+            raise Interrupted(f"interrupted after epoch {event.number} of {event.of}")

@@ -1,0 +1,188 @@
+"""Optimizers by name: Keras' own classes, stepping the weights of R seeds side by side."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from pipeline.settings import Train
+from pipeline.training.fast.backend import keras, tf
+from pipeline.training.fast.packing import Pack, Shapes, Values, packs
+
+SGD = keras.optimizers.SGD
+OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
+    "gd": SGD,  # on the whole training set in one batch: see trainer.batch_size
+    "sgd": SGD,
+    "momentum": lambda momentum=0.9, **options: SGD(momentum=momentum, **options),
+    "nesterov": lambda momentum=0.9, **options: SGD(momentum=momentum, nesterov=True, **options),
+    "adagrad": keras.optimizers.Adagrad,
+    "adadelta": keras.optimizers.Adadelta,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "adamax": keras.optimizers.Adamax,
+    "nadam": keras.optimizers.Nadam,
+    # Keras' epsilon of 1e-30, squared where an input is constant, underflows in float32, and nothing trains.
+    "adafactor": lambda **options: keras.optimizers.Adafactor(epsilon_1=1e-16, **options),
+    "ftrl": keras.optimizers.Ftrl,
+    "lion": keras.optimizers.Lion,
+    "lamb": keras.optimizers.Lamb,
+    "muon": keras.optimizers.Muon,
+}
+
+# These take the norm, the mean or the singular values of a whole weight, so each seed's must be a variable of its own.
+MIXING = {"adafactor", "lamb", "muon"}
+
+
+def make_optimizer(train: Train, learning_rate: float | Callable[[], tf.Tensor] | None = None) -> keras.Optimizer:
+    """The Keras optimizer that `train` describes.
+
+    Args:
+        learning_rate: instead of `train.learning_rate`; a callable is asked at every step.
+    """
+    rate = train.learning_rate if learning_rate is None else learning_rate
+    options = {"learning_rate": rate, "momentum": train.momentum, "weight_decay": train.weight_decay}
+    if train.optimizer == "muon":  # what Keras' Muon leaves to Adam (biases) decays by a rate of its own
+        options["adam_weight_decay"] = train.weight_decay
+    return OPTIMIZERS[train.optimizer](**{name: value for name, value in options.items() if value is not None})
+
+
+def default_learning_rate(train: Train) -> float:
+    """`train.learning_rate`, or what Keras takes where it is null."""
+    return float(make_optimizer(train).learning_rate.numpy())
+
+
+class SideBySide:
+    """Stacked weights `[R, ...]` that one Keras optimizer steps at once: right where its rule is element-wise."""
+
+    def __init__(self, train: Train, shapes: Shapes, max_norm: tf.Variable | None):
+        self.packs = packs(shapes)
+        self.are_kernels = [pack.where(is_kernel) for pack in self.packs]
+        self.joined = [keras.Variable(np.zeros(pack.shape, np.float32)) for pack in self.packs]
+        if max_norm is not None:
+            for variable, pack in zip(self.joined, self.packs, strict=True):
+                variable.constraint = partial(_limited, pack, max_norm)
+        self.learning_rates = tf.zeros((self.packs[0].shape[0], 1))  # of the step that is being traced
+        self.optimizer = make_optimizer(train, lambda: self.learning_rates)
+        self.optimizer.build(self.joined)
+
+    def tensors(self) -> list[tf.Tensor]:
+        """All weights, the seed as first axis of each tensor."""
+        return [variable.value.read_value() for variable in self.joined]
+
+    def named(self, tensors: list[Values]) -> dict[str, Values]:
+        """Tensors like `tensors`, or their arrays, taken apart into stacked weights by name."""
+        parts = [pack.split(tensor) for pack, tensor in zip(self.packs, tensors, strict=True)]
+        return {name: value for part in parts for name, value in part.items()}
+
+    def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """The reverse of `named`."""
+        return [pack.join(named) for pack in self.packs]
+
+    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
+        """One step of every seed: gradients like `tensors`, learning rates `[R]`."""
+        self.learning_rates = learning_rates[:, None]
+        self.optimizer.apply(gradients, self.joined)
+
+    def assign(self, values: dict[str, np.ndarray]) -> None:
+        """Set the stacked weights."""
+        for variable, value in zip(self.joined, self.as_tensors(values), strict=True):
+            variable.assign(value)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that a later step depends on: the weights and what the optimizer has accumulated."""
+        return [*self.joined, *_accumulated(self.optimizer)]
+
+
+class OneByOne:
+    """The same for an optimizer that mixes a whole weight: each seed has its own variables and its own optimizer."""
+
+    def __init__(self, train: Train, shapes: Shapes, max_norm: tf.Variable | None):
+        self.shapes = shapes
+        self.are_kernels = [float(is_kernel(name)) for name in shapes]
+        replicas = next(iter(shapes.values()))[0]
+        self.learning_rates = [tf.Variable(0.0) for _ in range(replicas)]
+        plain = {name: shape[1:] if is_kernel(name) else shape[-1:] for name, shape in shapes.items()}
+        constraint = None if max_norm is None else keras.constraints.MaxNorm(max_norm, axis=-2)
+        self.weights = [_variables(plain, constraint) for _ in range(replicas)]
+        self.optimizers = [make_optimizer(train, rate.read_value) for rate in self.learning_rates]
+        for optimizer, weights in zip(self.optimizers, self.weights, strict=True):
+            optimizer.build(list(weights.values()))
+
+    def tensors(self) -> list[tf.Tensor]:
+        """See `SideBySide.tensors`."""
+        return [
+            tf.reshape(tf.stack([weights[name].value.read_value() for weights in self.weights]), shape)
+            for name, shape in self.shapes.items()
+        ]
+
+    def named(self, tensors: list[Values]) -> dict[str, Values]:
+        """See `SideBySide.named`."""
+        return dict(zip(self.shapes, tensors, strict=True))
+
+    def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """See `SideBySide.as_tensors`."""
+        return [named[name] for name in self.shapes]
+
+    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
+        """See `SideBySide.step`."""
+        for replica, (optimizer, weights) in enumerate(zip(self.optimizers, self.weights, strict=True)):
+            self.learning_rates[replica].assign(learning_rates[replica])
+            own = [
+                tf.reshape(gradient[replica], weight.shape)
+                for gradient, weight in zip(gradients, weights.values(), strict=True)
+            ]
+            optimizer.apply(own, list(weights.values()))
+
+    def assign(self, values: dict[str, np.ndarray]) -> None:
+        """See `SideBySide.assign`."""
+        for replica, weights in enumerate(self.weights):
+            for name, weight in weights.items():
+                weight.assign(tf.reshape(values[name][replica], weight.shape))
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """See `SideBySide.variables`."""
+        weights = [weight for weights in self.weights for weight in weights.values()]
+        return weights + [variable for optimizer in self.optimizers for variable in _accumulated(optimizer)]
+
+
+def stacked_optimizer(train: Train, shapes: Shapes, max_norm: tf.Variable | None = None) -> SideBySide | OneByOne:
+    """Weights of the stacked `shapes` with the optimizer that `train` describes.
+
+    Args:
+        max_norm: of the weights that enter a unit, after each step.
+    """
+    return (OneByOne if train.optimizer in MIXING else SideBySide)(train, shapes, max_norm)
+
+
+def is_kernel(name: str) -> bool:
+    """Whether the weight of this name is a matrix; penalties and max-norm are for these alone."""
+    return name.endswith("/kernel")
+
+
+def _limited(pack: Pack, limit: tf.Variable, joined: tf.Tensor) -> tf.Tensor:
+    """Keras' MaxNorm on each kernel of a pack, the factors of all in one pass."""
+    weights = pack.split(tf.convert_to_tensor(joined))
+    kernels = [name for name in weights if is_kernel(name)]
+    if not kernels:
+        return joined
+    norms = tf.sqrt(tf.concat([tf.reduce_sum(tf.square(weights[name]), axis=-2) for name in kernels], axis=-1))
+    factors = tf.minimum(norms, limit) / (keras.config.epsilon() + norms)
+    units = [weights[name].shape[-1] for name in kernels]
+    limited = zip(kernels, tf.split(factors, units, axis=-1), strict=True)
+    return pack.join(weights | {name: weights[name] * own[:, None] for name, own in limited})
+
+
+def _variables(shapes: Shapes, constraint: Callable | None) -> dict[str, keras.Variable]:
+    variables = {}
+    for name, shape in shapes.items():
+        variables[name] = keras.Variable(np.zeros(shape, np.float32), name=name.replace("/", "_"))
+        variables[name].constraint = constraint if is_kernel(name) else None
+    return variables
+
+
+def _accumulated(optimizer: keras.Optimizer) -> list[keras.Variable]:
+    # Nadam's running product is a variable that Keras 3.15 leaves out of `variables`.
+    return optimizer.variables + ([optimizer._u_product] if isinstance(optimizer, keras.optimizers.Nadam) else [])

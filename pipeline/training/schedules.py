@@ -1,0 +1,56 @@
+"""Learning rates over the steps of a training, and patience over its epochs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.settings import Schedule
+
+
+def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs: int) -> np.ndarray:
+    """The learning rate of every step, `[epochs, steps_per_epoch]`; a plateau's cuts come on top, seed by seed.
+
+    After a linear warm-up, in terms of the epochs t that have gone since: cosine decays to 0 at the last step
+    (Loshchilov and Hutter 2017, without restarts), exponential is `decay ** (t / decay_epochs)`, and step the same with
+    whole numbers alone.
+    """
+    step = np.arange(epochs * steps_per_epoch)
+    warmup = schedule.warmup_epochs * steps_per_epoch
+    since = np.maximum(step - warmup, 0)
+    drops = since / (schedule.decay_epochs * steps_per_epoch)
+    match schedule.name:
+        case "cosine":
+            factor = 0.5 * (1 + np.cos(np.pi * since / max(1, len(step) - warmup)))
+        case "exponential":
+            factor = schedule.decay**drops
+        case "step":
+            factor = schedule.decay ** np.floor(drops)
+        case "constant" | "plateau":
+            factor = np.ones(len(step))
+    warming = np.minimum(1, (step + 1) / max(1, warmup))
+    return (base * factor * warming).reshape(epochs, steps_per_epoch)
+
+
+@dataclass
+class Patience:
+    """Counts, seed by seed, the epochs since the score last fell by more than `min_delta`."""
+
+    epochs: int
+    min_delta: float
+    start_from_epoch: int
+    best: np.ndarray
+    waited: np.ndarray
+
+    @classmethod
+    def of(cls, epochs: int, seeds: int, min_delta: float = 0.0, start_from_epoch: int = 0) -> "Patience":
+        """Patience of so many epochs for each of so many seeds."""
+        return cls(epochs, min_delta, start_from_epoch, np.full(seeds, np.inf), np.zeros(seeds, int))
+
+    def exhausted(self, epoch: int, scores: np.ndarray) -> np.ndarray:
+        """Take in the scores `[R]` of an epoch (from 1); which seeds have waited for too long, bool `[R]`."""
+        if epoch <= self.start_from_epoch:
+            return np.zeros(len(scores), bool)
+        improved = scores < self.best - self.min_delta
+        self.best = np.where(improved, scores, self.best)
+        self.waited = np.where(improved, 0, self.waited + 1)
+        return self.waited >= self.epochs

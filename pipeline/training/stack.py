@@ -1,0 +1,241 @@
+"""R seeds of one configuration in one compiled graph: an epoch of training is one call.
+
+The strengths of the regularizers, the learning rates and the number of steps are variables and arguments, not
+constants of the graph, so configurations that differ in nothing else share one.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.data.examples import Problem
+from pipeline.settings import Model, Train
+from pipeline.training.fast import noise
+from pipeline.training.fast.backend import gradients_forgotten, tf
+from pipeline.training.fast.losses import cross_entropy
+from pipeline.training.fast.packing import Pack
+from pipeline.training.model import (
+    BATCH_NORM_MOMENTUM,
+    Training,
+    drawing_places,
+    forward,
+    initial_weights,
+    is_trained,
+    weight_shapes,
+)
+from pipeline.training.optimizers import is_kernel, stacked_optimizer
+
+
+def constants(model: Model, train: Train) -> dict[str, float]:
+    """The numbers that the graph needs for its regularizers; those at 0 that would cost something are not in it.
+
+    All that follows from a strength is computed here: in the graph each such number would be a kernel of its own,
+    which takes as long to compile as any other.
+    """
+    numbers = {"l1": model.l1, "l2_twice": 2 * model.l2}
+    numbers |= {"label_smoothing": train.label_smoothing}
+    for name in ("dropout", "input_dropout"):
+        if rate := getattr(model, name):
+            numbers |= {f"{name}_root": rate**0.5, f"{name}_scale": 1 / (1 - rate)}
+    optional = {"gaussian_noise": model.gaussian_noise, "max_norm": model.max_norm}
+    optional |= {"clip_norm": train.clip_norm, "ema": train.ema}
+    return numbers | {name: value for name, value in optional.items() if value}
+
+
+class Batches(NamedTuple):
+    """What an epoch trains on; there may be more steps than are taken.
+
+    Attributes:
+        steps: how many are taken, int32 scalar.
+        first_step: how many were before this epoch, int32 scalar.
+        rows, targets: of each batch, `[steps, R, batch]`, int32, and int32 or float32 as in `Split`.
+        shares: of each example in its batch's mean, float32 `[steps, batch]`; 0 for rows that only fill it up.
+        learning_rates: float32 `[steps, R]`.
+        keys: of the random numbers, uint32 `[steps, R, 2]`.
+    """
+
+    steps: np.ndarray
+    first_step: np.ndarray
+    rows: np.ndarray
+    targets: np.ndarray
+    shares: np.ndarray
+    learning_rates: np.ndarray
+    keys: np.ndarray
+
+
+class Stack:
+    """The graph and its variables; `start` gives it seeds, each call of `epoch` trains them.
+
+    `epoch` is called with all rows, float32 `[n, n_features]`, and `Batches`; it returns the mean training loss of each
+    seed, `[R]`, penalties left out.
+
+    `score` is called with rows and their targets, `[R, k, n_features]` and `[R, k]`, or `[1, k, ...]` where all seeds
+    share them. It returns loss and hit of each, `[2, R, k]`, dropout and noise off. That loss is the cross-entropy in
+    nats whatever is trained on; for regression it is the squared error, and there are no hits.
+    """
+
+    def __init__(self, model: Model, train: Train, problem: Problem, replicas: int):
+        self.model, self.problem, self.replicas = model, problem, replicas
+        self.squared_error = train.loss == "mean_squared_error" or not problem.is_classification
+        self.constants = {name: tf.Variable(value) for name, value in constants(model, train).items()}
+        shapes = {
+            name: (replicas, *(shape if is_kernel(name) else (1, *shape)))
+            for name, shape in weight_shapes(model, problem).items()
+        }
+        limit = self.constants.get("max_norm")
+        self.trained = stacked_optimizer(train, {n: s for n, s in shapes.items() if is_trained(n)}, limit)
+        self.moving_pack = Pack({name: shape for name, shape in shapes.items() if not is_trained(name)})
+        self.moving = [tf.Variable(tf.zeros(self.moving_pack.shape))] if model.batch_norm else []
+        self.averages = [tf.Variable(tf.zeros_like(each)) for each in self.trained.tensors()] if train.ema else []
+        self.places = drawing_places(model, problem)
+        self.fresh = self.state()
+        self.tenant: object | None = None  # whose numbers the variables hold
+        self.epoch = tf.function(self._epoch, jit_compile=True, autograph=False)
+
+    def start(self, model: Model, train: Train, seeds: list[int]) -> None:
+        """Begin anew with these seeds; `model` and `train` may differ from the graph's in strengths alone."""
+        self.restore(self.fresh)
+        each = [initial_weights(model, self.problem, seed) for seed in seeds]
+        self.assign({name: np.stack([own[name] for own in each]) for name in each[0]})
+        for name, value in constants(model, train).items():
+            self.constants[name].assign(value)
+
+    def assign(self, weights: dict[str, np.ndarray]) -> None:
+        """Set what scores, shaped as by `weights`."""
+        stacked = {name: value if is_kernel(name) else value[:, None] for name, value in weights.items()}
+        self.trained.assign(stacked)
+        for variable, value in zip(self.averages, self.trained.tensors(), strict=False):
+            variable.assign(value)
+        for variable in self.moving:
+            variable.assign(self.moving_pack.join(stacked))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """What scores, so the averages where there are any: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
+        own = self.averages or self.trained.tensors()
+        stacked = self.trained.named([each.numpy() for each in own])
+        for moving in self.moving:
+            stacked |= self.moving_pack.split(moving.numpy())
+        return {name: value if is_kernel(name) else value[:, 0] for name, value in stacked.items()}
+
+    def state(self) -> list[np.ndarray]:
+        """Everything that further training depends on."""
+        return [variable.numpy() for variable in self._variables()]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Go back to a `state`."""
+        for variable, value in zip(self._variables(), state, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list:
+        return [*self.trained.variables, *self.moving, *self.averages, *self.constants.values()]
+
+    def _scoring_weights(self) -> dict[str, tf.Tensor]:
+        averages = [variable.read_value() for variable in self.averages]
+        return self.trained.named(averages or self.trained.tensors()) | self._moving()
+
+    def _moving(self) -> dict[str, tf.Tensor]:
+        return self.moving_pack.split(self.moving[0].read_value()) if self.moving else {}
+
+    def finite(self) -> np.ndarray:
+        """Which seeds have finite weights, bool `[R]`."""
+        # The loss alone does not tell: compiled, ReLU turns a NaN into 0, and the loss of broken weights is finite.
+        return np.all(
+            [np.isfinite(w.numpy()).reshape(self.replicas, -1).all(axis=1) for w in self.trained.tensors()], axis=0
+        )
+
+    @cached_property
+    def score(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Few operations, each on many rows: to compile them would take longer than it saves."""
+        kind = tf.int32 if self.problem.is_classification else tf.float32
+        shapes = [tf.TensorSpec((None, None, self.problem.n_features)), tf.TensorSpec((None, None), kind)]
+        # Called after each epoch, and to call it so takes a third of the time.
+        with gradients_forgotten():
+            return tf.function(self._score, shapes, autograph=False).get_concrete_function()
+
+    def _epoch(self, x, batches):
+        def train(step, losses):
+            return losses + self._step(tf.gather(x, batches.rows[step]), step, batches)
+
+        with gradients_forgotten():
+            losses = _loop(batches.steps, train, tf.zeros(self.replicas))
+        return losses / tf.cast(batches.steps, tf.float32)
+
+    def _step(self, x, step, batches):
+        weights = self.trained.named(self.trained.tensors())
+        training = Training(self._draw(batches.keys[step], x.shape[1]), self.constants, batches.shares[step][:, None])
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            outputs, statistics = forward(self.model, self.problem, weights | self._moving(), x, training)
+            losses = tf.reduce_sum(self._loss(outputs, batches.targets[step]) * batches.shares[step], axis=-1)
+        # The seeds share no weight, so the gradient of their sum is each one's own.
+        gradients = self.trained.as_tensors(tape.gradient(losses, weights))
+        self.trained.step(self._clipped(self._penalized(gradients)), batches.learning_rates[step])
+        for variable in self.moving:
+            kept = BATCH_NORM_MOMENTUM
+            variable.assign(variable * kept + self.moving_pack.join(statistics) * (1 - kept))
+        self._average(is_first=batches.first_step + step == 0)
+        return losses
+
+    def _draw(self, key, rows):
+        """The random bits of a step, for each place that draws."""
+        if not self.places:
+            return {}
+        drawn = noise.root_uniform(key, rows, sum(self.places.values()))  # all in one pass
+        return dict(zip(self.places, tf.split(drawn, list(self.places.values()), axis=-1), strict=True))
+
+    def _loss(self, outputs, targets):
+        """The data loss of each example, `[R, batch]`."""
+        if not self.problem.is_classification:
+            return tf.square(outputs[..., 0] - targets)
+        if self.squared_error:
+            return tf.reduce_mean(tf.square(tf.nn.softmax(outputs) - self._one_hot(targets)), axis=-1)
+        labels = self._one_hot(targets)
+        smoothed = labels + self.constants["label_smoothing"] * (1 / self.problem.n_outputs - labels)
+        return cross_entropy(smoothed, outputs)
+
+    def _one_hot(self, targets):
+        return tf.one_hot(targets, self.problem.n_outputs)
+
+    def _penalized(self, gradients):
+        """With those of L1 and L2 added, which are for kernels alone."""
+        l1, l2_twice = self.constants["l1"], self.constants["l2_twice"]
+        return [
+            gradient + is_kernel * (l1 * tf.sign(weights) + l2_twice * weights)
+            for gradient, weights, is_kernel in zip(
+                gradients, self.trained.tensors(), self.trained.are_kernels, strict=True
+            )
+        ]
+
+    def _clipped(self, gradients):
+        """Each seed's gradient scaled down to the norm it may have (Pascanu, Mikolov and Bengio 2013)."""
+        if "clip_norm" not in self.constants:
+            return gradients
+        squares = [tf.reduce_sum(tf.reshape(tf.square(g), (self.replicas, -1)), axis=1) for g in gradients]
+        norm, limit = tf.sqrt(tf.add_n(squares)), self.constants["clip_norm"]
+        factor = limit / tf.maximum(norm, limit)
+        return [gradient * tf.reshape(factor, (-1, *[1] * (len(gradient.shape) - 1))) for gradient in gradients]
+
+    def _average(self, is_first):
+        """Exponential moving average of the weights, which starts from those after the first step, as in Keras."""
+        if not self.averages:
+            return
+        kept = tf.where(is_first, 0.0, self.constants["ema"])
+        for average, value in zip(self.averages, self.trained.tensors(), strict=True):
+            average.assign(average * kept + value * (1 - kept))
+
+    def _score(self, x, targets):
+        outputs, _ = forward(self.model, self.problem, self._scoring_weights(), x)
+        targets = tf.broadcast_to(targets, tf.shape(outputs)[:-1])
+        if not self.problem.is_classification:
+            errors = tf.square(outputs[..., 0] - targets)
+            return tf.stack([errors, tf.zeros_like(errors)])
+        hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == targets
+        return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), tf.cast(hits, tf.float32)])
+
+
+def _loop(times, body, start):
+    """`body(number, result)` for each number in turn, as one loop of the graph; AutoGraph's own takes long to trace."""
+    numbered = (tf.constant(0), start)
+    return tf.while_loop(lambda n, _: n < times, lambda n, result: (n + 1, body(n, result)), numbered)[1]

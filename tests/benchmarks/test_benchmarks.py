@@ -1,0 +1,215 @@
+"""The benchmarks' arithmetic, tables and picture; and one tiny training of each peer that needs no extra."""
+
+import importlib
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from experiments.benchmarks import epochs, fresh, memory, search, study, tables, tracking
+from experiments.benchmarks.__main__ import merged, read, write
+from experiments.benchmarks.aims import AIMS, Aim, Of
+from experiments.benchmarks.epochs import FLOOR, OURS, SCIKIT, STOCK, TUNED, seconds_per_seed
+from experiments.benchmarks.floor import matrix_products
+from experiments.benchmarks.fresh import Answer
+from experiments.benchmarks.peers import measure
+from experiments.benchmarks.profile import over_median
+from experiments.benchmarks.records import Measured, Record, record
+from experiments.benchmarks.works import SMALL, TEXTBOOK, write_rows
+from pipeline.figures.style import save
+
+
+def a_record(part: str, work: str, peer: str, seeds: int, median: float, ratio: float | None = None) -> Record:
+    return Record(
+        part, work, peer, seeds, "s", median, median * 0.8, median * 1.5, 3, ratio, 0.5, 0.95, "", "a machine"
+    )
+
+
+RECORDS = [
+    a_record("epochs", TEXTBOOK.name, STOCK, 1, 0.4, 1.0),
+    a_record("epochs", TEXTBOOK.name, OURS, 1, 0.04, 10.0),
+    a_record("epochs", TEXTBOOK.name, FLOOR, 1, 0.02, 20.0),
+    a_record("search", search.SHORT.work, search.TWO, 1, 300.0, 1.0),
+    a_record("search", search.SHORT.work, search.OURS, 3, 10.0, 30.0),
+    a_record("study", "graphs", study.GRAPHS, 10, 0.3),
+]
+
+
+@dataclass
+class Counting:
+    """A peer that takes so many seconds, the more the later its turn."""
+
+    name: str
+    base: float
+    log: list[str]
+    seeds: int = 1
+
+    def run(self, turn: int) -> Measured:
+        self.log.append(self.name)
+        return Measured([self.base + turn])
+
+
+def test_record_is_the_median_with_its_spread_over_all_turns():
+    turns = [Measured([3.0, 1.0], first=9.0, accuracy=0.8), Measured([2.0], first=7.0, accuracy=1.0, note="last")]
+    found = record("part", "work", "peer", 1, "s", turns, stock=8.0)
+    assert (found.median, found.low, found.high, found.repetitions) == (2.0, 1.0, 3.0, 2)
+    assert (found.ratio, found.first, found.accuracy, found.note) == (4.0, 8.0, 0.9, "last")
+    assert "cores, Python" in found.machine
+
+
+def test_record_without_stock_has_no_ratio():
+    found = record("part", "work", "peer", 1, "s", [Measured([2.0])])
+    assert (found.ratio, found.first, found.accuracy) == (None, None, None)
+
+
+def test_peers_take_turns_and_ratios_are_of_the_stock_one():
+    log: list[str] = []
+    found = measure("part", "work", "s", [Counting("ours", 0, log), Counting("stock", 3, log)], 3, stock="stock")
+    assert log == ["ours", "stock"] * 3
+    assert [each.ratio for each in found] == [4.0, 1.0]
+
+
+def test_seconds_are_for_each_seed_and_the_first_epoch_is_apart():
+    measured = seconds_per_seed({"epochs": [5.0, 2.0, 4.0], "accuracy": 0.9}, seeds=2)
+    assert (list(measured.values), measured.first) == ([1.0, 2.0], 5.0)
+
+
+def test_peak_is_of_all_seeds_together():
+    assert list(memory.peak({"peak": 900.0, "accuracy": 0.9}, seeds=10).values) == [900.0]
+
+
+def test_sample_counts_as_often_as_it_is_smaller_and_starting_counts_once():
+    answers = [Answer({"seconds": 10.0}, 15.0), Answer({"seconds": 20.0}, 26.0)]
+    assert search.extrapolated(answers, times=3) == 5.0 + 3 * 15.0
+
+
+def arm(name: str, rows: int = 100, factor: str = "dropout", **model: object) -> dict[str, object]:
+    settings = {"model": {"dropout": 0.0} | model, "train": {"optimizer": "adam", "epochs": 10, "seeds": 5}}
+    return {"name": name, "factor": factor, "settings": settings, "train_rows": rows, "epochs": {"mean": 10.0}}
+
+
+def test_study_counts_a_training_once_and_knows_what_is_alike():
+    arms = [
+        arm("baseline"),
+        arm("the same again"),
+        arm("wrong labels", factor="labels"),
+        arm("weak", dropout=0.2),
+        arm("strong", dropout=0.5),
+        arm("few rows", rows=50),
+    ]
+    every = study.trainings({"arms": arms})
+    assert len(every) == 5
+    assert len({each.alike for each in every}) == 3
+    parts = study.shares(every, 2, lambda each: each.alike)
+    assert sorted(each.rows for part in parts for each in part) == sorted(each.rows for each in every)
+    assert not {each.alike for each in parts[0]} & {each.alike for each in parts[1]}
+
+
+def test_study_total_is_first_epochs_and_the_others_of_every_training():
+    every = study.trainings({"arms": [arm("baseline"), arm("weak", dropout=0.2), arm("strong", dropout=0.5)]})
+    plain = next(each.alike for each in every if not each.settings["model"]["dropout"])
+    dropout = next(each.alike for each in every if each.settings["model"]["dropout"])
+    seconds = {plain: [2.0, 0.1, 0.1, 9.0], dropout: [3.0, 0.2]}
+    assert study.total(every, seconds, seeds=10) == pytest.approx(10 * (2 + 9 * 0.1 + 2 * (3 + 9 * 0.2)))
+
+
+def test_graphs_are_what_an_epoch_takes_over_the_median():
+    assert over_median([1.5, 0.5, 0.55, 0.5, 0.8], least=0.1) == pytest.approx([0.95, 0.25])
+
+
+def test_trials_are_told_from_first_to_last_and_a_recorder_may_stop():
+    seconds = {tracking.OURS: [0.01] * 100, tracking.CALLBACK: [0.02] * 100, tracking.STORAGE: [0.1] * 40 + [0.4] * 20}
+    found = {(each.work, each.peer): each for each in tracking.of_trials(seconds, asked=100)}
+    last = found["recording a trial: trials up to 100", tracking.STORAGE]
+    assert last.median == 0.4
+    assert "stopped at trial 60" in last.note
+    assert found["recording a trial: trials 1 to 20", tracking.OURS].ratio == pytest.approx(2.0)
+
+
+def test_aims_are_met_or_missed_or_not_measured():
+    verdicts = {row[0]: row[1:] for row in tables.aim_rows(RECORDS)}
+    assert verdicts["MNIST textbook model: per seed against Model.fit, 1 side by side"][1:] == ("10 times", "met")
+    assert verdicts["short search, against plain, two processes too"] == ("at least 25 times", "30 times", "met")
+    assert verdicts["default search, against plain, one process"] == ("at least 20 times", "-", "not measured")
+    assert verdicts["graphs' share of the default study"] == ("at most 0.25", "0.3", "missed")
+    assert verdicts["dvc repro with nothing to do"][1:] == ("-", "not measured")
+    assert len(verdicts) == len(AIMS)
+
+
+def test_aim_on_the_limit_is_met():
+    aim = Aim("memory", Of("epochs", FLOOR), Of("epochs", OURS, TEXTBOOK.name, 1), 0.5, at_least=False)
+    assert aim.measured(RECORDS) == 0.5
+    assert aim.is_met(0.5)
+    assert not aim.is_met(0.51)
+
+
+def test_part_that_is_measured_again_replaces_its_old_records(tmp_path: Path):
+    new = [replace(RECORDS[3], median=1.0)]
+    found = merged(RECORDS, new)
+    assert [each.part for each in found] == ["epochs"] * 3 + ["search", "study"]
+    write(tmp_path, found)
+    assert read(tmp_path / "benchmark.json") == found
+    assert "| short search, against plain" in (tmp_path / "benchmark.md").read_text(encoding="utf-8")
+
+
+def texts(path: Path) -> list[str]:
+    return ["".join(each.itertext()) for each in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_picture_labels_every_peer_and_its_ratio(tmp_path: Path):
+    from experiments.benchmarks.picture import benchmark_figure
+
+    save(benchmark_figure(RECORDS), tmp_path / "picture.svg")
+    shown = texts(tmp_path / "picture.svg")
+    assert {TEXTBOOK.name, search.SHORT.work, STOCK, FLOOR, search.TWO, f"{OURS}, 1 seed", "10", "30"} <= {*shown}
+    assert "graphs" not in shown
+    first = (tmp_path / "picture.svg").read_bytes()
+    save(benchmark_figure(RECORDS), tmp_path / "picture.svg")
+    assert (tmp_path / "picture.svg").read_bytes() == first
+
+
+def test_picture_of_nothing_is_a_picture(tmp_path: Path):
+    from experiments.benchmarks.picture import benchmark_figure
+
+    save(benchmark_figure([]), tmp_path / "picture.svg")
+    assert texts(tmp_path / "picture.svg")
+
+
+def here(function: str, task: dict[str, object], *_: Sequence[object]) -> Answer:
+    """What `fresh` does, in this process, where TensorFlow is imported already."""
+    module, name = function.split(".")
+    call: Callable = getattr(importlib.import_module(f"experiments.benchmarks.{module}"), name)
+    return Answer(json.loads(json.dumps(call(json.loads(json.dumps(task))))), 0.0)
+
+
+def test_peers_learn_the_same_on_a_tiny_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(epochs, "fresh", here)
+    monkeypatch.setattr(epochs, "best_options", lambda task, choices: {"steps_per_execution": 4})
+    work = replace(SMALL, epochs=4, seeds=(2,))
+    found = measure("epochs", "tiny", "s", epochs.peers(work, write_rows(work, tmp_path), quick=True), 1)
+    assert [each.peer for each in found] == [STOCK, TUNED, OURS, SCIKIT, FLOOR]
+    assert all(each.median > 0 and each.ratio > 0 for each in found)
+    assert all(each.accuracy > 0.8 for each in found if each.peer != FLOOR)
+    assert "kernel" in found[-1].note
+
+
+def test_floor_in_a_process_of_its_own(tmp_path: Path):
+    work = replace(SMALL, epochs=1, rows=64)
+    task = work.task(write_rows(work, tmp_path))
+    assert len(matrix_products(task)["epochs"]) == len(fresh.fresh("floor.matrix_products", task).value["epochs"]) == 2
+
+
+def test_failure_of_a_fresh_process_says_why():
+    with pytest.raises(RuntimeError, match="KeyError: 'rows'"):
+        fresh.fresh("floor.matrix_products", {"model": {}, "train": {}})
+
+
+def test_peers_processes_log_nowhere_and_share_the_cores(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///the-users-own.db")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    found = fresh.environment(threads=1)
+    assert not {"MLFLOW_TRACKING_URI", "OPENBLAS_CORETYPE"} & {*found}
+    assert found["TF_NUM_INTRAOP_THREADS"] == "1"

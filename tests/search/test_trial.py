@@ -1,0 +1,132 @@
+"""One trial: what it is judged by, whatever its seeds do."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from experiments.search.trial import chance_level, judge, run_trial
+from pipeline.data.examples import Examples, Problem, Split
+from pipeline.settings import Settings, parse_settings
+from pipeline.training.trainer import Fitted, fit
+
+DIGITS = Problem("classification", n_features=64, n_outputs=10)
+CHANCE = math.log(10)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Examples:
+    x, y = load_digits(return_X_y=True)
+    x, y = (x / 16).astype(np.float32), y.astype(np.int32)
+    return Examples.of_splits(DIGITS, Split(x=x[:250], y=y[:250]), Split(x=x[250:350], y=y[250:350]))
+
+
+def settings(**train) -> Settings:
+    objectives = {"objectives": ["cross_entropy", "gap"], "pruner": "none"}
+    train = {"epochs": 4, "batch_size": 250, "learning_rate": 0.05} | train
+    return parse_settings({"model": {"hidden_units": [8]}, "train": train, "search": objectives})
+
+
+def fitted(**changes) -> Fitted:
+    """Two seeds, two epochs; the first seed is best at its second epoch, the second at its first."""
+    history = pd.DataFrame(
+        {
+            "seed": [0, 0, 1, 1],
+            "epoch": [1, 2, 1, 2],
+            "train_cross_entropy": [0.9, 0.4, 0.8, 0.1],
+            "val_cross_entropy": [1.0, 0.6, 0.9, 1.2],
+            "val_accuracy": [0.5, 0.7, 0.6, 0.6],
+        }
+    )
+    weights = {"dense/kernel": np.zeros((2, 64, 10)), "dense/bias": np.zeros((2, 10))}
+    return replace(Fitted([0, 1], weights, history, np.array([2, 1]), np.array([False, False])), **changes)
+
+
+def test_each_seed_counts_at_its_own_best_epoch():
+    outcome = judge(fitted(), DIGITS, ["cross_entropy", "gap"], CHANCE)
+    assert outcome.values == [pytest.approx((0.6 + 0.9) / 2), pytest.approx((0.2 + 0.1) / 2)]
+    assert outcome.facts["per_seed"] == [0.6, 0.9]
+    assert outcome.facts["curve"] == pytest.approx([0.95, 0.9])
+    assert outcome.facts["val_accuracy"] == pytest.approx(0.65)
+
+
+def test_weights_are_those_of_one_seed():
+    assert judge(fitted(), DIGITS, ["cross_entropy", "weights"], CHANCE).values[1] == 650
+
+
+def test_seed_without_a_finite_loss_counts_as_knowing_nothing():
+    history = fitted().history
+    history.loc[history["seed"] == 1, ["train_cross_entropy", "val_cross_entropy"]] = np.nan
+    broken = fitted(history=history, best_epoch=np.array([2, 0]), diverged=np.array([False, True]))
+    outcome = judge(broken, DIGITS, ["cross_entropy", "gap"], CHANCE)
+    assert outcome.values == [pytest.approx((0.6 + CHANCE) / 2), pytest.approx(0.2 / 2)]
+    assert outcome.facts["diverged"] == 1
+
+
+def test_no_value_is_nan_when_every_seed_diverges(digits):
+    outcome = run_trial(digits, settings(learning_rate=1e30, optimizer="sgd"), [0, 1], lambda *_: None)
+    assert np.isfinite(outcome.values).all()
+    assert "nan" not in str(outcome.facts).lower() and "inf" not in str(outcome.facts).lower()
+
+
+def test_training_rows_need_not_be_scored():
+    outcome = judge(
+        fitted(history=fitted().history.drop(columns="train_cross_entropy")), DIGITS, ["cross_entropy"], CHANCE
+    )
+    assert outcome.facts["gap"] is None
+
+
+def test_trial_is_the_training_that_the_stage_train_does(digits):
+    reports = []
+    chosen = settings()
+    outcome = run_trial(digits, chosen, [0, 1], lambda *told: reports.append(told))
+    plain = fit(digits, chosen.model, chosen.train, [0, 1])
+    lowest = plain.history.groupby("seed")["val_cross_entropy"].min()
+    assert outcome.values[0] == lowest.mean()
+    assert [epoch for epoch, _ in reports] == [1, 2, 3]
+    assert reports[-1][1] >= outcome.values[0]
+
+
+@pytest.mark.parametrize(("epochs", "reports"), [(19, list(range(2, 19, 2))), (10, list(range(1, 10)))])
+def test_trial_reports_no_more_than_ten_times(digits, epochs, reports):
+    told = []
+    run_trial(digits, settings(epochs=epochs), [0], lambda epoch, _: told.append(epoch))
+    assert told == reports
+
+
+def test_training_rows_scored_once_give_the_facts_of_scoring_them_after_every_epoch(digits):
+    stopping = {"early_stopping": {"patience": 2}, "epochs": 12, "ema": 0.9, "batch_size": 32}
+    chosen = settings(**stopping)
+    chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"batch_norm": True})})
+    once = run_trial(digits, chosen, [0, 1], lambda *_: None)
+    every = judge(fit(digits, chosen.model, chosen.train, [0, 1]), DIGITS, chosen.search.objectives, CHANCE)
+    assert once.values == pytest.approx(every.values, abs=1e-6)
+    assert once.facts["gap"] == pytest.approx(every.facts["gap"], abs=1e-6)
+    assert once.facts.keys() == every.facts.keys()
+
+
+def test_chance_of_a_regression_is_the_spread_of_its_target():
+    rows = Split(x=np.zeros((4, 1), np.float32), y=np.float32([0, 2, 0, 2]))
+    examples = Examples.of_splits(Problem("regression", 1, 1), rows, rows, target_scale=10.0)
+    assert chance_level(examples) == pytest.approx(10.0)
+
+
+def test_seed_with_rows_of_its_own_has_a_chance_level_of_its_own():
+    y, rows = np.float32([0, 2, 0, 6]), np.array([[0, 1], [2, 3]])
+    examples = Examples(Problem("regression", 1, 1), np.ones((4, 1), np.float32), y, rows[::-1], rows, 10.0)
+    assert chance_level(examples) == pytest.approx([10.0, 30.0])
+    lost = run_trial(examples, settings(learning_rate=1e30, optimizer="sgd"), [0, 1], lambda *_: None)
+    assert lost.facts["per_seed"] == pytest.approx([10.0, 30.0])
+
+
+def test_seeds_that_validate_on_different_rows_are_each_the_training_on_theirs(digits):
+    folds = np.arange(350).reshape(2, 175)
+    examples = replace(digits, train_rows=folds[::-1], val_rows=folds)
+    together = run_trial(examples, settings(), [0, 1], lambda *_: None)
+    for number in (0, 1):
+        own = replace(digits, train_rows=folds[[1 - number]], val_rows=folds[[number]])
+        alone = run_trial(own, settings(), [number], lambda *_: None)
+        assert together.facts["per_seed"][number] == pytest.approx(alone.values[0], rel=1e-5)

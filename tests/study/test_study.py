@@ -1,0 +1,353 @@
+"""The study as a whole: the same numbers twice, nothing lost, the test set last, and one line for what is wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
+from experiments.study import __main__ as study
+from experiments.study import jobs as study_jobs
+from experiments.study.rows import read_rows
+from pipeline.data.splits import read_summary, split_file
+from pipeline.errors import run_stage
+from pipeline.files import read_arrays, write_arrays
+from pipeline.settings import Model, StudySection, Train
+
+TRIAL = {"trial": 0, "values": [0.9]}
+TINY = {
+    "seeds": 3,
+    "workers": 1,
+    "epochs": 4,
+    "remedies": {"model.l2": [1e-4, 1e-2], "train.early_stopping.patience": [2]},
+    "sizes": 2,
+    "widths": [2],
+    "depths": [1],
+    "optimizers": ["sgd"],
+    "activations": ["tanh"],
+}
+
+
+def write_search(**best: object) -> None:
+    """What a search of two trials would have left."""
+    train = {"epochs": 4, "optimizer": "adam", "learning_rate": 0.01} | best
+    default, winner = (
+        TRIAL | {"trial": number, "values": [value], "settings": {"model": {"hidden_units": [8]}, "train": train}}
+        for number, value in ((0, 0.9), (1, 0.5))
+    )
+    found = {
+        "default": default,
+        "best": winner,
+        "incumbents": [default, winner],
+        "counts": {"complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
+    }
+    Path("experiments/results/search.json").write_text(json.dumps(found))
+
+
+@pytest.fixture(scope="module")
+def studied(finished_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which every question has been studied, on few epochs and seeds."""
+    root = shutil.copytree(finished_digits, tmp_path_factory.mktemp("studied"), dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr(sys, "argv", ["study"])
+        settings = json.loads(Path("params.yaml").read_text()) | {"study": TINY}
+        Path("params.yaml").write_text(json.dumps(settings))
+        write_search()
+        study.main()
+    return root
+
+
+@pytest.fixture
+def project(studied: Path, folder: Path) -> Path:
+    """The working folder is a copy of it."""
+    return shutil.copytree(studied, folder, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch):
+    """Run the stage in this process."""
+
+    def stage() -> None:
+        monkeypatch.setattr(sys, "argv", ["study"])
+        run_stage(study.main)
+
+    return stage
+
+
+def start(**options: object) -> subprocess.Popen:
+    """The stage in a process of its own, and a group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.study"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def named(found: Study, section: StudySection, name: str):
+    return next(arm for arm in found.section(section) if arm.name == name)
+
+
+def test_every_question_has_arms_with_scores_on_rows_that_chose_nothing(project):
+    found = read_study()
+    assert {arm.section for arm in found.arms} == {
+        "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner",
+    }  # fmt: skip
+    for arm in found.arms:
+        assert set(arm.scores) - {"test"} == {"train", "holdout"}
+        for split, metrics in arm.scores.items():
+            assert {"cross_entropy", "accuracy"} <= set(metrics)
+            for metric, interval in metrics.items():
+                assert 0 <= interval.low <= interval.mean <= interval.high, (arm.name, split, metric)
+                assert metric != "accuracy" or interval.high <= 1
+    compared = [arm for arm in found.arms if arm.reference and arm.chosen]
+    assert all(arm.verdict and arm.difference and arm.probability_better for arm in compared)
+    # Of five folds each seed holds out two, so it has fewer rows to train on than the training split.
+    assert (found.about.rows, found.about.folds) == ({"train": 862, "pool": 1438, "test": 359}, 5)
+
+
+def test_verdicts_and_intervals_never_contradict_each_other(project):
+    for arm in read_study().arms:
+        if arm.verdict is None:
+            continue
+        leaves_out_0 = arm.difference.low > 0 or arm.difference.high < 0
+        assert leaves_out_0 == (arm.verdict != "no detectable difference") == (arm.p_adjusted < 0.05), arm.name
+        # What is said to have been detectable is what would have been found.
+        assert arm.detectable is None or leaves_out_0 or abs(arm.difference.mean) < arm.detectable
+
+
+def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(project):
+    found, table = read_study(), pd.read_csv(STUDY_SEEDS_FILE)
+    assert len(table) == 3 * len(found.arms)
+    assert sorted(table["seed"].unique()) == [1000, 1001, 1002]
+    means = table.groupby(["section", "arm"])["train_cross_entropy"].mean()
+    for arm in found.arms:
+        assert means[arm.section, arm.name] == pytest.approx(arm.scores["train"]["cross_entropy"].mean, rel=1e-5)
+    # Each row judges as often as another, up to the ends of a ring that is not closed.
+    by_seed = table.groupby(["section", "arm"])["holdout_cross_entropy"].mean()
+    for arm in found.section("remedies"):
+        assert by_seed["remedies", arm.name] == pytest.approx(arm.scores["holdout"]["cross_entropy"].mean, rel=0.15)
+    curves = pd.read_csv(STUDY_CURVES_FILE)
+    assert curves.groupby(["section", "arm"])["epoch"].max()["remedies", "baseline"] == 4
+
+
+def test_scores_are_those_of_the_rows_that_are_kept(project):
+    rows = read_rows([1000, 1001, 1002], read_summary())
+    found = {arm.name: arm for arm in read_study().section("remedies")}
+    losses, judged = {}, (rows.ring.judges >= 0).any(axis=(0, 1))
+    for name in ("baseline", "early stopping"):
+        settings = found[name].settings
+        job = study_jobs.Job(Model(**settings["model"]), Train(**settings["train"]), None, "true")
+        kept = study_jobs.read_result(study_jobs.kept_file(job, study_jobs.context([1000, 1001, 1002], read_summary())))
+        losses[name] = kept.row_scores["cross_entropy"].astype(float)
+        of_rows = np.nanmean(losses[name][..., judged], axis=(0, 1)).mean()
+        assert of_rows == pytest.approx(found[name].scores["holdout"]["cross_entropy"].mean)
+    by_row = np.nanmean((losses["early stopping"] - losses["baseline"])[..., judged], axis=(0, 1))
+    assert found["early stopping"].difference.mean == pytest.approx(by_row.mean(), abs=1e-6)
+
+
+def test_mlflow_has_a_run_for_each_arm_under_the_studys_own(project):
+    found, run = read_study(), read_study_run()
+    assert set(run.runs) == {f"{arm.section}/{arm.name}" for arm in found.arms}
+    looks = run.test_looks
+    # The stage evaluate has looked before, with the same settings.
+    assert (looks.looks, looks.settings_changed_after_a_look) == (2, False)
+
+
+def test_one_strength_of_each_remedy_is_chosen_and_judged(project):
+    strengths = [arm for arm in read_study().section("remedies") if arm.factor == "L2" and arm.group == "single"]
+    assert len(strengths) == 2
+    assert sum(arm.chosen for arm in strengths) == 1
+    for arm in strengths:
+        assert (arm.verdict is not None) == (arm.picks is not None) == arm.chosen
+        assert not arm.chosen or sum(arm.picks.values()) == 5
+
+
+def test_only_what_is_frozen_is_scored_on_the_test_set(project):
+    found = read_study()
+    tested = {(arm.section, arm.name) for arm in found.arms if "test" in arm.scores}
+    allowed = {("remedies", "baseline"), (found.recommendation.section, found.recommendation.arm)}
+    assert tested == allowed | {("winner", arm.name) for arm in found.section("winner")}
+    assert found.recommendation.test["accuracy"].mean > 0.2
+    assert found.optimism.promised == 0.5
+    assert found.optimism.trials == 3  # those that were judged
+    assert found.optimism.optimism_test == pytest.approx(found.optimism.test.mean - 0.5)
+    assert [trial.trial for trial in found.overtuning] == [0, 1]
+
+
+def without_test_scores(found: Study) -> dict:
+    """The record without what was read off the test rows."""
+    content = found.model_dump(mode="json")
+    for each in (*(arm["scores"] for arm in content["arms"]), *content["overtuning"]):
+        each.pop("test", None)
+    for name in ("recommendation", "optimism"):
+        content[name] = {key: value for key, value in content[name].items() if not key.endswith("test")}
+    content["about"]["knowing_nothing"].pop("test")
+    return content
+
+
+def test_nothing_is_trained_or_chosen_by_the_test_set(project, run):
+    before, kept = read_study(), {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    test = read_arrays(split_file("test"))
+    write_arrays(split_file("test"), test | {"x": -test["x"], "y": np.roll(test["y"], 1)})
+    run()
+    found = read_study()
+    assert found.recommendation.test["accuracy"].mean != before.recommendation.test["accuracy"].mean
+    assert without_test_scores(found) == without_test_scores(before)
+    assert {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()} == kept
+
+
+def test_the_same_study_trained_anew_gives_the_same_bytes(project, run):
+    files = (STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE)
+    before = [path.read_bytes() for path in files]
+    shutil.rmtree(study_jobs.KEPT)
+    for path in files:
+        path.unlink()
+    run()
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_what_is_trained_already_is_not_trained_again(project, run, change):
+    kept = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    change(study={"remedies": TINY["remedies"] | {"model.dropout": [0.1]}, "sections": ["remedies", "winner"]})
+    run()
+    found = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    again = {path for path in found if path in kept}
+    assert all(found[path] == kept[path] for path in again)
+    assert len(again) > 5
+    assert named(read_study(), "remedies", "dropout 0.1").chosen
+    # The other questions' are no longer needed.
+    assert len(found) < len(kept)
+
+
+def test_the_cost_counts_each_training_once_and_those_from_before_too(project, run):
+    before = read_study_run().cost
+    assert before.runs == 3 * len(list(study_jobs.KEPT.iterdir()))
+    assert before.seed_epochs > before.runs
+    run()
+    trained = sum(study_jobs.read_result(path).seconds for path in study_jobs.KEPT.iterdir())
+    assert read_study_run().cost.seconds > trained
+
+
+def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, change, wait_until):
+    before = STUDY_FILE.read_bytes()
+    change(study={"epochs": 3, "sections": ["remedies"]})
+    known = set(study_jobs.KEPT.iterdir())
+    process = start()
+    wait_until(lambda: set(study_jobs.KEPT.glob("*.npz")) - known)
+    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in error) == (130, False)
+    assert "`dvc repro` goes on from there" in error
+    assert STUDY_FILE.read_bytes() == before
+    trained = {path: path.stat().st_mtime_ns for path in set(study_jobs.KEPT.glob("*.npz")) - known}
+    again = start()
+    again.communicate(timeout=120)
+    assert again.returncode == 0
+    assert all(path.stat().st_mtime_ns == when for path, when in trained.items())
+
+
+def test_a_killed_worker_costs_one_line_and_loses_nothing(project, change, workers_of, wait_until):
+    change(study={"epochs": 100_000, "sections": ["remedies"]})
+    process = start()
+    wait_until(lambda: workers_of(process.pid))
+    time.sleep(2)
+    for worker in workers_of(process.pid):
+        os.kill(worker, signal.SIGKILL)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert error.startswith("error: a worker of the study was killed")
+
+
+def test_a_regression_is_studied_in_the_targets_unit(diabetes_project, change, run):
+    change(study=TINY | {"sections": ["remedies", "learning_curve", "activations", "memorization"]})
+    run()
+    found = read_study()
+    assert found.about.loss == "rmse"
+    baseline = named(found, "remedies", "baseline")
+    assert 40 < baseline.scores["test"]["rmse"].mean < 200
+    assert baseline.scores["holdout"]["rmse"].low > 40 and baseline.scores["holdout"]["r2"].high <= 1
+    assert found.about.knowing_nothing["holdout"]["rmse"] == pytest.approx(77, abs=4)
+    for arm in found.section("remedies"):
+        if arm.difference is not None:
+            reference = named(found, "remedies", arm.reference)
+            ours, theirs = (each.scores["holdout"]["rmse"].mean for each in (arm, reference))
+            assert arm.difference.mean == pytest.approx(ours - theirs, abs=0.2)
+    assert not found.section("memorization")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"remedies": {"model.l22": [0.1]}}, "study.remedies.model.l22: unknown setting model.l22; known here: l2"),
+        ({"sections": ["remedy"]}, "study.sections.0 must be one of remedies"),
+        ({"sections": ["winner"]}, "study.sections must have remedies"),
+        ({"seeds": 0}, "study.seeds must be"),
+        ({"resplit": True}, "study.resplit"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(project, change, run, capsys, settings, told):
+    before = STUDY_FILE.read_bytes()
+    change(study=settings)
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+    assert STUDY_FILE.read_bytes() == before
+
+
+def test_without_a_search_the_sections_that_need_none_can_be_studied(project, change, run, capsys):
+    Path("experiments/results/search.json").unlink()
+    with pytest.raises(SystemExit):
+        run()
+    assert "search.json is missing; run `dvc repro`" in capsys.readouterr().err
+    change(study={"sections": ["remedies"]})
+    run()
+    assert read_study().optimism is None
+
+
+def test_the_winner_is_judged_by_test_rows_where_the_search_has_chosen_by_all_others(project, change, run):
+    path = Path("experiments/results/search.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"folds": 5}))
+    change(study={"sections": ["remedies", "winner"]})
+    run()
+    found = read_study()
+    assert found.optimism.judged_on == "test"
+    assert (found.optimism.fresh, found.optimism.optimism_fresh) == (None, None)
+    assert found.optimism.test.mean > 0
+    winner = named(found, "winner", "winner")
+    assert winner.verdict == found.optimism.beats_default == "no detectable difference"  # the same settings
+    assert "holdout" not in winner.scores
+
+
+def test_one_seed_measures_and_detects_nothing(project, change, run):
+    change(study={"seeds": [5], "sections": ["remedies", "learning_curve"]})
+    run()
+    found = read_study()
+    assert found.about.seeds == [5]
+    compared = [arm for arm in found.arms if arm.difference and arm.difference.mean]
+    assert compared and all((arm.verdict, arm.difference.low) == (None, None) for arm in compared)
+    assert all(arm.scores["holdout"]["cross_entropy"].mean > 0 for arm in found.arms)
+    assert found.overfits.answer is None
+    assert not found.recommendation.helps
+
+
+def test_training_rows_that_are_not_scored_are_told_before_anything_is_trained(project, change, run, capsys):
+    change(train={"train_score_rows": 0})
+    with pytest.raises(SystemExit):
+        run()
+    assert "set train.train_score_rows above 0" in capsys.readouterr().err

@@ -1,0 +1,434 @@
+"""The trainer against `keras.Model.fit`, seeds together against seeds alone, resumed against uninterrupted."""
+
+import gc
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_digits
+
+from pipeline.data.examples import Examples, Problem, Split
+from pipeline.errors import InputError
+from pipeline.settings import EarlyStopping, Model, Optimizer, Schedule, Train
+from pipeline.training import trainer
+from pipeline.training.fast.backend import keras, tf
+from pipeline.training.model import build_keras, initial_weights, set_weights
+from pipeline.training.optimizers import make_optimizer
+from pipeline.training.trainer import Epoch, epoch_order, fit
+
+DIGITS = Problem("classification", n_features=64, n_outputs=10)
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def digits() -> Examples:
+    x, y = load_digits(return_X_y=True)
+    x, y = (x / 16).astype(np.float32), y.astype(np.int32)
+    # 250 rows: the last of the batches of 32 is not full.
+    return Examples.of_splits(DIGITS, Split(x=x[:250], y=y[:250]), Split(x=x[250:350], y=y[250:350]))
+
+
+@pytest.fixture(scope="module")
+def diabetes() -> Examples:
+    x, y = load_diabetes(return_X_y=True)
+    x, y = (x * 20).astype(np.float32), ((y - y.mean()) / y.std()).astype(np.float32)
+    problem = Problem("regression", n_features=10, n_outputs=1)
+    parts = [Split(x=x[a:b], y=y[a:b]) for a, b in ((0, 300), (300, 400))]
+    return Examples.of_splits(problem, *parts, target_scale=77.0)
+
+
+def settings(**changes) -> Train:
+    return Train(**({"batch_size": 32, "epochs": EPOCHS, "seeds": 1} | changes))
+
+
+def same_batches(examples: Examples, train: Train, seed: int, one_hot: bool):
+    """What the trainer gives one seed, batch by batch over all epochs, for `Model.fit`."""
+    x, y = examples.x[examples.train_rows[0]], examples.y[examples.train_rows[0]]
+    if one_hot:
+        y = np.eye(examples.problem.n_outputs, dtype=np.float32)[y]
+    for epoch in range(1, train.epochs + 1):
+        order = epoch_order(seed, epoch, len(x))
+        for start in range(0, len(x), train.batch_size):
+            rows = order[start : start + train.batch_size]
+            yield x[rows], y[rows]
+
+
+def fit_keras(examples: Examples, model: Model, train: Train, seed: int, callbacks=(), **compiled) -> keras.Model:
+    plain = build_keras(model, examples.problem)
+    set_weights(plain, initial_weights(model, examples.problem, seed))
+    loss = "sparse_categorical_crossentropy" if examples.problem.is_classification else "mean_squared_error"
+    one_hot = "loss" in compiled
+    plain.compile(**({"optimizer": make_optimizer(train), "loss": loss, "jit_compile": False} | compiled))
+    rows = examples.val_rows[0]
+    plain.fit(
+        same_batches(examples, train, seed, one_hot),
+        steps_per_epoch=-(-examples.train_rows.shape[1] // train.batch_size),
+        epochs=train.epochs,
+        shuffle=False,
+        verbose=0,
+        validation_data=None if one_hot else (examples.x[rows], examples.y[rows]),
+        callbacks=list(callbacks),
+    )
+    return plain
+
+
+def largest_difference(fitted, plain: keras.Model, replica: int = 0) -> float:
+    differences = []
+    for name, value in fitted.weights.items():
+        layer, weight = name.split("/")
+        expected = getattr(plain.get_layer(layer), weight).numpy()
+        differences.append(np.abs(value[replica] - expected).max())
+    return max(differences)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "rmsprop"])
+def test_one_seed_equals_model_fit_fed_the_same_batches(digits, optimizer):
+    model, train = Model(hidden_units=[24, 12]), settings(optimizer=optimizer)
+    fitted = fit(digits, model, train, [7])
+    assert largest_difference(fitted, fit_keras(digits, model, train, seed=7)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "model"),
+    [
+        ("adam", {"l2": 1e-2}),
+        ("sgd", {"l1": 1e-3}),
+        ("adam", {"max_norm": 0.7}),
+        ("sgd", {"batch_norm": True}),
+        ("adam", {"batch_norm": True}),
+        ("sgd", {"hidden_units": []}),
+        ("adam", {"activation": "tanh", "initializer": "he_normal"}),
+    ],
+    ids=str,
+)
+def test_regularized_seed_equals_model_fit(digits, optimizer, model):
+    model, train = Model(**({"hidden_units": [16]} | model)), settings(optimizer=optimizer)
+    fitted, plain = fit(digits, model, train, [2, 3]), fit_keras(digits, model, train, seed=3)
+    if model.batch_norm and optimizer == "adam":
+        # The bias before a batch normalization has no effect and a gradient of rounding noise, which Adam blows up.
+        plain.get_layer("hidden_1").bias.assign(fitted.weights["hidden_1/bias"][1])
+        plain.get_layer("hidden_1_norm").moving_mean.assign(fitted.weights["hidden_1_norm/moving_mean"][1])
+    assert largest_difference(fitted, plain, replica=1) < 1e-4
+
+
+def test_label_smoothing_equals_model_fit(digits):
+    model, train = Model(hidden_units=[16]), settings(label_smoothing=0.2)
+    plain = fit_keras(digits, model, train, 0, loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.2))
+    assert largest_difference(fit(digits, model, train, [0]), plain) < 1e-4
+
+
+def test_squared_error_on_classes_equals_model_fit(digits):
+    model, train = Model(hidden_units=[16]), settings(loss="mean_squared_error")
+    plain = fit_keras(digits, model, train, 0, loss="mean_squared_error")
+    assert largest_difference(fit(digits, model, train, [0]), plain) < 1e-4
+
+
+def test_regression_equals_model_fit(diabetes):
+    model, train = Model(hidden_units=[16]), settings()
+    assert largest_difference(fit(diabetes, model, train, [0]), fit_keras(diabetes, model, train, 0)) < 1e-4
+
+
+@pytest.mark.parametrize("option", [{"weight_decay": 0.1}, {"learning_rate": 0.05, "momentum": 0.5}], ids=str)
+def test_optimizer_options_reach_keras(digits, option):
+    model, train = Model(hidden_units=[16]), settings(optimizer="nesterov", **option)
+    assert largest_difference(fit(digits, model, train, [0]), fit_keras(digits, model, train, 0)) < 1e-4
+
+
+def test_clipping_is_of_each_seeds_whole_gradient(digits):
+    model, train = Model(hidden_units=[16]), settings(optimizer="sgd", clip_norm=0.1, learning_rate=1.0)
+    fitted = fit(digits, model, train, [0, 1])
+    for replica, seed in enumerate(fitted.seeds):
+        optimizer = keras.optimizers.SGD(1.0, global_clipnorm=0.1)
+        assert largest_difference(fitted, fit_keras(digits, model, train, seed, optimizer=optimizer), replica) < 1e-4
+
+
+def test_weight_averaging_equals_keras_ema(digits):
+    model, train = Model(hidden_units=[16]), settings(ema=0.9)
+    optimizer = keras.optimizers.Adam(use_ema=True, ema_momentum=0.9)
+    plain = fit_keras(digits, model, train, 0, optimizer=optimizer)
+    assert largest_difference(fit(digits, model, train, [0]), plain) < 1e-4
+
+
+@pytest.mark.parametrize("optimizer", ["lamb", "muon", "adafactor"])
+def test_optimizers_that_mix_a_tensor_treat_each_seed_alone(digits, optimizer):
+    model, train = Model(hidden_units=[16]), settings(optimizer=optimizer)
+    fitted = fit(digits, model, train, [5, 6])
+    assert largest_difference(fitted, fit_keras(digits, model, train, seed=6), replica=1) < 1e-4
+
+
+@pytest.mark.parametrize("optimizer", get_args(Optimizer))
+def test_every_optimizer_trains(digits, optimizer):
+    rates = {"adadelta": 1.0, "ftrl": 0.3, "adagrad": 0.05, "gd": 0.5}
+    train = settings(optimizer=optimizer, learning_rate=rates.get(optimizer))
+    history = fit(digits, Model(hidden_units=[]), train, [0]).history
+    assert history["train_cross_entropy"].iloc[-1] < history["train_cross_entropy"].iloc[0] - 0.01
+
+
+EVERYTHING = Model(
+    hidden_units=[16], l1=1e-4, l2=1e-4, dropout=0.3, input_dropout=0.1, gaussian_noise=0.2, max_norm=2.0
+)
+
+
+def test_a_seed_among_others_is_the_same_run_as_alone(digits):
+    train = settings(clip_norm=1.0, ema=0.9, label_smoothing=0.1)
+    among, alone = fit(digits, EVERYTHING, train, [1, 2, 3, 4]), fit(digits, EVERYTHING, train, [3])
+    for name, value in alone.weights.items():
+        np.testing.assert_allclose(value[0], among.weights[name][2], atol=1e-5)
+    scores = among.history.query("seed == 3").reset_index(drop=True)
+    np.testing.assert_allclose(scores, alone.history, atol=1e-5)
+
+
+def test_the_same_seeds_twice_give_equal_bits(digits):
+    train = settings(ema=0.9)
+    once, again = fit(digits, EVERYTHING, train, [1, 2]), fit(digits, EVERYTHING, train, [1, 2])
+    assert all((value == again.weights[name]).all() for name, value in once.weights.items())
+    assert once.history.equals(again.history)
+
+
+def test_seeds_split_over_several_graphs_give_the_same_result(digits, monkeypatch):
+    model, train = Model(hidden_units=[16], dropout=0.2), settings()
+    together = fit(digits, model, train, [0, 1, 2])
+    monkeypatch.setattr("pipeline.training.trainer.WEIGHTS_PER_STACK", 1)
+    apart = fit(digits, model, train, [0, 1, 2])
+    np.testing.assert_allclose(apart.history, together.history, atol=1e-5)
+
+
+def test_graphs_are_shared_by_configurations_that_differ_in_strengths_alone(digits):
+    strong, weak = Model(hidden_units=[16], l2=0.1, dropout=0.5), Model(hidden_units=[16], l2=1e-4, dropout=0.1)
+    alone = fit(digits, weak, settings(learning_rate=0.01), [0]).weights
+    fit(digits, strong, settings(learning_rate=0.02), [0])
+    again = fit(digits, weak, settings(learning_rate=0.01), [0]).weights
+    assert all((alone[name] == again[name]).all() for name in alone)
+
+
+def test_trainings_on_fewer_and_more_rows_share_a_graph(digits):
+    model, train = Model(hidden_units=[11]), settings(epochs=1)
+    for rows in (40, 150, 350):
+        fit(replace(digits, train_rows=np.arange(rows)[None]), model, train, [0, 1])
+    stack = trainer._stack(*trainer._structure(model, train), DIGITS, 2)
+    assert stack.epoch.experimental_get_tracing_count() == 1
+
+
+def graphs_in_memory() -> int:
+    trainer._stack.cache_clear()
+    gc.collect()
+    return sum(isinstance(each, tf.Graph) for each in gc.get_objects())
+
+
+# Batch normalization, SiLU and Keras' optimizers all have gradients of their own, which TensorFlow keeps for good.
+@pytest.mark.parametrize("optimizer", ["adam", "lamb"])
+def test_graphs_that_are_no_longer_needed_leave_the_memory(digits, optimizer):
+    counts = []
+    for _ in range(2):  # what the first training leaves, TensorFlow may need once and for all
+        model = Model(hidden_units=[7], batch_norm=True, activation="silu")
+        fit(digits, model, settings(epochs=1, optimizer=optimizer), [0, 1])
+        counts.append(graphs_in_memory())
+    assert counts[0] == counts[1]
+
+
+def test_each_seed_stops_on_its_own_as_keras_would(digits):
+    model, stopping = Model(hidden_units=[32]), EarlyStopping(patience=2, min_delta=0.001)
+    train = settings(optimizer="momentum", learning_rate=0.1, epochs=40, early_stopping=stopping)
+    fitted = fit(digits, model, train, [0, 1, 2])
+    epochs = fitted.history.groupby("seed")["epoch"].max()
+    assert epochs.nunique() > 1
+    for replica, seed in enumerate(fitted.seeds):
+        callback = keras.callbacks.EarlyStopping("val_loss", patience=2, min_delta=0.001)
+        fit_keras(digits, model, train, seed, callbacks=[callback])
+        assert epochs[seed] == callback.stopped_epoch + 1
+        own = fitted.history.query("seed == @seed")
+        assert fitted.best_epoch[replica] == own.loc[own["val_cross_entropy"].idxmin(), "epoch"]
+
+
+def test_a_stopped_seed_keeps_the_weights_of_its_best_epoch(digits):
+    model, stopping = Model(hidden_units=[32]), EarlyStopping(patience=2)
+    train = settings(optimizer="momentum", learning_rate=0.1, epochs=40, early_stopping=stopping)
+    fitted = fit(digits, model, train, [0, 1])
+    rows = digits.val_rows[0]
+    for replica in range(2):
+        plain = build_keras(model, DIGITS)
+        set_weights(plain, {name: value[replica] for name, value in fitted.weights.items()})
+        plain.compile(loss="sparse_categorical_crossentropy")
+        loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+        lowest = fitted.history.query("seed == @replica")["val_cross_entropy"].min()
+        assert loss == pytest.approx(lowest, abs=1e-5)
+
+
+def test_reduce_on_plateau_cuts_the_rate_of_each_seed_as_keras_would(digits):
+    model = Model(hidden_units=[32])
+    schedule = Schedule(name="plateau", decay=0.5, decay_epochs=1)
+    train = settings(optimizer="momentum", learning_rate=0.1, epochs=20, schedule=schedule)
+    fitted = fit(digits, model, train, [0, 1])
+    for seed in fitted.seeds:
+        plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1, min_delta=0.0)
+        plain = fit_keras(digits, model, train, seed, callbacks=[plateau])
+        # Keras logs the rate before the epoch's cut, as the history here does.
+        np.testing.assert_allclose(
+            fitted.history.query("seed == @seed")["learning_rate"], plain.history.history["learning_rate"], rtol=1e-5
+        )
+    assert fitted.history["learning_rate"].min() < 0.1
+
+
+def test_scores_are_taken_with_dropout_off_and_penalties_out(digits):
+    model = Model(hidden_units=[16], dropout=0.5, l2=0.1)
+    fitted = fit(digits, model, settings(epochs=1), [0])
+    plain = build_keras(Model(hidden_units=[16]), DIGITS)
+    set_weights(plain, {name: value[0] for name, value in fitted.weights.items()})
+    plain.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    for split, rows in (("train", digits.train_rows[0]), ("val", digits.val_rows[0])):
+        loss, accuracy = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+        assert fitted.history[f"{split}_cross_entropy"][0] == pytest.approx(loss, abs=1e-5)
+        assert fitted.history[f"{split}_accuracy"][0] == pytest.approx(accuracy, abs=1e-7)
+
+
+def test_regression_is_scored_in_the_targets_unit(diabetes):
+    history = fit(diabetes, Model(hidden_units=[16]), settings(epochs=30), [0]).history
+    last, spread = history.iloc[-1], diabetes.y[diabetes.val_rows[0]].std() * 77
+    assert last["val_r2"] == pytest.approx(1 - (last["val_rmse"] / spread) ** 2, abs=1e-5)
+    assert 40 < last["val_rmse"] < 77
+
+
+def test_a_seed_that_is_not_finite_is_stopped_and_marked_and_the_others_go_on(digits):
+    broken = digits.x.copy()
+    broken[0] = np.nan  # one row that only seed 0 trains on
+    rows = np.arange(1, 250)
+    examples = Examples(
+        DIGITS, broken, digits.y, np.stack([np.append(0, rows[1:]), rows]), digits.val_rows, digits.target_scale
+    )
+    fitted = fit(examples, Model(hidden_units=[16]), settings(), [0, 1])
+    assert fitted.diverged.tolist() == [True, False]
+    assert fitted.history["seed"].value_counts().to_dict() == {0: 1, 1: EPOCHS}
+    assert np.isfinite(fitted.weights["output/kernel"][1]).all()
+
+
+def test_a_seed_that_diverges_with_weights_that_are_still_finite_is_no_model(diabetes):
+    train = settings(optimizer="gd", learning_rate=3.0, epochs=60, early_stopping=None)
+    fitted = fit(diabetes, Model(hidden_units=[]), train, [0, 1])
+    assert fitted.diverged.all()
+    assert all(np.isnan(value).all() for value in fitted.weights.values())
+
+
+def test_seeds_may_have_splits_of_their_own(digits):
+    splits = [np.random.default_rng(seed).permutation(350) for seed in range(2)]
+    rows = np.stack(splits)
+    own = Examples(DIGITS, digits.x, digits.y, rows[:, :250], rows[:, 250:])
+    both = fit(own, Model(hidden_units=[16]), settings(), [0, 1])
+    second = Examples(DIGITS, digits.x, digits.y, rows[1:, :250], rows[1:, 250:])
+    alone = fit(second, Model(hidden_units=[16]), settings(), [1])
+    np.testing.assert_allclose(both.history.query("seed == 1").reset_index(drop=True), alone.history, atol=1e-5)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def stop_after(epoch: int, kept: list):
+    def callback(event: Epoch):
+        if event.number == epoch:
+            kept.append(event.state())
+            raise Interrupted
+
+    return callback
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "nadam", "lamb"])
+def test_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(digits, optimizer):
+    model = Model(hidden_units=[16], dropout=0.3, batch_norm=True)
+    train = settings(
+        optimizer=optimizer,
+        epochs=6,
+        ema=0.9,
+        schedule=Schedule(name="plateau", decay_epochs=1),
+        early_stopping=EarlyStopping(patience=2),
+    )
+    whole, kept = fit(digits, model, train, [0, 1]), []
+    with pytest.raises(Interrupted):
+        fit(digits, model, train, [0, 1], [stop_after(3, kept)])
+    resumed = fit(digits, model, train, [0, 1], resume=kept[0])
+    assert resumed.history.equals(whole.history)
+    assert all((value == resumed.weights[name]).all() for name, value in whole.weights.items())
+
+
+def in_two_halves(examples: Examples) -> Examples:
+    """The same with each seed's validation rows of its own, half of them as holdout rows."""
+    splits = np.stack([np.random.default_rng(seed).permutation(350) for seed in range(3)])
+    return replace(examples, train_rows=splits[:, :250], val_rows=splits[:, 250:300], holdout_rows=splits[:, 300:])
+
+
+def stopped_by(examples: Examples, rows: str, model: Model, train: Train) -> trainer.Fitted:
+    """A training that knows one of the halves alone."""
+    alone = replace(examples, val_rows=getattr(examples, rows), holdout_rows=np.empty((1, 0), int))
+    return fit(alone, model, train, [0, 1, 2])
+
+
+def assert_chosen_alike(found: trainer.Fitted | trainer.Chosen, expected: trainer.Fitted | trainer.Chosen) -> None:
+    np.testing.assert_array_equal(found.best_epoch, expected.best_epoch)
+    assert all((value == expected.weights[name]).all() for name, value in found.weights.items())
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_two_sets_of_rows_stop_at_once_as_each_does_alone(digits, patience):
+    model = Model(hidden_units=[16], dropout=0.2)
+    stopping = EarlyStopping(patience=patience, min_delta=0.002)
+    train = settings(optimizer="momentum", learning_rate=0.2, epochs=30, early_stopping=stopping)
+    examples = in_two_halves(digits)
+    both = fit(examples, model, train, [0, 1, 2])
+    by_val, by_holdout = (stopped_by(examples, rows, model, train) for rows in ("val_rows", "holdout_rows"))
+    assert (by_val.best_epoch != by_holdout.best_epoch).any()
+    assert_chosen_alike(both, by_val)
+    assert_chosen_alike(both.by_holdout, by_holdout)
+    # Each seed trains as long as the more patient one of the two.
+    last, *alone = (each.history.groupby("seed")["epoch"].max() for each in (both, by_val, by_holdout))
+    np.testing.assert_array_equal(last, np.maximum(*alone))
+    for ours, theirs in (("val", by_val), ("holdout", by_holdout)):
+        own = theirs.history[["seed", "epoch", "val_cross_entropy"]]
+        found = own[["seed", "epoch"]].merge(both.history, how="left")
+        np.testing.assert_array_equal(found[f"{ours}_cross_entropy"], own["val_cross_entropy"])
+
+
+def test_a_training_that_two_sets_of_rows_stop_is_resumed_to_the_same_weights(digits):
+    model, examples = Model(hidden_units=[16]), in_two_halves(digits)
+    train = settings(optimizer="momentum", learning_rate=0.2, epochs=12, early_stopping=EarlyStopping(patience=1))
+    whole = fit(examples, model, train, [0, 1, 2])
+    for epoch in (1, int(whole.best_epoch.min()) + 1):
+        kept: list = []
+        with pytest.raises(Interrupted):
+            fit(examples, model, train, [0, 1, 2], [stop_after(epoch, kept)])
+        resumed = fit(examples, model, train, [0, 1, 2], resume=kept[0])
+        assert_chosen_alike(resumed, whole)
+        assert_chosen_alike(resumed.by_holdout, whole.by_holdout)
+        assert resumed.history.equals(whole.history)
+
+
+def test_without_early_stopping_both_have_the_last_weights_and_a_best_epoch_each(digits):
+    model, train, examples = Model(hidden_units=[16]), settings(epochs=8, learning_rate=0.05), in_two_halves(digits)
+    both = fit(examples, model, train, [0, 1, 2])
+    assert all((value == both.weights[name]).all() for name, value in both.by_holdout.weights.items())
+    for chosen, rows in ((both, "val_rows"), (both.by_holdout, "holdout_rows")):
+        assert_chosen_alike(chosen, stopped_by(examples, rows, model, train))
+
+
+def test_without_holdout_rows_nothing_is_chosen_by_them(digits):
+    assert fit(digits, Model(hidden_units=[8]), settings(epochs=1), [0]).by_holdout is None
+
+
+def test_without_validation_rows_the_last_epoch_is_the_best(digits):
+    examples = Examples(DIGITS, digits.x, digits.y, digits.train_rows, digits.val_rows[:, :0])
+    fitted = fit(examples, Model(hidden_units=[16]), settings(), [0])
+    assert fitted.best_epoch.tolist() == [EPOCHS]
+    assert "val_cross_entropy" not in fitted.history
+
+
+def test_early_stopping_without_validation_rows_is_refused(digits):
+    examples = Examples(DIGITS, digits.x, digits.y, digits.train_rows, digits.val_rows[:, :0])
+    with pytest.raises(InputError, match=r"train\.early_stopping needs validation rows.*data\.val_fraction"):
+        fit(examples, Model(), settings(early_stopping=EarlyStopping()), [0])
+
+
+def test_nothing_need_be_scored_after_an_epoch(digits):
+    examples = Examples(DIGITS, digits.x, digits.y, digits.train_rows, digits.val_rows[:, :0])
+    fitted = fit(examples, Model(hidden_units=[16]), settings(train_score_rows=0), [0])
+    scored = fit(examples, Model(hidden_units=[16]), settings(), [0])
+    assert list(fitted.history) == ["seed", "epoch", "learning_rate"]
+    assert all((value == scored.weights[name]).all() for name, value in fitted.weights.items())
