@@ -17,7 +17,6 @@ from experiments.report.tables import LABELS, RANKED, SCORES, STANDARD, WINNER, 
 from experiments.report.text import Text, carried
 
 TEMPLATES = Path(__file__).parent / "templates"
-FEW_ROWS = 300  # of a pool of several classes; see experiments/results/judging.md
 TITLES: dict[SectionName, str] = {
     "remedies": "What helps?",
     "learning_curve": "Would more data help?",
@@ -79,12 +78,6 @@ def warnings(study: Study, run: StudyRun) -> list[str]:
     notes = list(study.about.warnings)
     if len(study.about.seeds) == 1:
         notes.append("With one seed there are no intervals: what differs may differ by luck. Raise study.seeds.")
-    if study.about.task == "classification" and study.about.rows["pool"] < FEW_ROWS:
-        notes.append(
-            "With so few rows the intervals of large differences are too narrow: in simulations with 200 rows of ten "
-            "classes they held the truth in about 80 of 100 cases instead of 95. Claims that something helps or hurts "
-            "were wrong no more often than they should be."
-        )
     if run.test_looks.settings_changed_after_a_look:
         notes.append(
             "Settings were changed after a look at this test set, so its scores may be too good. "
