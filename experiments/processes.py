@@ -1,4 +1,4 @@
-"""Worker processes of this machine, forked from one that has imported TensorFlow: alone each would need seconds."""
+"""Worker processes on this machine, forked from one that has imported TensorFlow, since each import takes seconds."""
 
 import multiprocessing
 import os
@@ -9,7 +9,7 @@ from multiprocessing.context import ForkServerContext
 
 
 def prepare(module: str) -> ForkServerContext:
-    """Have a process begin to import the workers' module; then it forks all that the context starts."""
+    """Return a context whose processes are forked from one that begins to import the workers' module now."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([module])
     forkserver.ensure_running()
@@ -17,19 +17,19 @@ def prepare(module: str) -> ForkServerContext:
 
 
 def share(workers: int) -> dict[str, str]:
-    """The environment in which TensorFlow leaves as many other workers their part of the cores."""
+    """Return the environment variables with which TensorFlow uses one worker's share of the cores."""
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     return {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
 
 
 def stop_when_asked() -> Callable[[], bool]:
-    """Whether SIGINT (Ctrl-C) or SIGTERM has come; after a second Ctrl-C nothing is waited for."""
-    asked: list[int] = []
+    """Return a function that tells whether SIGINT (Ctrl-C) or SIGTERM has come; a second Ctrl-C interrupts at once."""
+    received: list[int] = []
 
     def note(number: int, _: object) -> None:
-        asked.append(number)
+        received.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
-    return lambda: bool(asked)
+    return lambda: bool(received)

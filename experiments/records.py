@@ -1,4 +1,4 @@
-"""What the study leaves for those who read it: the schema of `study.json`, and where its files are."""
+"""The study's result files: their paths, and the schemas of `study.json` and `study_run.json`."""
 
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -21,7 +21,7 @@ SectionName = Literal[
 
 
 class Record(BaseModel):
-    """A part of `study.json`."""
+    """A part of a result file, which refuses unknown keys and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,16 +30,17 @@ R = TypeVar("R", bound=Record)
 
 
 class About(Record):
-    """What was studied.
+    """The subject of the study: its data, metrics, seeds and versions.
 
     Attributes:
         loss, score: the metrics' names: cross_entropy and accuracy, or rmse and r2.
-        rows: to `train` on for each seed, in the `pool` whose rows are held out in turn, and in `test`.
-        folds, rings: into how many folds the pool is cut, and how often.
-        knowing_nothing: what the class shares, or the mean, of the training rows score on the rows that judge
-            (`holdout`) and on `test`, by metric.
+        rows: how many rows each seed trains on (`train`), the pool has whose rows are held out in turn (`pool`), and
+            the test set has (`test`).
+        folds, rings: into how many folds the pool is cut, and in how many independent ways.
+        knowing_nothing: the scores, by metric, of always giving the class shares or the mean of the training rows, on
+            the rows that judge (`holdout`) and on `test`.
         digest: SHA-256 of each prepared split.
-        epochs: that each arm may train.
+        epochs: the most epochs that an arm may train.
     """
 
     source: str
@@ -67,8 +68,8 @@ class Influence(Record):
 
     Attributes:
         rows: their numbers in the source, counted from 1, the most influential one first; None where not known.
-        differences: the mean difference of each in the loss a row (cross-entropy, or squared error).
-        without: the difference that is left without them.
+        differences: the mean difference of each row's loss (cross-entropy, or squared error).
+        without: the difference that is left without these rows.
     """
 
     rows: list[int] | None
@@ -77,38 +78,40 @@ class Influence(Record):
 
 
 class Arm(Record):
-    """One configuration on all seeds.
+    """One configuration, trained with every seed.
 
     Attributes:
-        name: of its own in its section, such as `dropout 0.3`, `all but dropout`, `64 rows`.
+        name: unique in its section, such as `dropout 0.3`, `all but dropout`, `64 rows`.
         factor: what was changed, such as `dropout`, `rows`, `width`, `depth`, `optimizer`, `activation`, `loss`.
         group: arms of a section that belong together. remedies: `baseline`, `best_epoch` (the baseline with the weights
             of its best epoch), `single`, `together`, `leave_one_out`; learning_curve and capacity: `without` and `with`
             (the chosen remedy); optimizers: `defaults`, `tuned`, `equal_epochs`, `equal_updates`; activations:
             `activation`, `loss`; memorization: `labels`; winner: `default`, `winner`, `incumbent`.
-        x: its place on the factor's scale: strength, learning rate, rows, width, number of layers, trial; None where
-            there is none.
+        x: the arm's place on the factor's scale: strength, learning rate, rows, width, number of layers, trial; None
+            where there is no scale.
         changes: settings, by dotted name, that differ from the configured model with every regularizer off.
-        settings: all of its settings, by section, as they stand in `params.yaml`.
-        chosen: of arms that compete, such as the strengths of one remedy, the one with the lowest holdout loss; True
-            where there is no choice. The holdout scores and the difference of a chosen one are those of the choice:
-            each fold is judged by the arm that is best on the other folds.
-        picks: in how many folds each competing arm was the best on the others, by name; None where none competes.
-        scores: by split (train, holdout; test where it was scored) and metric, of the model that the arm ends with:
-            that of the best epoch with early stopping, else of the last. Rows are held out by two seeds each, and
-            stopped and chosen by other rows. A seed that diverged counts as knowing nothing.
+        settings: all settings of the arm, by section, as in `params.yaml`.
+        chosen: whether the arm has the lowest holdout loss of the arms that it competes with, such as the strengths of
+            one remedy; True where it competes with none. The holdout scores and the difference of a chosen arm are
+            those of choosing: each fold is judged by the arm that is best on the other folds.
+        picks: for each competing arm, by name, in how many folds it was best on the other folds; None where the arm
+            competes with none.
+        scores: scores, by split (train, holdout; test where it was scored) and metric, of the final model: that of the
+            best epoch with early stopping, else that of the last. Each holdout row is held out by two seeds, and
+            training was stopped and arms were chosen on other rows. A seed that diverged counts as knowing nothing.
         gap: how much worse each metric is on holdout than on training rows.
         seeds_range: the lowest and highest holdout loss of a seed where some seeds collapse and others do not, which
             the interval cannot cover; else None.
-        best_epoch: of the lowest loss on the rows held out.
-        onset_epoch: the first after which that loss never came back to its minimum; of the seeds with one.
-        reference: the arm of the same section that it is compared with; None for those that are compared with none.
+        best_epoch: the epoch of the lowest loss on the rows held out.
+        onset_epoch: the first epoch after which that loss never came back to its minimum, over the seeds that have one.
+        reference: the arm of the same section that this one is compared with; None where there is no comparison.
         difference: holdout loss less that of the reference, row by row; below 0 is better. The intervals of the arms
-            that answer one question hold together.
-        p_adjusted: Holm's over the arms that answer one question.
+            that answer one question hold simultaneously.
+        p_adjusted: the p-value, adjusted by Holm's method over the arms that answer one question.
         detectable: the difference that four of five such studies would have found.
         times_rows, times_rings: how many times as many rows, or rings of seeds, would find a difference of this size.
-        probability_better: that a seed of this arm has a lower holdout loss than the same seed of the reference.
+        probability_better: the probability that a seed of this arm has a lower holdout loss than the same seed of the
+            reference.
     """
 
     section: SectionName
@@ -142,16 +145,16 @@ class Arm(Record):
 
 
 class Overfits(Record):
-    """Whether the baseline overfits: does better on the rows it was trained on than on new ones.
+    """The answer to whether the baseline overfits: does better on the rows it was trained on than on new ones.
 
     Attributes:
-        answer: whether the gap of the loss is above 0 with its whole interval; None where it is not known.
-        gap: of each metric, at the last epoch; above 0 is worse on new rows.
+        answer: whether the whole interval of the loss's gap lies above 0; None where it is not known.
+        gap: the gap of each metric at the last epoch; above 0 is worse on new rows.
         rises: whether training on beyond the best epoch makes the loss on new rows worse: the interval of the rise lies
             above 0, and the training loss does not rise as well, as it does where training is unsteady.
-        rise: the holdout loss of the last epoch less that of the best, which these rows did not choose.
-        score_rise: the same of the score, turned so that above 0 is worse.
-        train_rise: the training loss of the last epoch less that of the best; mean over the seeds.
+        rise: the holdout loss of the last epoch less that of the best epoch, which other rows chose.
+        score_rise: the same for the score, with its sign turned so that above 0 is worse.
+        train_rise: the training loss of the last epoch less that of the best epoch, mean over the seeds.
         onset_epoch, onset_range: the epoch from which the loss on new rows never comes back to its minimum: median,
             first and last over the seeds that have one.
     """
@@ -167,9 +170,9 @@ class Overfits(Record):
 
 
 class PowerLaw(Record):
-    """loss = floor + scale * rows ** -exponent, and what twice the rows would change, with its 95 % interval.
+    """The law loss = floor + scale * rows ** -exponent, and its prediction for twice the rows, with a 95 % interval.
 
-    `predicted_before` is the loss at `rows` that the law without that point predicts, and `seen` the one that came.
+    `predicted_before` is the loss at `rows` that the law predicts without that point, and `seen` the observed loss.
     """
 
     floor: float | None
@@ -184,15 +187,15 @@ class PowerLaw(Record):
 
 
 class Recommendation(Record):
-    """The settings to use, of the lowest holdout loss among the arms that help; the baseline where none does.
+    """The settings to use: those of the arm with the lowest holdout loss of all that help, else the baseline's.
 
     Attributes:
-        holdout: its scores on rows that did not choose it: each fold is judged by the arm that would be recommended
-            from the other folds.
-        test: its scores on the test set, with intervals for other seeds and other rows of the kind; None without test
+        holdout: the scores on rows that did not choose the arm: each fold is judged by the arm that would be
+            recommended from the other folds.
+        test: the scores on the test set, with intervals for other seeds and other rows of the kind; None without test
             rows.
-        over_nothing: its holdout loss less that of knowing nothing.
-        beats_nothing: whether that is found to be below 0; None where it is not known.
+        over_nothing: the holdout loss less that of knowing nothing.
+        beats_nothing: whether that difference is found to be below 0; None where it is not known.
     """
 
     section: SectionName
@@ -206,15 +209,17 @@ class Recommendation(Record):
 
 
 class Optimism(Record):
-    """What selecting cost: the search's winner, as promised, and what it scores where nothing was chosen (losses).
+    """The cost of selecting: the loss promised by the search for its winner, and the same settings' losses afterwards.
 
     Attributes:
         promised: the lowest value of the search.
-        same_rows: fresh seeds, on the rows that the search chose by; None where the search had no rows of its own.
-        fresh: fresh seeds, on rows that chose nothing; None where the search has chosen by all rows.
-        beats_default: the verdict against the default that the search began with.
+        same_rows: the loss of fresh seeds on the rows that the search chose by; None where the search had no rows of
+            its own.
+        fresh: the loss of fresh seeds on rows that chose nothing; None where the search chose by all rows.
+        beats_default: the verdict on the winner against the default that the search began with.
         judged_on: the rows of that verdict.
-        at_edge: what the search found at an end of its space, such as `train.learning_rate at its highest, 0.3`.
+        at_edge: the winner's settings at an end of the search space, such as `train.learning_rate at its highest,
+            0.3`.
     """
 
     trial: int
@@ -231,7 +236,7 @@ class Optimism(Record):
 
 
 class Incumbent(Record):
-    """The best trial so far after a number of trials: as `Optimism` has the winner; `trials` were tried by then."""
+    """The best of the first `trials` trials, with the losses that `Optimism` has for the winner."""
 
     trial: int
     trials: int
@@ -242,7 +247,7 @@ class Incumbent(Record):
 
 
 class EqualTime(Record):
-    """Losses of gradient descent, mini-batches and single examples once each has trained for as many seconds."""
+    """The losses of gradient descent, mini-batches and single examples after as many seconds of training each."""
 
     seconds: float
     losses: dict[str, Interval]
@@ -250,14 +255,14 @@ class EqualTime(Record):
 
 
 class TestLooks(Record):
-    """How often this test set has been looked at, as far as MLflow knows: this study's look is the last."""
+    """The number of looks at this test set that MLflow knows of; this study's look is the last."""
 
     looks: int | None
     settings_changed_after_a_look: bool
 
 
 class Cost(Record):
-    """What the study took; `seconds` counts the trainings that were kept from before with what they had taken then."""
+    """The cost of the study; `seconds` includes the time that trainings kept from an earlier start took then."""
 
     runs: int
     seed_epochs: int
@@ -265,7 +270,7 @@ class Cost(Record):
 
 
 class Study(Record):
-    """All of `study.json`; what a section that is switched off would have given is None."""
+    """The whole of `study.json`; the results of a section that is switched off are None."""
 
     about: About
     arms: list[Arm]
@@ -277,12 +282,12 @@ class Study(Record):
     overtuning: list[Incumbent] | None
 
     def section(self, name: SectionName) -> list[Arm]:
-        """The arms of one section, in their order."""
+        """Return the arms of one section, in their order."""
         return [arm for arm in self.arms if arm.section == name]
 
 
 class StudyRun(Record):
-    """What differs between two runs of one study, kept apart: times, and the MLflow runs by `section/arm`."""
+    """The results that differ between two runs of one study: times, and the MLflow runs by `section/arm`."""
 
     parent_run: str | None
     runs: dict[str, str]
@@ -295,7 +300,7 @@ def read_study() -> Study:
     """Read `study.json`.
 
     Raises:
-        InputError: it is missing or not what the stage study writes.
+        InputError: the file is missing or not what the stage study writes.
     """
     return _read(STUDY_FILE, Study)
 
@@ -304,13 +309,13 @@ def read_study_run() -> StudyRun:
     """Read `models/study_run.json`.
 
     Raises:
-        InputError: it is missing or not what the stage study writes.
+        InputError: the file is missing or not what the stage study writes.
     """
     return _read(STUDY_RUN_FILE, StudyRun)
 
 
 def write_study(study: Study, run: StudyRun) -> None:
-    """Write both."""
+    """Write both result files."""
     write_json(STUDY_FILE, study.model_dump(mode="json"))
     write_json(STUDY_RUN_FILE, run.model_dump(mode="json"))
 

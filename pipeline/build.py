@@ -1,4 +1,4 @@
-"""Stage build: the architecture and its size, before any training.
+"""Stage build: write the architecture and its size, before any training.
 
 Writes `models/architecture.json`, which `keras.models.model_from_json` reads, and `experiments/results/size.json`.
 """
@@ -15,7 +15,7 @@ from pipeline.training.model import build_keras
 
 
 def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
-    """Weights in all, by layer, and for each training example; those of batch normalization's statistics included."""
+    """Count the weights, batch normalization's statistics included: in all, by layer and for each training row."""
     layers = {layer.name: layer.count_params() for layer in plain.layers if layer.count_params()}
     return {
         "weights": plain.count_params(),
@@ -26,7 +26,7 @@ def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run the stage."""
+    """Write the architecture and its size."""
     settings, summary = read_settings(), read_summary()
     plain = build_keras(settings.model, summary.problem, summary.target_mean or 0.0, summary.target_scale or 1.0)
     sizes = size(plain, summary.rows["train"])

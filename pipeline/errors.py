@@ -1,4 +1,4 @@
-"""Errors that a user can cause, and how a stage reports them."""
+"""The error that a user can cause, and its report by a stage."""
 
 import difflib
 import sys
@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 
 class InputError(Exception):
-    """A setting or a file that the user can put right; its message is one line that says how."""
+    """A problem that the user can solve in a setting or a file; the message is one line that says how."""
 
 
 def nearest_first(value: object, choices: Iterable[str], most: int | None = None) -> str:
-    """The choices as one string, those that look most like `value` in front; `most` of them, if there are more."""
+    """List choices in one string, those most similar to `value` first, at most `most` of them."""
     choices = list(choices)
     near = difflib.get_close_matches(value, choices, n=3, cutoff=0.5) if isinstance(value, str) else []
     ordered = near + [choice for choice in choices if choice not in near]

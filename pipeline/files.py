@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Reading and writing of files, which appear whole or not at all."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 
-# NumPy is imported where arrays are: the stage source runs at every `dvc repro` and needs only the JSON.
+# NumPy is imported only where it is used: the stage source runs at every `dvc repro` and needs only JSON.
 if TYPE_CHECKING:
     import numpy as np
 
@@ -29,7 +29,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         InputError: the folder cannot be written to.
     """
     path = Path(path)
-    # The suffix stays last: NumPy, Keras and Matplotlib choose the format by it.
+    # The suffix stays last, since NumPy, Keras and Matplotlib choose the format by it.
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             raise
         raise InputError(f"{path} cannot be written: {error.strerror}; its folder must be writable") from error
     finally:
-        with suppress(OSError):  # most often it is no longer there; a hidden rest does no harm
+        with suppress(OSError):  # most often it has been renamed; a hidden leftover does no harm
             beside.unlink()
 
 
@@ -54,18 +54,18 @@ def read_json(path: str | Path) -> Any:
     """Read JSON that a stage wrote.
 
     Raises:
-        InputError: it is missing, or no JSON, as after a merge with conflicts.
+        InputError: it is missing or not JSON, for example after a merge with conflicts.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
-    except ValueError as error:  # bytes that are no text are one, too
+    except ValueError as error:  # UnicodeDecodeError is one too
         raise InputError(f"{path} is not valid JSON: {error}; delete it and run `dvc repro`") from None
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, "np.ndarray"]) -> None:
-    """Write arrays as `.npz`, none of them an object array."""
+    """Write arrays as `.npz`; object arrays are refused."""
     import numpy as np
 
     with written_whole(path) as beside:
@@ -76,12 +76,12 @@ def read_arrays(path: str | Path) -> dict[str, "np.ndarray"]:
     """Read every array of an `.npz`.
 
     Raises:
-        ValueError: it is no `.npz`, is damaged, or holds Python objects; the message says which.
+        ValueError: it is not an `.npz`, is damaged, or holds Python objects; the message says which.
     """
     import numpy as np
 
     with Path(path).open("rb") as file:
-        # Anything else np.load would take for a pickle.
+        # np.load would take anything else for a pickle.
         if not zipfile.is_zipfile(file):
             raise ValueError("it is not an .npz file")
         file.seek(0)

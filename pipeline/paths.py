@@ -1,4 +1,4 @@
-"""Where the stages leave their files, from the project's root."""
+"""Paths of the files that stages write, relative to the project's root."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ MODEL_FILE = Path("models/model.keras")
 CHAMPION_FILE = Path("models/champion.keras")
 CHECKPOINT_FILE = Path("models/checkpoint.npz")
 
-# The MLflow run that a stage made. DVC knows it and git does not, so a fresh clone, which has the results but no runs,
-# runs the stage and fills a store of its own.
+# These name the MLflow run of a stage. They are outputs for DVC but not in git, so that a fresh clone, which has
+# results but no runs, runs the stage and fills its own store.
 EVALUATE_RUN_FILE = Path("models/evaluate_run.json")
 SEARCH_RUN_FILE = Path("models/search_run.json")
 STUDY_RUN_FILE = Path("models/study_run.json")

@@ -1,4 +1,4 @@
-"""Stage prepare: load the data, split it, fit the preprocessing on the training part, write what the network sees."""
+"""Stage prepare: load the data, split it, fit the preprocessing on the training part, write the splits."""
 
 import sys
 
@@ -22,15 +22,15 @@ def _report(summary: Summary) -> str:
 
 
 def _warnings(summary: Summary) -> list[str]:
-    found = {pair.replace("_", " and "): count for pair, count in summary.duplicates.items() if count}
-    if not found:
+    duplicates = {pair.replace("_", " and "): count for pair, count in summary.duplicates.items() if count}
+    if not duplicates:
         return summary.warnings
-    pairs = ", ".join(f"{count} in {pair}" for pair, count in found.items())
+    pairs = ", ".join(f"{count} in {pair}" for pair, count in duplicates.items())
     return [*summary.warnings, f"rows with the same features stand in two splits, so scores look too good: {pairs}"]
 
 
 def main() -> None:
-    """Write the three splits, their summary and the preprocessing's constants."""
+    """Write the three splits, their summary and the constants of the preprocessing."""
     data = read_settings().data
     prepared = prepare(load(data), data)
     for warning in _warnings(prepared.summary):

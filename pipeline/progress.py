@@ -1,4 +1,4 @@
-"""How far something is, for whoever watches it: a bar on a terminal, a line now and then in a log."""
+"""Display of progress: a bar on a terminal, a line now and then in a log."""
 
 import time
 from collections.abc import Callable
@@ -12,10 +12,10 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 class Bar(AbstractContextManager):
-    """A bar that is gone at the end.
+    """A progress bar that disappears at the end.
 
     Args:
-        label: what is counted, such as `trials`.
+        label: names what is counted, such as `trials`.
     """
 
     def __init__(self, label: str, total: int, console: Console | None = None):
@@ -35,7 +35,7 @@ class Bar(AbstractContextManager):
             self.bar.stop()
 
     def show(self, done: int, text: str, line: Callable[[], str]) -> None:
-        """Show that so many are done: with a text beside the bar, or as a line where there is no terminal."""
+        """Show how many are done: as a bar with a text on a terminal, elsewhere as a line."""
         if self.console.is_terminal:
             self.bar.update(self.task, completed=done, description=text)
         elif time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:

@@ -1,11 +1,23 @@
 """The schema of `params.yaml`: types, ranges and choices; an unknown setting is refused."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -34,14 +46,69 @@ Initializer = Literal[
     "variance_scaling", "zeros",
 ]  # fmt: skip
 
-MOMENTUM_OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "muon")
 
-# What Keras takes for a learning rate of null, written out for the same reason.
-KERAS_LEARNING_RATES: dict[Optimizer, float] = {
-    "gd": 0.01, "sgd": 0.01, "momentum": 0.01, "nesterov": 0.01, "adagrad": 0.001, "adadelta": 0.001,
-    "rmsprop": 0.001, "adam": 0.001, "adamw": 0.001, "adamax": 0.001, "nadam": 0.001, "adafactor": 0.001,
-    "ftrl": 0.001, "lion": 0.001, "lamb": 0.001, "muon": 0.001,
-}  # fmt: skip
+@dataclass(frozen=True)
+class OptimizerFacts:
+    """What is known of an optimizer without importing Keras, which takes seconds; a test holds it to Keras' own.
+
+    Attributes:
+        keras: the name of its class in `keras.optimizers`.
+        options: arguments of the class that are not settings.
+        learning_rate: Keras' default, which a learning rate of null takes.
+        momentum: what a momentum of null takes; None where it has no momentum.
+        has_own_decay: whether Keras' default decays weights, so that a weight decay of null is not none.
+        mixes: whether a step takes the norm, the mean or the singular values of a whole weight, so that the weights of
+            several seeds cannot be stepped as one.
+    """
+
+    keras: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float = 0.001
+    momentum: float | None = None
+    has_own_decay: bool = False
+    mixes: bool = False
+
+
+OPTIMIZERS: dict[Optimizer, OptimizerFacts] = {
+    "gd": OptimizerFacts("SGD", learning_rate=0.01),  # on the whole training set in one batch
+    "sgd": OptimizerFacts("SGD", learning_rate=0.01),
+    "momentum": OptimizerFacts("SGD", learning_rate=0.01, momentum=0.9),
+    "nesterov": OptimizerFacts("SGD", {"nesterov": True}, learning_rate=0.01, momentum=0.9),
+    "adagrad": OptimizerFacts("Adagrad"),
+    "adadelta": OptimizerFacts("Adadelta"),
+    "rmsprop": OptimizerFacts("RMSprop", momentum=0.0),
+    "adam": OptimizerFacts("Adam"),
+    "adamw": OptimizerFacts("AdamW", has_own_decay=True),
+    "adamax": OptimizerFacts("Adamax"),
+    "nadam": OptimizerFacts("Nadam"),
+    # Keras' epsilon of 1e-30, squared where an input is constant, underflows in float32, and nothing trains.
+    "adafactor": OptimizerFacts("Adafactor", {"epsilon_1": 1e-16}, mixes=True),
+    "ftrl": OptimizerFacts("Ftrl"),
+    "lion": OptimizerFacts("Lion"),
+    "lamb": OptimizerFacts("Lamb", mixes=True),
+    "muon": OptimizerFacts("Muon", momentum=0.95, has_own_decay=True, mixes=True),
+}
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """The mark of a setting that regularizes; its default is off.
+
+    Everything that goes through all regularizers reads these marks: the baseline, the identity of a compiled graph,
+    the arms of a study and their names.
+
+    Attributes:
+        name: what the study and its report call it.
+        graph: how it enters the compiled graph of a training. A `number` is an argument of every graph; a `switch` is
+            an argument of graphs that have it on; a `structure` makes another graph for each value; what acts from
+            `outside` is not in it.
+        is_remedy: whether the study's baseline has it off. Clipping keeps a training stable, so it stays as it is.
+    """
+
+    name: str
+    graph: Literal["number", "switch", "structure", "outside"]
+    is_remedy: bool = True
+
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -51,18 +118,31 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-def _check_seeds(value: int | list[int]) -> int | list[int]:
-    if isinstance(value, list) and (not value or len(set(value)) < len(value)):
+def _as_tuple(value: object) -> object:
+    if isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, tuple):
+        raise PydanticCustomError("list_type", "Input should be a valid list")
+    return value
+
+
+# Lists of YAML as tuples, so that settings are hashable.
+IsList = BeforeValidator(_as_tuple)
+Units = Annotated[tuple[Count, ...], IsList]
+
+
+def _check_seeds(value: int | tuple[int, ...]) -> int | tuple[int, ...]:
+    if isinstance(value, tuple) and (not value or len(set(value)) < len(value)):
         raise ValueError("must be a number of seeds, or a list of different seeds with at least one in it")
     return value
 
 
-Seeds = Annotated[Count | list[Seed], AfterValidator(_check_seeds)]
+Seeds = Annotated[Count | Annotated[tuple[Seed, ...], IsList], AfterValidator(_check_seeds)]
 
 
-def seed_list(seeds: int | list[int]) -> list[int]:
-    """The seeds themselves: 3 stands for 0, 1, 2."""
-    return list(range(seeds)) if isinstance(seeds, int) else seeds
+def seed_list(seeds: int | tuple[int, ...]) -> list[int]:
+    """Return the seeds themselves: 3 stands for 0, 1, 2."""
+    return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
 
 
 class Section(BaseModel):
@@ -90,16 +170,16 @@ class Data(Section):
 class Model(Section):
     """The MLP's layers and what regularizes them; the stage build."""
 
-    hidden_units: list[Count] = [32]
+    hidden_units: Units = (32,)
     activation: Activation = "relu"
     initializer: Initializer | None = None
-    l1: Penalty = 0.0
-    l2: Penalty = 0.0
-    dropout: Rate = 0.0
-    input_dropout: Rate = 0.0
-    batch_norm: bool = False
-    max_norm: Positive | None = None
-    gaussian_noise: Penalty = 0.0
+    l1: Annotated[Penalty, Regularizer("L1", "number")] = 0.0
+    l2: Annotated[Penalty, Regularizer("L2", "number")] = 0.0
+    dropout: Annotated[Rate, Regularizer("dropout", "switch")] = 0.0
+    input_dropout: Annotated[Rate, Regularizer("input dropout", "switch")] = 0.0
+    batch_norm: Annotated[bool, Regularizer("batch normalization", "structure")] = False
+    max_norm: Annotated[Positive | None, Regularizer("max-norm", "switch")] = None
+    gaussian_noise: Annotated[Penalty, Regularizer("Gaussian noise", "switch")] = 0.0
 
 
 class Schedule(Section):
@@ -125,16 +205,16 @@ class Train(Section):
     optimizer: Optimizer = "adam"
     learning_rate: Positive | None = None
     momentum: Rate | None = None
-    weight_decay: Penalty | None = None
+    weight_decay: Annotated[Penalty | None, Regularizer("weight decay", "structure")] = None
     schedule: Schedule = Schedule()
-    clip_norm: Positive | None = None
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    clip_norm: Annotated[Positive | None, Regularizer("gradient clipping", "switch", is_remedy=False)] = None
+    ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Regularizer("weight averaging", "switch")] = None
     loss: Literal["cross_entropy", "mean_squared_error"] | None = None
-    label_smoothing: Rate = 0.0
+    label_smoothing: Annotated[Rate, Regularizer("label smoothing", "number")] = 0.0
     batch_size: Count = 128
     epochs: Count = 10
     seeds: Seeds = 5
-    early_stopping: EarlyStopping | None = None
+    early_stopping: Annotated[EarlyStopping | None, Regularizer("early stopping", "outside")] = None
     train_score_rows: Annotated[int, Field(ge=0)] | None = 10_000
 
     @field_validator("schedule", mode="before")
@@ -144,9 +224,10 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "Train":
-        if self.momentum is not None and self.optimizer not in MOMENTUM_OPTIMIZERS:
+        with_momentum = [name for name, facts in OPTIMIZERS.items() if facts.momentum is not None]
+        if self.momentum is not None and OPTIMIZERS[self.optimizer].momentum is None:
             raise ValueError(
-                f"train.momentum has a meaning for {', '.join(MOMENTUM_OPTIMIZERS)}; "
+                f"train.momentum has a meaning for {', '.join(with_momentum)}; "
                 f"leave it null for train.optimizer {self.optimizer}"
             )
         if self.label_smoothing and self.loss == "mean_squared_error":
@@ -157,6 +238,16 @@ class Train(Section):
                 f"got {self.schedule.warmup_epochs}"
             )
         return self
+
+
+# By dotted name, in the order of the settings.
+REGULARIZERS: dict[str, Regularizer] = {
+    f"{section}.{setting}": mark
+    for section, schema in (("model", Model), ("train", Train))
+    for setting, field_info in schema.model_fields.items()
+    for mark in field_info.metadata
+    if isinstance(mark, Regularizer)
+}
 
 
 class Dimension(Section):
@@ -296,7 +387,7 @@ def parse_settings(content: object, where: str = str(PARAMS_FILE)) -> Settings:
 
 def flat(settings: BaseModel) -> dict[str, Any]:
     """Settings under dotted names: `{"train.optimizer": "adam", ...}`."""
-    return dict(_flat("", settings.model_dump()))
+    return dict(_flat("", settings.model_dump(mode="json")))
 
 
 def _flat(prefix: str, values: dict[str, Any]):

@@ -1,7 +1,8 @@
-"""Stage source: which data, and for a user's files what is in them, so that `dvc repro` notices a change.
+"""Stage source: record the data source and digests of the user's files, so that `dvc repro` notices a change.
 
 DVC has no dependency on "the file that `data.source` names", so this stage runs at every `dvc repro` and writes a file
-whose content changes only when the data's does. It imports neither NumPy nor pandas, to cost next to nothing.
+whose content changes only when the data's does. It imports neither NumPy nor pandas, so that it
+takes little time.
 """
 
 from pathlib import Path
@@ -15,7 +16,7 @@ SOURCE_FILE = Path("data/source.json")
 
 
 def main() -> None:
-    """Write `data/source.json`, unless it says the same already."""
+    """Write `data/source.json` if its content changes."""
     content = describe(read_settings().data)
     if _stored() != content:
         write_json(SOURCE_FILE, content)

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.settings import (
+    REGULARIZERS,
     Activation,
     Initializer,
     Model,
@@ -207,14 +208,14 @@ def test_empty_file_is_the_textbook_model(folder, text):
     Path("params.yaml").write_text(text)
     settings = read_settings()
     assert settings == Settings()
-    assert (settings.model.hidden_units, settings.model.activation) == ([32], "relu")
+    assert (settings.model.hidden_units, settings.model.activation) == ((32,), "relu")
     assert (settings.train.optimizer, settings.train.batch_size, settings.train.epochs) == ("adam", 128, 10)
 
 
 def test_numbers_are_read_as_yaml_1_2_has_them(folder):
     Path("params.yaml").write_text("train: {learning_rate: 1e-3}\nmodel: {l2: 1, hidden_units: [8, 4]}")
     settings = read_settings()
-    assert (settings.train.learning_rate, settings.model.l2, settings.model.hidden_units) == (1e-3, 1.0, [8, 4])
+    assert (settings.train.learning_rate, settings.model.l2, settings.model.hidden_units) == (1e-3, 1.0, (8, 4))
 
 
 def test_settings_do_not_change_once_read():
@@ -255,3 +256,32 @@ def test_initializers_are_all_of_keras_that_make_a_matrix_without_an_argument():
 @pytest.mark.parametrize("optimizer", get_args(Optimizer))
 def test_every_optimizer_can_be_named(optimizer):
     assert parse_settings({"train": {"optimizer": optimizer}}).train.optimizer == optimizer
+
+
+# Settings of the network and its training that regularize nothing.
+NO_REGULARIZERS = {
+    "model": {"hidden_units", "activation", "initializer"},
+    "train": {
+        "optimizer", "learning_rate", "momentum", "schedule", "loss", "batch_size", "epochs", "seeds",
+        "train_score_rows",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("section", [Model, Train])
+def test_every_setting_is_a_regularizer_or_known_to_be_none(section: type[Model] | type[Train]):
+    name = section.__name__.lower()
+    marked = {setting.partition(".")[2] for setting in REGULARIZERS if setting.startswith(f"{name}.")}
+    assert marked | NO_REGULARIZERS[name] == set(section.model_fields)
+    assert not marked & NO_REGULARIZERS[name]
+
+
+def test_regularizers_are_off_by_default_and_have_different_names():
+    defaults = flat(Settings())
+    assert not any(defaults[setting] for setting in REGULARIZERS)
+    assert len({regularizer.name for regularizer in REGULARIZERS.values()}) == len(REGULARIZERS)
+
+
+def test_sections_of_equal_values_are_equal_keys():
+    assert {Model(hidden_units=[3, 4]): 1}[Model(hidden_units=(3, 4))] == 1
+    assert hash(Train(seeds=[1, 2])) == hash(Train(seeds=[1, 2]))

@@ -1,1 +1,1 @@
-"""This project next to what people would use instead, on the same work; `make bench` runs it."""
+"""Benchmarks of this project against the tools that people would use instead; `make bench` runs them."""

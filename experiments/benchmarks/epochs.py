@@ -1,4 +1,4 @@
-"""Seconds per epoch and seed, validation on; the first epoch, which traces and compiles, told apart."""
+"""Benchmark of the seconds per epoch and seed with validation; the first epoch, which compiles, is kept apart."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,14 +21,14 @@ STEPS_PER_EXECUTION, JIT_COMPILE = (1, 8, 32, 128), (True, False)
 
 
 def seconds_per_seed(answer: dict[str, Any], seeds: int) -> Measured:
-    """What an epoch took for each seed."""
-    first, *others = answer["epochs"]
-    return Measured([seconds / seeds for seconds in others], first, answer.get("accuracy"), answer.get("note", ""))
+    """Return the seconds of each epoch but the first, per seed."""
+    first, *later = answer["epochs"]
+    return Measured([seconds / seeds for seconds in later], first, answer.get("accuracy"), answer.get("note", ""))
 
 
 @dataclass(frozen=True)
 class Training:
-    """A peer that trains in a fresh process by a `function` of this package; `read` says what of its answer counts."""
+    """A peer that trains by a `function` of this package in a fresh process; `read` turns its answer into a result."""
 
     name: str
     function: str
@@ -38,14 +38,14 @@ class Training:
     read: Callable[[dict[str, Any], int], Measured] = field(default=seconds_per_seed)
 
     def run(self, turn: int) -> Measured:
-        """Train with seeds that no other turn has."""
+        """Train with seeds that no other turn uses."""
         seeds = list(range(turn * self.seeds, (turn + 1) * self.seeds))
         answer = fresh(self.function, self.task | {"seeds": seeds}).value
         return self.read(answer | ({"note": self.note} if self.note else {}), self.seeds)
 
 
 def best_options(task: dict[str, Any], choices: list[tuple[int, bool]]) -> dict[str, Any]:
-    """The options of `Model.compile` that make an epoch fastest."""
+    """Find the options of `Model.compile` with the fastest epochs."""
 
     def seconds(options: dict[str, Any]) -> float:
         return median(fresh("training.model_fit", task | {"compile": options, "seeds": [0]}).value["epochs"][1:])
@@ -54,7 +54,7 @@ def best_options(task: dict[str, Any], choices: list[tuple[int, bool]]) -> dict[
 
 
 def peers(work: Work, rows: Path, quick: bool) -> Iterator[Peer]:
-    """All that do one work, the stock one first."""
+    """Yield all peers for a work, the stock one first."""
     task = work.task(rows)
     choices = list(product(STEPS_PER_EXECUTION, JIT_COMPILE))
     choices = choices[2:4] if quick else choices
@@ -68,7 +68,7 @@ def peers(work: Work, rows: Path, quick: bool) -> Iterator[Peer]:
 
 
 def run(quick: bool) -> list[Record]:
-    """Every work."""
+    """Measure all peers on every work."""
     records = []
     for work in WORKS:
         work = work.quick if quick else work

@@ -1,4 +1,4 @@
-"""The floor: the matrix products of a training and of its validation, in NumPy, and nothing else."""
+"""A lower bound on the time of training: only the matrix products of it and of validation, in NumPy."""
 
 import os
 import time
@@ -14,19 +14,19 @@ from pipeline.settings import Model, Train
 
 
 def matrix_products(task: dict[str, Any]) -> dict[str, Any]:
-    """Seconds of the products of each epoch, with one thread or with all, whichever is faster; see `training`."""
+    """Time the products of each epoch, with one thread or with all, whichever is faster; see `training`."""
     model, train = Model.model_validate(task["model"]), Train.model_validate(task["train"])
     rows, validation = read_rows(task["rows"])
     sizes = [rows.x.shape[1], *model.hidden_units, int(rows.y.max()) + 1]
-    found = {}
+    seconds = {}
     for threads in {1, os.cpu_count() or 1}:
         with threadpool_limits(threads, "blas"):
-            found[threads] = [_epoch(rows.x, validation.x, sizes, train.batch_size) for _ in range(train.epochs)]
-    threads = min(found, key=lambda threads: median(found[threads]))
-    blas = next(each for each in threadpool_info() if each["user_api"] == "blas")
+            seconds[threads] = [_epoch(rows.x, validation.x, sizes, train.batch_size) for _ in range(train.epochs)]
+    threads = min(seconds, key=lambda threads: median(seconds[threads]))
+    blas = next(library for library in threadpool_info() if library["user_api"] == "blas")
     kernel = f"{blas['internal_api']}, kernel {blas.get('architecture')}"
     note = f"{kernel}, {threads} thread{'s' if threads > 1 else ''}"
-    return {"epochs": found[threads], "note": note}
+    return {"epochs": seconds[threads], "note": note}
 
 
 def _epoch(x: np.ndarray, x_validation: np.ndarray, sizes: list[int], batch: int) -> float:
@@ -46,7 +46,7 @@ def _forward(rows: np.ndarray, kernels: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _step(rows: np.ndarray, kernels: list[np.ndarray]) -> None:
-    """Forward; backward, the gradient of each kernel, and of each layer's inputs but the first's."""
+    """Compute the outputs, then the gradient of each kernel and of each layer's inputs except the first layer's."""
     values = _forward(rows, kernels)
     error = values[-1]
     for place in reversed(range(len(kernels))):

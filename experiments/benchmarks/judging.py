@@ -3,11 +3,11 @@
     python -m experiments.benchmarks.judging --population classes --rows 1000 --pools 100 [--seeds 10] [--to FOLDER]
     python -m experiments.benchmarks.judging --table [--to FOLDER]
 
-The first trains a baseline and several arms on pools that are drawn from a population, by the code of the study, and
-keeps a file a pool; what is kept is not trained again. Two arms are the baseline with other seeds, so that no
-difference is the truth; for the others it is the mean over all pools of the difference on 10,000 new rows. The second
-prints, and writes to `experiments/results/judging.md`, what the kept pools show. The populations of classes are digits
-of MNIST, read from `data/raw/mnist.npz`.
+The first form draws pools from a population, trains a baseline and several arms on each by the code of the study, and
+writes a file per pool; pools with a file are not trained again. Two arms are the baseline with other seeds, so their
+true difference is 0; that of the other arms is the mean over all pools of the difference on 10,000 new rows. The second
+form summarizes the pools, and prints the table and writes it to `experiments/results/judging.md`. The populations of
+classes are digits of MNIST, read from `data/raw/mnist.npz`.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from pipeline.statistics.comparisons import estimates, judge
 from pipeline.statistics.intervals import SIGNIFICANCE
 from pipeline.statistics.ring import Ring
 
-KEPT = Path("models/judging")
+POOLS = Path("models/judging")
 REPORT_FILE = RESULTS / "judging.md"
 BASE_MODEL = {"hidden_units": [64]}
 BASE_TRAIN = {"batch_size": 32, "epochs": 16, "learning_rate": 0.005, "train_score_rows": 100}
 OTHER_SEEDS = 1_000_000
 NULLS = ("null", "null 2")
-# Each arm changes these settings of the model and of the training, and adds this number to the baseline's seeds.
+# Each arm has changes to the settings of the model and of the training, and a number that is added to the seeds.
 ARMS: dict[str, tuple[dict, dict, int]] = {
     "baseline": ({}, {}, 0),
     "null": ({}, {}, OTHER_SEEDS),
@@ -50,7 +50,7 @@ ARMS: dict[str, tuple[dict, dict, int]] = {
 }
 NAMES = [name for name in ARMS if name != "baseline"]
 IS_NULL = np.array([name in NULLS for name in NAMES])
-# With few rows it stops next to no training before its end: what it changes is rare, and no interval can know it.
+# With few rows, early stopping ends hardly any training early. Its effect is so rare that no interval can reflect it.
 IS_STOPPING = np.array([name == "early stopping" for name in NAMES])
 
 
@@ -64,7 +64,7 @@ class Setting:
 
     @property
     def folder(self) -> str:
-        """The folder of its pools."""
+        """Return the name of the folder of its pools."""
         return f"{self.population.replace(' ', '_')}-{self.rows}-{self.seeds}"
 
 
@@ -72,8 +72,8 @@ def simulate_pool(population: Population, rows: int, seeds: int, number: int) ->
     """Train every arm on one pool.
 
     Returns:
-        fold and groups (empty for none) of the ring; losses of each arm, `[arms, rings, 2, n]`; and its mean loss on
-        new rows, `[arms]`.
+        `fold` and `groups` (empty for none) of the ring; `losses` of each arm, `[arms, rings, 2, n]`; and `truth`, its
+        mean loss on new rows, `[arms]`.
     """
     from experiments.study.worker import train  # with TensorFlow
 
@@ -81,17 +81,17 @@ def simulate_pool(population: Population, rows: int, seeds: int, number: int) ->
     drawn = population.draw(rng, rows)
     first = 100 * number
     held = rows // 5
-    parts = [
+    splits = [
         Split(drawn.x[part], drawn.y[part], None if drawn.groups is None else drawn.groups[part])
         for part in (slice(held, None), slice(None, held))
     ]
-    numbers = [first + k for k in range(seeds)]
-    pool = pooled(*parts, numbers, population.problem, 1.0)
+    seed_numbers = [first + k for k in range(seeds)]
+    pool = pooled(*splits, seed_numbers, population.problem, 1.0)
     losses, truth = [], []
-    for of_model, of_training, away in ARMS.values():
-        model = Model.model_validate(BASE_MODEL | of_model)
-        job = Job(model, Train.model_validate(BASE_TRAIN | of_training), None, "true")
-        result = train(job, pool, [seed + away for seed in numbers])
+    for model_changes, train_changes, seed_shift in ARMS.values():
+        model = Model.model_validate(BASE_MODEL | model_changes)
+        job = Job(model, Train.model_validate(BASE_TRAIN | train_changes), None, "true")
+        result = train(job, pool, [seed + seed_shift for seed in seed_numbers])
         losses.append(result.row_scores[_loss(population)])
         truth.append(_true_loss(pool, job, result.weights, drawn.new_x, drawn.new_y))
     groups = np.empty(0, int) if pool.ring.groups is None else pool.ring.groups
@@ -111,26 +111,28 @@ def _true_loss(pool: Rows, job: Job, weights: dict[str, np.ndarray], x: np.ndarr
     return float(scores.by_row("regression", outputs[..., 0], y)["squared_error"].mean())
 
 
-def simulate(setting: Setting, pools: int, kept: Path) -> None:
-    """Train the pools that are not kept yet."""
+def simulate(setting: Setting, pools: int, pools_folder: Path) -> None:
+    """Train the pools that have no file yet."""
     for number in range(pools):
-        path, began = kept / setting.folder / f"{number:04d}.npz", time.monotonic()
+        path, began = pools_folder / setting.folder / f"{number:04d}.npz", time.monotonic()
         if not path.exists():
             write_arrays(path, simulate_pool(POPULATIONS[setting.population], setting.rows, setting.seeds, number))
             print(f"{setting.folder}, pool {number}: {time.monotonic() - began:.1f} s", flush=True)
 
 
 def summarize(pools: list[dict[str, np.ndarray]], seeds: int) -> dict[str, float]:
-    """Return what the pools of one setting show, as shares of pools and arms.
+    """Summarize the pools of one setting.
 
     Returns:
-        covered: of the intervals of single arms that hold the true difference, also without those of early stopping,
-            and of the worst arm's.
-        all_covered: of pools whose intervals hold together, as they stand beside the verdicts.
-        false: of the arms without a difference that were detected alone; any_false of pools with one or more of them
-            detected after Holm.
-        power, power_holm: of the arms with a difference that were detected, with its sign, alone and after Holm.
-        width: of an interval of one arm.
+        pools: the number of pools.
+        covered: the share of intervals of single arms that contain the true difference; then the same without early
+            stopping, and for the worst arm.
+        all covered: the share of pools in which all simultaneous intervals, those of the verdicts, do.
+        false, any false: the share of null arms that are detected without adjustment, and of pools with such an arm
+            after Holm's adjustment.
+        power, power after Holm: the share of other arms that are detected with the right sign, without and with
+            adjustment; then the latter for each arm, by name.
+        width: the mean width of an interval of a single arm.
     """
     losses = np.stack([pool["losses"] for pool in pools]).astype(float)
     true = np.stack([pool["truth"] for pool in pools])
@@ -138,17 +140,17 @@ def summarize(pools: list[dict[str, np.ndarray]], seeds: int) -> dict[str, float
     rows = []
     for pool, values in zip(pools, losses, strict=True):
         ring = Ring(pool["fold"], seeds, pool["groups"] if len(pool["groups"]) else None)
-        found = estimates(list(values[1:] - values[:1]), ring)
-        intervals, verdicts = [each.interval() for each in found], judge(found, [None] * len(found))
-        together = [each.difference for each in verdicts]
+        arms = estimates(list(values[1:] - values[:1]), ring)
+        intervals, verdicts = [arm.interval() for arm in arms], judge(arms, [None] * len(arms))
+        together = [verdict.difference for verdict in verdicts]
         rows.append(
             [
-                [each.low <= truth <= each.high for each, truth in zip(intervals, expected, strict=True)],
-                [each.low <= truth <= each.high for each, truth in zip(together, expected, strict=True)],
-                [each.p < SIGNIFICANCE for each in verdicts],
-                [each.p_adjusted < SIGNIFICANCE for each in verdicts],
-                [np.sign(each.mean) == np.sign(truth) for each, truth in zip(found, expected, strict=True)],
-                [each.high - each.low for each in intervals],
+                [interval.low <= truth <= interval.high for interval, truth in zip(intervals, expected, strict=True)],
+                [interval.low <= truth <= interval.high for interval, truth in zip(together, expected, strict=True)],
+                [verdict.p < SIGNIFICANCE for verdict in verdicts],
+                [verdict.p_adjusted < SIGNIFICANCE for verdict in verdicts],
+                [np.sign(arm.mean) == np.sign(truth) for arm, truth in zip(arms, expected, strict=True)],
+                [interval.high - interval.low for interval in intervals],
             ]
         )
     covered, together, alone, adjusted, sign, width = np.array(rows, float).transpose(1, 0, 2)
@@ -167,10 +169,10 @@ def summarize(pools: list[dict[str, np.ndarray]], seeds: int) -> dict[str, float
     }
 
 
-def table(kept: Path) -> pd.DataFrame:
-    """Return a row for each setting of which pools are kept."""
+def table(pools_folder: Path) -> pd.DataFrame:
+    """Return a table with a row for each setting that has pools."""
     rows = {}
-    for folder in sorted(path for path in kept.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in pools_folder.iterdir() if path.is_dir()):
         population, count, seeds = folder.name.rsplit("-", 2)
         pools = [read_arrays(path) for path in sorted(folder.glob("*.npz"))]
         if pools:
@@ -179,28 +181,28 @@ def table(kept: Path) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Simulate, or show what was simulated."""
+    """Simulate pools, or summarize those that were simulated."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--population", choices=POPULATIONS, default="classes")
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--pools", type=int, default=100)
-    parser.add_argument("--to", type=Path, default=KEPT, help="the folder of the pools")
+    parser.add_argument("--to", type=Path, default=POOLS, help="the folder of the pools")
     parser.add_argument("--table", action="store_true", help="show what the kept pools say")
-    given = parser.parse_args()
-    if not given.table:
-        simulate(Setting(given.population, given.rows, given.seeds), given.pools, given.to)
+    options = parser.parse_args()
+    if not options.table:
+        simulate(Setting(options.population, options.rows, options.seeds), options.pools, options.to)
         return
-    text = as_markdown(table(given.to))
+    text = as_markdown(table(options.to))
     with written_whole(REPORT_FILE) as beside:
         beside.write_text(text, encoding="utf-8")
     print(text)
 
 
-def as_markdown(found: pd.DataFrame) -> str:
-    """Return the table as Markdown, with three decimals."""
-    lines = [f"| setting | {' | '.join(found)} |", "| --- |" + " ---: |" * found.shape[1]]
-    for name, row in found.iterrows():
+def as_markdown(shares: pd.DataFrame) -> str:
+    """Return a table as Markdown, with three decimals."""
+    lines = [f"| setting | {' | '.join(shares)} |", "| --- |" + " ---: |" * shares.shape[1]]
+    for name, row in shares.iterrows():
         cells = [f"{value:.0f}" if column == "pools" else f"{value:.3f}" for column, value in row.items()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

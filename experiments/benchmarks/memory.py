@@ -1,4 +1,4 @@
-"""The most memory that a process has while it trains the textbook model on MNIST, in MB, all of it counted."""
+"""Benchmark of the peak memory in MB, of the whole process, of training the textbook model on MNIST."""
 
 import tempfile
 from pathlib import Path
@@ -14,12 +14,12 @@ SEEDS = (1, 10, 30)
 
 
 def peak(answer: dict[str, Any], seeds: int) -> Measured:
-    """The memory of all seeds together."""
+    """Return the memory of all seeds together."""
     return Measured([answer["peak"]], accuracy=answer["accuracy"])
 
 
 def run(quick: bool) -> list[Record]:
-    """`Model.fit`, and the trainer with more and more seeds."""
+    """Measure `Model.fit`, and the trainer with several numbers of seeds."""
     work = TEXTBOOK.quick if quick else TEXTBOOK
     with tempfile.TemporaryDirectory() as folder:
         task = work.task(write_rows(work, Path(folder)))

@@ -1,7 +1,7 @@
-"""Whether a search slows down as its trials add up: what a trial costs beside its training, early and late in 500.
+"""Benchmark of a search's overhead, the time of a trial without its training, early and late in 500 trials.
 
-The search is on digits, over the default space, with two workers, and trains little: with TPE, which looks at all
-trials before each, and with random ones, which leave what this project itself costs.
+The search is on digits, over the default space, with two workers and short trainings. Before each trial, TPE looks at
+all earlier ones; with random trials only the overhead of this project itself is left.
 """
 
 import tempfile
@@ -21,37 +21,37 @@ EARLY, LATE = "a trial beside its training, early", "a trial beside its training
 
 
 def overheads(trials: list["FrozenTrial"]) -> dict[int, float]:
-    """Seconds from the end of a worker's trial to the end of its next, without the training, by the trial's number."""
+    """Return by trial number the seconds since the end of its worker's previous trial, without its training."""
     by_worker: dict[str, list[FrozenTrial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.datetime_complete):
         by_worker.setdefault(trial.user_attrs["worker"], []).append(trial)
     return {
         trial.number: (trial.datetime_complete - before.datetime_complete).total_seconds()
         - trial.user_attrs["training_seconds"]
-        for own in by_worker.values()
-        for before, trial in pairwise(own)
+        for worker_trials in by_worker.values()
+        for before, trial in pairwise(worker_trials)
     }
 
 
 def run(quick: bool) -> list[Record]:
-    """The early and the late trials of a search with each sampler."""
-    asked, window = (60, 15) if quick else (TRIALS, WINDOW)
-    return [*of_search(TPE, "tpe", asked, window), *of_search(RANDOM, "random", asked, window)]
+    """Measure early and late trials of a search with each sampler."""
+    n_trials, window = (60, 15) if quick else (TRIALS, WINDOW)
+    return [*of_search(TPE, "tpe", n_trials, window), *of_search(RANDOM, "random", n_trials, window)]
 
 
-def of_search(name: str, sampler: str, asked: int, window: int) -> list[Record]:
-    """The early and the late trials of one search, the very first left out, which compile."""
-    print(f"{PART}: a search of {asked} trials: {name}", flush=True)
-    search = {"trials": asked, "pruner": "none", "sampler": sampler, "workers": WORKERS}
+def of_search(name: str, sampler: str, n_trials: int, window: int) -> list[Record]:
+    """Measure early and late trials of one search, without the very first ones, which compile."""
+    print(f"{PART}: a search of {n_trials} trials: {name}", flush=True)
+    search = {"trials": n_trials, "pruner": "none", "sampler": sampler, "workers": WORKERS}
     train = {"epochs": 2, "batch_size": 256, "early_stopping": {"patience": 2}}
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder), data={"source": "digits"}, train=train, search=search)
         project.stage("pipeline.source", "pipeline.prepare", "experiments.search")
-        found = overheads(project.trials())
+        seconds = overheads(project.trials())
     records: list[Record] = []
-    for work, first in ((EARLY, window), (LATE, asked - window)):
-        note = f"trials {first} to {first + window - 1} of {asked}, {WORKERS} workers"
+    for work, first in ((EARLY, window), (LATE, n_trials - window)):
+        note = f"trials {first} to {first + window - 1} of {n_trials}, {WORKERS} workers"
         numbers = range(first, first + window)
-        measured = [Measured([found[number]], note=note) for number in numbers if number in found]
+        measured = [Measured([seconds[number]], note=note) for number in numbers if number in seconds]
         records.append(record(PART, work, name, 3, "s", measured, records[0].median if records else None))
     return records

@@ -1,4 +1,4 @@
-"""The picture of a benchmark: how many times as fast as the stock peer each one is, on a logarithmic axis."""
+"""The figure of a benchmark: the speed of each peer relative to the stock one, on a logarithmic axis."""
 
 from collections.abc import Sequence
 
@@ -14,29 +14,31 @@ PARTS = ("epochs", "search", "study")
 
 
 def benchmark_figure(records: Sequence[Record]) -> Figure:
-    """A panel for each work whose peers are compared; this project is blue and has dots, its peers orange squares."""
-    shown = [each for each in records if each.part in PARTS and each.ratio is not None]
-    works = {work: [each for each in shown if each.work == work] for work in dict.fromkeys(each.work for each in shown)}
-    heights = [ROW * len(own) + TITLE for own in works.values()] or [TITLE]
+    """Plot a panel for each work whose peers are compared: this project as blue dots, its peers as orange squares."""
+    shown = [record for record in records if record.part in PARTS and record.ratio is not None]
+    works: dict[str, list[Record]] = {}
+    for record in shown:
+        works.setdefault(record.work, []).append(record)
+    heights = [ROW * len(of_work) + TITLE for of_work in works.values()] or [TITLE]
     figure = Figure(figsize=(8, sum(heights) + 0.3), layout="constrained")
     panels = figure.subplots(len(heights), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
-    for axes, (work, own) in zip(panels, works.items(), strict=False):
-        _panel(axes, work, own)
+    for axes, (work, of_work) in zip(panels, works.items(), strict=False):
+        _panel(axes, work, of_work)
     panels[-1].set_xlabel("times as fast as the stock peer (1); for epochs, per seed")
     return figure
 
 
 def _panel(axes: Axes, work: str, records: Sequence[Record]) -> None:
-    records = sorted(records, key=lambda each: -each.ratio)
-    for place, each in enumerate(records):
-        color, marker = {OURS: (BLUE, "o"), FLOOR: (GREY, "D")}.get(each.peer, (ORANGE, "s"))
-        scale = each.ratio * each.median
-        axes.plot([scale / each.high, scale / each.low], [place, place], color=color, linewidth=2, alpha=0.5)
-        axes.plot(each.ratio, place, marker, color=color)
-        text = f"{each.ratio:.2g}" if each.ratio < 10 else f"{each.ratio:.0f}"
-        axes.annotate(text, (scale / each.low, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
+    records = sorted(records, key=lambda record: -record.ratio)
+    for place, record in enumerate(records):
+        color, marker = {OURS: (BLUE, "o"), FLOOR: (GREY, "D")}.get(record.peer, (ORANGE, "s"))
+        scale = record.ratio * record.median
+        axes.plot([scale / record.high, scale / record.low], [place, place], color=color, linewidth=2, alpha=0.5)
+        axes.plot(record.ratio, place, marker, color=color)
+        text = f"{record.ratio:.2g}" if record.ratio < 10 else f"{record.ratio:.0f}"
+        axes.annotate(text, (scale / record.low, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
     axes.axvline(1, color=GREY, linewidth=1, linestyle=":")
-    axes.set_yticks(range(len(records)), [_label(each) for each in records])
+    axes.set_yticks(range(len(records)), [_label(record) for record in records])
     axes.set(xscale="log", title=work)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.title.set(fontsize=10, ha="left", x=0)

@@ -1,6 +1,6 @@
-"""What one writes without this project: one `Model.fit` after another; each function is called in a fresh process.
+"""A search and a study as one writes them without this project, with one `Model.fit` after another.
 
-They run in the folder of a project that has prepared its data.
+Each function is called in a fresh process, in the folder of a project that has prepared its data.
 """
 
 import time
@@ -20,14 +20,14 @@ def _settings(configuration: Configuration) -> tuple[Model, Train]:
 
 
 def search(task: dict[str, Any]) -> dict[str, float]:
-    """Repeat these trials with Optuna, `Model.fit` for each seed, and a run in MLflow for each trial; seconds, epochs.
+    """Repeat trials with Optuna, `Model.fit` for each seed and an MLflow run for each trial; return seconds and epochs.
 
-    What is done once, however many trials there are, is left out: importing, and making the stores.
+    Work that does not depend on the number of trials is left out: imports, and making the stores.
     """
     import mlflow
     import optuna
 
-    from pipeline.training.fast.backend import keras  # noqa: F401 (imported here, so that it does not count)
+    from pipeline.training.fast.backend import keras  # noqa: F401 (imported here, so that its time does not count)
 
     rows, validation = read_split("train"), read_split("validation")
     mlflow.set_tracking_uri(f"sqlite:///{task['name']}-mlflow.db")
@@ -37,7 +37,7 @@ def search(task: dict[str, Any]) -> dict[str, float]:
     epochs = []
 
     def objective(trial: optuna.Trial) -> float:
-        trial.suggest_float("train.learning_rate", 1e-4, 0.3, log=True)  # so that the sampler has work
+        trial.suggest_float("train.learning_rate", 1e-4, 0.3, log=True)  # gives the sampler work; the value is not used
         configuration = task["trials"][trial.number]
         losses = []
         for seed in task["seeds"]:
@@ -56,7 +56,7 @@ def search(task: dict[str, Any]) -> dict[str, float]:
 
 
 def sample(task: dict[str, Any]) -> dict[str, list[list[float]]]:
-    """Train a few epochs of each configuration on so many `rows`; the seconds of each epoch, building in the first."""
+    """Train a few epochs of each configuration on its number of `rows`; return the seconds of each epoch."""
     rows, validation = read_split("train"), read_split("validation")
     epochs = []
     for configuration in task["configurations"]:
@@ -65,5 +65,5 @@ def sample(task: dict[str, Any]) -> dict[str, list[list[float]]]:
         n = configuration["rows"]
         part = type(rows)(rows.x[:n], rows.y[:n])
         stamps, _ = fit_keras(model, few, part, validation, seed=0)
-        epochs.append(np.diff(stamps).tolist())
+        epochs.append(np.diff(stamps).tolist())  # building counts in the first epoch
     return {"epochs": epochs}

@@ -1,4 +1,4 @@
-"""Populations from which a simulation draws pools of rows, and new rows that tell the truth about what was trained."""
+"""Populations from which a simulation draws pools of rows, and new rows for the true loss of what was trained."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from pipeline.files import read_arrays
 
 MNIST_FILE = Path("data/raw/mnist.npz")
 NEW_ROWS = 10_000
-COPIES = 6  # rows of a group
+COPIES = 6  # rows in a group
 RARE_SHARE = 0.05
 FRIEDMAN_MEAN, FRIEDMAN_SCALE = 14.4, 5.0  # of the target, known beforehand
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Rows of a population: those of a pool, with their groups if there are any, and new ones."""
+    """A pool of rows, with their groups if there are any, and new rows of the same population."""
 
     x: np.ndarray
     y: np.ndarray
@@ -33,7 +33,7 @@ class Population:
     """A population that pools and new rows are drawn from.
 
     Attributes:
-        draw: gives a pool of so many rows, and new rows.
+        draw: draws a pool with the given number of rows, and new rows.
     """
 
     problem: Problem
@@ -56,7 +56,7 @@ def _classes(rng: np.random.Generator, rows: int) -> Drawn:
 
 
 def _unequal_classes(rng: np.random.Generator, rows: int) -> Drawn:
-    """Draw two classes, of which one, the nines among the digits, has one row in twenty."""
+    """Draw two classes, of which the rare one, the digit 9, has one row in twenty."""
     x, y = digits()
     is_rare = y == 9
     rare, common = rng.permutation(np.flatnonzero(is_rare)), rng.permutation(np.flatnonzero(~is_rare))
@@ -77,7 +77,7 @@ def _numbers(rng: np.random.Generator, rows: int) -> Drawn:
 
 
 def _groups(rng: np.random.Generator, rows: int) -> Drawn:
-    """Draw digits that stand in the pool several times, each time under other noise."""
+    """Draw digits that are in the pool several times, each time with other noise."""
     x, y = digits()
     order = rng.permutation(len(y))
     originals = -(-rows // COPIES)

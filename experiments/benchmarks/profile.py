@@ -1,9 +1,9 @@
-"""The time that a study's trainings spend in tracing and compiling graphs, seen from outside.
+"""Measurement of the time that a study's trainings spend in tracing and compiling graphs, from outside.
 
-The trainings go through `trainer.fit` in processes that do them as the study's workers do: those that can share a
-graph together, with a worker's part of the cores. A callback takes the time at the end of each epoch, and the first
-epoch begins with the call of `fit`. An epoch that takes much longer than the median of its training has built, traced
-or compiled something.
+The trainings go through `trainer.fit` in processes like the study's workers: trainings that can share a graph are in
+the same process, with a worker's part of the cores. A callback takes the time at the end of each epoch; the first epoch
+begins with the call of `fit`. An epoch that takes much longer than the median of its training has built, traced or
+compiled something.
 """
 
 import time
@@ -12,31 +12,31 @@ from typing import Any
 
 import numpy as np
 
-# Seconds over the median: no graph is traced and compiled in less, and no epoch on digits varies by so much.
+# In seconds over the median. Tracing and compiling a graph takes longer, and epochs on digits vary less.
 LEAST = 0.1
 LABELS = {"": "true", "shuffled labels": "shuffled"}
 
 
 def over_median(epochs: list[float], least: float = LEAST) -> list[float]:
-    """By how much the epochs exceed their median, of those that do by more than `least`."""
+    """Return the seconds over the median of all epochs that exceed it by more than `least`."""
     middle = median(epochs)
     return [seconds - middle for seconds in epochs if seconds - middle > least]
 
 
 def graphs(task: dict[str, Any]) -> dict[str, float]:
-    """Do the trainings; the seconds of all of them, and those of graphs. Called in a process of its own."""
+    """Train in a process of its own; return the seconds of all trainings and of graphs, and the number of graphs."""
     from experiments.study.rows import read_rows
     from pipeline.data.splits import read_summary
     from pipeline.settings import Model, Train
     from pipeline.training.trainer import fit
 
     rows, seeds = read_rows(task["seeds"], read_summary()), task["seeds"]
-    seconds, found = 0.0, []
+    seconds, excesses = 0.0, []
     for training in task["trainings"]:
         model, train = Model.model_validate(training["model"]), Train.model_validate(training["train"])
         examples = rows.examples(training["rows"], LABELS.get(training["labels"], "wrong"))
         stamps = [time.perf_counter()]
         fit(examples, model, train, seeds, [lambda epoch, stamps=stamps: stamps.append(time.perf_counter())])
         seconds += time.perf_counter() - stamps[0]
-        found += over_median(np.diff(stamps).tolist())
-    return {"seconds": seconds, "graphs": sum(found), "compiled": len(found)}
+        excesses += over_median(np.diff(stamps).tolist())
+    return {"seconds": seconds, "graphs": sum(excesses), "compiled": len(excesses)}

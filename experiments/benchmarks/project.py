@@ -1,4 +1,4 @@
-"""A project in a folder of its own, in which stages run as commands, as a user has them run."""
+"""A project in a folder of its own, whose stages run as commands, as they do for a user."""
 
 import json
 import shutil
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Project:
-    """A folder with a `params.yaml`: this project's, with the changes that are asked for."""
+    """A folder with this project's `params.yaml`, in which some settings are changed."""
 
     def __init__(self, folder: Path, **sections: dict[str, Any]):
         self.folder = folder
         self.write(**sections)
 
     def write(self, **sections: dict[str, Any]) -> None:
-        """Write the settings; the changes are by section."""
+        """Write `params.yaml`, with changes by section."""
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = read_settings(ROOT / "params.yaml").model_dump(mode="json")
         for name, changes in sections.items():
@@ -29,11 +29,11 @@ class Project:
         (self.folder / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
 
     def stage(self, *names: str) -> float:
-        """Run stages, such as `pipeline.train`; the seconds of all of them, imports included."""
+        """Run stages, such as `pipeline.train`; return their seconds in all, imports included."""
         return sum(command_seconds([sys.executable, "-m", name], self.folder) for name in names)
 
     def trials(self) -> list["FrozenTrial"]:
-        """The trials of the one search that was run here, in their order."""
+        """Return the trials of the one search that was run here, in order."""
         import optuna
 
         backend = optuna.storages.journal.JournalFileBackend(str(self.folder / "experiments" / "search.journal"))
@@ -42,7 +42,7 @@ class Project:
         return optuna.load_study(storage=storage, study_name=name).trials
 
     def copy(self, folder: Path) -> "Project":
-        """The same, with all that its stages have left."""
+        """Copy the project with all files that its stages have written."""
         shutil.copytree(self.folder, folder)
         other = Project.__new__(Project)
         other.folder = folder

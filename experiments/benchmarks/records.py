@@ -1,4 +1,4 @@
-"""What a benchmark finds: medians with their spread, and ratios, from what each peer took in its turns."""
+"""Results of benchmarks: medians with their range, and ratios, from the turns of each peer."""
 
 import os
 import platform
@@ -14,13 +14,13 @@ TOOLS = ("tensorflow", "keras", "scikit-learn", "numpy", "optuna", "mlflow")
 
 @dataclass(frozen=True)
 class Measured:
-    """What one peer took in one turn.
+    """The result of one turn of a peer.
 
     Attributes:
-        values: in the unit of the record, one or several of the same kind.
+        values: one or several measurements, in the unit of the record.
         first: seconds of the first epoch, tracing and compiling included, for all seeds.
         accuracy: on the validation rows at the end.
-        note: what one must know to read the values.
+        note: what a reader must know about the values.
     """
 
     values: Sequence[float]
@@ -31,15 +31,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Record:
-    """What one peer took for one work.
+    """The result of a peer for one work.
 
     Attributes:
         part: the file of this package that measured it.
-        unit: of `median`, `low` and `high`, the least and the greatest value.
+        unit: of `median`, `low` (the least value) and `high` (the greatest).
         repetitions: how often the peer had its turn.
-        ratio: the median of the part's stock peer over this one: how many times less this one takes.
-        note: what was measured where it is not the whole, and with what options.
-        machine: what it was measured on.
+        ratio: the median of the part's stock peer divided by this one.
+        note: the part of the work that was measured, if not all, and the options.
+        machine: the machine and versions it was measured on.
     """
 
     part: str
@@ -61,7 +61,7 @@ class Record:
 def record(
     part: str, work: str, peer: str, seeds: int, unit: str, turns: Sequence[Measured], stock: float | None = None
 ) -> Record:
-    """Sum up the turns of a peer; `stock` is the median of the stock peer."""
+    """Return the record of a peer's turns; `stock` is the median of the stock peer."""
     values = [value for turn in turns for value in turn.values]
     middle = median(values)
     ratio = stock / middle if stock is not None and middle else None
@@ -83,14 +83,14 @@ def record(
     )
 
 
-def _middle(of, values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return of(known) if known else None
+def _middle(average, values: list[float | None]) -> float | None:
+    numbers = [value for value in values if value is not None]
+    return average(numbers) if numbers else None
 
 
 @cache
 def machine() -> str:
-    """The processor, its cores and the versions of what runs on them."""
+    """Describe the processor, its cores and the versions of the libraries."""
     cpu = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

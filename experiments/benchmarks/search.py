@@ -1,9 +1,9 @@
-"""Searches on digits: trials of 3 seeds, early stopping, nothing pruned, tracked; imports included.
+"""Benchmark of searches on digits, with 3 seeds, early stopping, tracking and no pruning; imports count.
 
-One is short; the other is as long as the one in `params.yaml`, of which a smaller share goes to compiling.
+One search is short; the other is as long as the one in `params.yaml`, and spends a smaller share on compiling.
 
-What takes minutes is extrapolated: a peer does a sample of the trials, and its seconds, those of starting left out,
-count as many times as the sample is smaller than the search.
+Slow peers are extrapolated: they do a sample of the trials, and the seconds after the start are multiplied by the ratio
+of all trials to the sample.
 """
 
 import os
@@ -28,7 +28,7 @@ SEEDS, PATIENCE, WORKERS = 3, 10, min(2, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Size:
-    """How large a search is; what takes minutes does `sample` of its trials."""
+    """The size of a search; slow peers only do `sample` of its trials."""
 
     trials: int
     epochs: int
@@ -36,12 +36,12 @@ class Size:
 
     @property
     def work(self) -> str:
-        """How it is named."""
+        """Return the name of the work."""
         return f"search on digits: {self.trials} trials, {SEEDS} seeds, up to {self.epochs} epochs, {WORKERS} workers"
 
     @property
     def quick(self) -> "Size":
-        """The same with little work, to see that it runs."""
+        """Return a small size, to see that the benchmark runs."""
         return Size(self.trials // 10, self.epochs // 10, 2)
 
 
@@ -49,14 +49,14 @@ SHORT, DEFAULT = Size(trials=30, epochs=30, sample=6), Size(trials=40, epochs=10
 
 
 def extrapolated(answers: Sequence[Answer], times: float) -> float:
-    """Seconds of the whole: to start, and what processes side by side did, evenly shared, so many times."""
+    """Return the time to start, plus the mean time of the processes multiplied by `times`, in seconds."""
     starting = min(answer.seconds - answer.value["seconds"] for answer in answers)
     return starting + times * sum(answer.value["seconds"] for answer in answers) / len(answers)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The sections `model` and `train` of a trial's settings, and how many epochs its seeds trained in all."""
+    """A trial's sections `model` and `train` of the settings, and the number of epochs of all its seeds."""
 
     settings: dict[str, Any]
     seed_epochs: int
@@ -64,7 +64,7 @@ class Trial:
 
 @dataclass
 class Ours:
-    """The stage search as a command; each turn in a new copy of a project with prepared data."""
+    """The stage search as a command, each turn in a new copy of a project with prepared data."""
 
     prepared: Project
     seeds: int = SEEDS
@@ -72,12 +72,12 @@ class Ours:
     last: Project | None = field(default=None, init=False)
 
     def run(self, turn: int) -> Measured:
-        """Search."""
+        """Time the search."""
         self.last = self.prepared.copy(self.prepared.folder.with_name(f"search-{turn}"))
         return Measured([self.last.stage("experiments.search")])
 
     def trials(self) -> list[Trial]:
-        """The last turn's trials, in their order."""
+        """Return the last turn's trials, in order."""
         return [
             Trial(attributes["settings"], attributes["facts"]["seed_epochs"])
             for attributes in (trial.user_attrs for trial in self.last.trials())
@@ -87,7 +87,7 @@ class Ours:
 
 @dataclass(frozen=True)
 class Plain:
-    """A sample of the very trials of this project's last turn, one `Model.fit` after another, in so many processes."""
+    """A sample of the trials of this project's last turn, by one `Model.fit` after another, in some processes."""
 
     name: str
     ours: Ours
@@ -96,7 +96,7 @@ class Plain:
     seeds: int = 1
 
     def run(self, turn: int) -> Measured:
-        """Repeat the sample, each process its share."""
+        """Time the sample, of which each process does its share."""
         trials = self.ours.trials()
         sample = trials[:: max(1, len(trials) // self.sample)][: self.sample]
         tasks = [
@@ -118,7 +118,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class Library:
-    """A library's own search, by a `function` of `tuners`."""
+    """The search of a library, by a `function` of `tuners`."""
 
     name: str
     function: str
@@ -129,7 +129,7 @@ class Library:
     note: str = ""
 
     def run(self, turn: int) -> Measured:
-        """Search, or do the first of the trials."""
+        """Time the search, or its first trials."""
         answer = fresh(self.function, self.task | {"turn": turn}, self.prepared.folder)
         done = self.task["trials"]
         note = self.note if done == self.trials else f"{self.note}; extrapolated from its first {done} trials"
@@ -137,7 +137,7 @@ class Library:
 
 
 def run(quick: bool) -> list[Record]:
-    """Both searches; the libraries, which draw trials of their own, do the short one."""
+    """Measure both searches; the libraries, which draw trials of their own, only do the short one."""
     short, default = (SHORT.quick, DEFAULT.quick) if quick else (SHORT, DEFAULT)
     repetitions = 1 if quick else REPETITIONS
     return [*compare(short, repetitions, libraries), *compare(default, repetitions)]
@@ -146,7 +146,7 @@ def run(quick: bool) -> list[Record]:
 def compare(
     size: Size, repetitions: int, others: Callable[[Project, Size], Iterable[Peer]] = lambda *_: ()
 ) -> list[Record]:
-    """This project has its turn first, since the plain ones repeat its trials."""
+    """Measure all peers; this project has its turn first, since the plain peers repeat its trials."""
     with tempfile.TemporaryDirectory() as folder:
         search = {"trials": size.trials, "seeds": SEEDS, "epochs": None, "pruner": "none", "workers": WORKERS}
         prepared = Project(
@@ -162,7 +162,7 @@ def compare(
 
 
 def libraries(prepared: Project, size: Size) -> list[Library]:
-    """KerasTuner and scikit-learn."""
+    """Return the searches of KerasTuner and scikit-learn as peers."""
     task = {"trials": size.trials, "seeds": SEEDS, "epochs": size.epochs, "patience": PATIENCE, "workers": WORKERS}
     few = task | {"trials": size.sample}
     return [

@@ -1,6 +1,6 @@
-"""How long one waits: from `dvc repro` to the first epoch, for a `dvc repro` with nothing to do, and for imports.
+"""Benchmark of waiting times: up to the first epoch, for a `dvc repro` with nothing to do, and for imports.
 
-It runs in clones of the last commit, so what is not committed is not measured.
+It runs in clones of the last commit, so uncommitted changes are not measured.
 """
 
 import subprocess
@@ -20,7 +20,7 @@ PART, REPETITIONS = "start", 5
 FIRST, NOTHING, IMPORTS = "dvc repro to the first epoch", "dvc repro with nothing to do", "import"
 CLONE, CHANGED, NO_OP = "a fresh clone", "another learning rate", "all stages done"
 LIBRARIES = ("tensorflow", "mlflow", "optuna", "pandas", "sklearn")
-# Every stage in as little time as may be; what comes of it is not looked at.
+# These settings make every stage as short as possible; its results do not matter.
 TINY = {
     "train": {"epochs": 1, "seeds": 2, "early_stopping": None},
     "search": {"trials": 2, "workers": 1},
@@ -30,46 +30,46 @@ TINY = {
 
 
 def stages() -> list[str]:
-    """The modules that the stages run, in their order."""
+    """Return the modules that the stages run, in order."""
     commands = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
     return [stage["cmd"].split()[2] for stage in commands]
 
 
 def clone(folder: Path) -> Project:
-    """A clone of the last commit, on digits, with an epoch of training."""
+    """Clone the last commit, and set up digits with one epoch of training."""
     subprocess.run(["git", "clone", "-q", "--local", str(ROOT), str(folder)], check=True)
     return Project(folder, data={"source": "digits"}, **TINY)
 
 
 def repro(project: Project, *targets: str) -> float:
-    """Seconds of `dvc repro`."""
+    """Run `dvc repro`; return its seconds."""
     return command_seconds([sys.executable, "-m", "dvc", "repro", *targets], project.folder)
 
 
 @dataclass(frozen=True)
 class Clone:
-    """Everything up to an epoch, in a new clone each time."""
+    """The wait for the first epoch in a new clone."""
 
     folder: Path
     name: str = CLONE
     seeds: int = 2
 
     def run(self, turn: int) -> Measured:
-        """Run the stages up to train."""
+        """Time the stages up to train."""
         note = "source, prepare, build, and train with one epoch, its files included"
         return Measured([repro(clone(self.folder / f"clone-{turn}"), "train")], note=note)
 
 
 @dataclass(frozen=True)
 class Changed:
-    """The stage train alone, after a setting has changed."""
+    """The wait for the first epoch after a setting has changed."""
 
     project: Project
     name: str = CHANGED
     seeds: int = 2
 
     def run(self, turn: int) -> Measured:
-        """Change the learning rate and train an epoch."""
+        """Change the learning rate, and time the stage train with one epoch."""
         self.project.write(
             data={"source": "digits"}, **TINY | {"train": TINY["train"] | {"learning_rate": 1e-3 + turn * 1e-4}}
         )
@@ -78,31 +78,31 @@ class Changed:
 
 @dataclass(frozen=True)
 class NoOp:
-    """Nothing to do."""
+    """The wait for a `dvc repro` with nothing to do."""
 
     project: Project
     name: str = NO_OP
     seeds: int = 2
 
     def run(self, turn: int) -> Measured:
-        """Have DVC look."""
+        """Time `dvc repro`."""
         return Measured([repro(self.project)])
 
 
 @dataclass(frozen=True)
 class Import:
-    """A module in a fresh process, the start of Python included."""
+    """The import of a module in a fresh process, the start of Python included."""
 
     name: str
     seeds: int = 1
 
     def run(self, turn: int) -> Measured:
-        """Import it."""
+        """Time the import."""
         return Measured([command_seconds([sys.executable, "-c", f"import {self.name}"], ROOT)])
 
 
 def run(quick: bool) -> list[Record]:
-    """All of it."""
+    """Measure all waiting times."""
     repetitions = 1 if quick else REPETITIONS
     with tempfile.TemporaryDirectory() as folder:
         project = clone(Path(folder) / "project")
@@ -110,5 +110,5 @@ def run(quick: bool) -> list[Record]:
         nothing = measure(PART, NOTHING, "s", [NoOp(project)], repetitions)
         first = measure(PART, FIRST, "s", [Clone(Path(folder)), Changed(project)], repetitions)
     imports = measure(PART, IMPORTS, "s", [Import(name) for name in ("sys", *stages(), *LIBRARIES)], repetitions)
-    # These are no peers of each other.
-    return [replace(each, ratio=None) for each in (*first, *nothing, *imports)]
+    # A ratio would mean nothing here, since these do not do the same work.
+    return [replace(record, ratio=None) for record in (*first, *nothing, *imports)]

@@ -1,8 +1,9 @@
-"""The default study on digits, trained anew, against the same trainings through `Model.fit`; and where its time goes.
+"""Benchmark of the default study on digits against the same trainings through `Model.fit`, and its share of graphs.
 
-The trainings are those that `study.json` names. Of each architecture class (the same layers, optimizer, batch size,
-regularizers and number of rows) one is sampled: `SAMPLED_EPOCHS` after the one that compiles. A class costs its first
-epoch for each of its trainings and seeds, and its other epochs as many times as they were trained.
+The trainings are those in `study.json`. Trainings with the same layers, optimizer, batch size, kinds of regularizers
+and number of rows are an architecture class. One training of each class is sampled, for `SAMPLED_EPOCHS` after the
+first epoch, which compiles. Each training and seed then costs the first epoch of its class, and for its other epochs
+the median of the sampled ones.
 """
 
 import json
@@ -10,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,13 +33,13 @@ SAMPLED_EPOCHS = 3
 QUICK_STUDY = {
     "seeds": 2, "epochs": 3, "sections": ["remedies"], "remedies": {"model.l2": [1e-4, 1e-3]}, "half_width": False,
 }  # fmt: skip
-# Of no influence on what an epoch costs.
-APART = ("epochs", "seeds", "early_stopping", "schedule")
+# These settings do not change the cost of an epoch.
+IRRELEVANT = ("epochs", "seeds", "early_stopping", "schedule")
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training of the study, for all of its seeds; `epochs` are those of a seed, on average."""
+    """A training of the study with all its seeds; `epochs` is the mean number of epochs of a seed."""
 
     settings: dict[str, dict[str, Any]]
     rows: int
@@ -46,75 +48,76 @@ class Training:
 
     @property
     def alike(self) -> str:
-        """Trainings of the same text are of one architecture class: they differ in rates and strengths at most."""
+        """Return the key of the architecture class, in which trainings differ only in rates and strengths."""
         return json.dumps([_without_strengths(self.settings), self.rows], sort_keys=True)
 
     @property
     def graph(self) -> str:
-        """Those of the same text come to a worker of the study together."""
+        """Return the key of the graph; the study trains those of one graph together in a worker."""
         model, train = (kind.model_validate(self.settings[kind.__name__.lower()]) for kind in (Model, Train))
         return Job(model, train, self.rows, "true").graph
 
 
 def _without_strengths(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_strengths(each) for name, each in value.items() if name not in APART}
+        return {name: _without_strengths(item) for name, item in value.items() if name not in IRRELEVANT}
     return bool(value) if value is None or isinstance(value, float) else value
 
 
 def trainings(study: dict[str, Any]) -> list[Training]:
-    """What a `study.json` says was trained, each once, those of a class together."""
-    found = {}
+    """Return the different trainings in a `study.json`, sorted by architecture class."""
+    distinct = {}
     for arm in study["arms"]:
         settings = {"model": arm["settings"]["model"], "train": arm["settings"]["train"]}
         labels = arm["name"] if arm["factor"] == "labels" and arm["name"] != "true labels" else ""
         training = Training(settings, arm["train_rows"], labels, arm["epochs"]["mean"])
-        apart = {name: value for name, value in settings["train"].items() if name != "seeds"}
-        found.setdefault(json.dumps([settings["model"], apart, training.rows, labels], sort_keys=True), training)
-    return sorted(found.values(), key=lambda training: training.alike)
+        train = {name: value for name, value in settings["train"].items() if name != "seeds"}
+        distinct.setdefault(json.dumps([settings["model"], train, training.rows, labels], sort_keys=True), training)
+    return sorted(distinct.values(), key=lambda training: training.alike)
 
 
-def total(every: Sequence[Training], seconds: dict[str, list[float]], seeds: int) -> float:
-    """Seconds of all trainings, one after another, from those of each epoch of a sample of each class."""
+def total(all_trainings: Sequence[Training], seconds: dict[str, list[float]], seeds: int) -> float:
+    """Return the seconds of all trainings, one after another, from the epochs of the sample of each class."""
     first = {alike: epochs[0] for alike, epochs in seconds.items()}
     later = {alike: median(epochs[1:]) for alike, epochs in seconds.items()}
-    return seeds * sum(first[each.alike] + (each.epochs - 1) * later[each.alike] for each in every)
+    return seeds * sum(first[one.alike] + (one.epochs - 1) * later[one.alike] for one in all_trainings)
 
 
-def shares(every: Sequence[Training], processes: int, kind: Callable[[Training], str]) -> list[list[Training]]:
-    """The trainings for each process; those of a kind come together."""
-    kinds = list(dict.fromkeys(map(kind, every)))
-    return [
-        [each for own in kinds[place::processes] for each in every if kind(each) == own] for place in range(processes)
-    ]
+def shares(all_trainings: Sequence[Training], processes: int, kind: Callable[[Training], str]) -> list[list[Training]]:
+    """Share the trainings between processes, so that those of one kind are together."""
+    kinds: dict[str, list[Training]] = {}
+    for training in all_trainings:
+        kinds.setdefault(kind(training), []).append(training)
+    groups = list(kinds.values())
+    return [list(chain.from_iterable(groups[place::processes])) for place in range(processes)]
 
 
 @dataclass
 class Ours:
-    """The stage study as a command; its trainings are removed before each turn."""
+    """The stage study as a command; the results of its trainings are removed before each turn."""
 
     project: Project
     seeds: int
     name: str = OURS
 
     def run(self, turn: int) -> Measured:
-        """Study."""
+        """Time the study."""
         shutil.rmtree(self.project.folder / "models" / "study", ignore_errors=True)
         seconds = self.project.stage("experiments.study")
         return Measured([seconds], note=f"{len(self.trainings())} trainings of {self.seeds} seeds")
 
     def trainings(self) -> list[Training]:
-        """What was trained."""
-        return trainings(self.found())
+        """Return the study's trainings."""
+        return trainings(self.results())
 
-    def found(self) -> dict[str, Any]:
-        """The study's results."""
+    def results(self) -> dict[str, Any]:
+        """Read the study's results."""
         return read_json(self.project.folder / "experiments" / "results" / "study.json")
 
 
 @dataclass(frozen=True)
 class Plain:
-    """The same trainings through `Model.fit`, in one or several processes, extrapolated."""
+    """The same trainings by `Model.fit`, in one or several processes, extrapolated."""
 
     name: str
     ours: Ours
@@ -122,42 +125,43 @@ class Plain:
     seeds: int = 1
 
     def run(self, turn: int) -> Measured:
-        """Sample every class, each process its share of them."""
-        every = self.ours.trainings()
-        classes = list({each.alike: each for each in every}.values())
-        parts = shares(classes, self.processes, lambda each: each.alike)
+        """Sample the classes, of which each process does its share."""
+        all_trainings = self.ours.trainings()
+        classes = list({training.alike: training for training in all_trainings}.values())
+        samples = shares(classes, self.processes, lambda training: training.alike)
         tasks = [
-            {"configurations": [each.settings | {"rows": each.rows} for each in part], "epochs": SAMPLED_EPOCHS}
-            for part in parts
+            {"configurations": [one.settings | {"rows": one.rows} for one in sample], "epochs": SAMPLED_EPOCHS}
+            for sample in samples
         ]
         answers = fresh_together("plain.sample", tasks, self.ours.project.folder)
         seconds = {
-            each.alike: epochs
-            for part, answer in zip(parts, answers, strict=True)
-            for each, epochs in zip(part, answer.value["epochs"], strict=True)
+            training.alike: epochs
+            for sample, answer in zip(samples, answers, strict=True)
+            for training, epochs in zip(sample, answer.value["epochs"], strict=True)
         }
         note = f"extrapolated from 1 + {SAMPLED_EPOCHS} epochs of each of {len(classes)} architecture classes"
-        return Measured([total(every, seconds, self.ours.seeds) / self.processes], note=note)
+        return Measured([total(all_trainings, seconds, self.ours.seeds) / self.processes], note=note)
 
 
 def graphs(ours: Ours, workers: int) -> Record:
-    """The share of graphs in the time of the trainings, which are all done once more; see `profile.graphs`."""
-    every, seeds = ours.trainings(), ours.found()["about"]["seeds"]
+    """Measure the share of graphs in the time of all trainings, which are done once more; see `profile.graphs`."""
+    all_trainings, seeds = ours.trainings(), ours.results()["about"]["seeds"]
     tasks = [
-        {"seeds": seeds, "trainings": [each.settings | {"rows": each.rows, "labels": each.labels} for each in part]}
-        for part in shares(every, workers, lambda each: each.graph)
+        {"seeds": seeds, "trainings": [one.settings | {"rows": one.rows, "labels": one.labels} for one in share]}
+        for share in shares(all_trainings, workers, lambda training: training.graph)
     ]
     answers = [answer.value for answer in fresh_together("profile.graphs", tasks, ours.project.folder)]
-    spent, seconds, epochs = (sum(each[name] for each in answers) for name in ("graphs", "seconds", "compiled"))
+    spent, seconds, epochs = (sum(answer[name] for answer in answers) for name in ("graphs", "seconds", "compiled"))
     note = (
-        f"{spent:.1f} s of {seconds:.1f} s in {workers} processes, for {len(every)} trainings: what {epochs} epochs, "
-        f"those that exceed their training's median by {LEAST} s, take over it; the building of the first included"
+        f"{spent:.1f} s of {seconds:.1f} s in {workers} processes, for {len(all_trainings)} trainings: "
+        f"what {epochs} epochs, those that exceed their training's median by {LEAST} s, take over it; "
+        "the building of the first included"
     )
     return record(PART, GRAPHS_WORK, GRAPHS, ours.seeds, "share", [Measured([spent / seconds], note=note)])
 
 
 def run(quick: bool) -> list[Record]:
-    """This project, `Model.fit`, and the profile."""
+    """Measure this project and `Model.fit`, and the share of graphs."""
     with tempfile.TemporaryDirectory() as folder:
         changes: dict[str, Any] = {"data": {"source": "digits"}}
         if quick:

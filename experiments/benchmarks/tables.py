@@ -1,4 +1,4 @@
-"""The records and the aims as tables: on the terminal, and as Markdown."""
+"""Tables of the records and the aims, on the terminal and as Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ AIM_COLUMNS = ("figure", "aim", "measured", "")
 
 
 def number(value: float, unit: str) -> str:
-    """Three digits that count, and the unit that suits them."""
+    """Format a number with three significant digits and a suitable unit."""
     if unit == "share":
         return f"{value * 100:.3g} %"
     if unit == "s" and value < 1:
@@ -22,46 +22,46 @@ def number(value: float, unit: str) -> str:
 
 
 def rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
-    """A row for each record."""
+    """Return a row of text for each record."""
     return [
         (
-            each.work,
-            each.peer,
-            str(each.seeds),
-            *(number(value, each.unit) for value in (each.median, each.low, each.high)),
-            str(each.repetitions),
-            "" if each.ratio is None else f"{each.ratio:.3g}",
-            "" if each.first is None else number(each.first, "s"),
-            "" if each.accuracy is None else f"{each.accuracy:.4f}",
-            each.note,
+            record.work,
+            record.peer,
+            str(record.seeds),
+            *(number(value, record.unit) for value in (record.median, record.low, record.high)),
+            str(record.repetitions),
+            "" if record.ratio is None else f"{record.ratio:.3g}",
+            "" if record.first is None else number(record.first, "s"),
+            "" if record.accuracy is None else f"{record.accuracy:.4f}",
+            record.note,
         )
-        for each in records
+        for record in records
     ]
 
 
 def aim_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
-    """A row for each aim."""
-    found = []
+    """Return a row of text for each aim."""
+    table = []
     for aim in AIMS:
         measured = aim.measured(records)
         limit = f"at {'least' if aim.at_least else 'most'} {aim.limit:g} {aim.unit}".strip()
         if measured is None:
-            found.append((aim.figure, limit, "-", "not measured"))
+            table.append((aim.figure, limit, "-", "not measured"))
             continue
         verdict = "met" if aim.is_met(measured) else "missed"
-        found.append((aim.figure, limit, f"{measured:.3g} {aim.unit}".strip(), verdict))
-    return found
+        table.append((aim.figure, limit, f"{measured:.3g} {aim.unit}".strip(), verdict))
+    return table
 
 
 def markdown(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table to paste."""
-    every = [columns, ["---"] * len(columns), *lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in every)
+    """Format a table as Markdown."""
+    all_lines = [columns, ["---"] * len(columns), *lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in all_lines)
 
 
 def report(records: Sequence[Record]) -> str:
-    """Everything as Markdown."""
-    machines = sorted({each.machine for each in records})
+    """Return both tables and their explanation as Markdown."""
+    machines = sorted({record.machine for record in records})
     return (
         "# Benchmark\n\nWritten by `make bench`. On " + "; ".join(machines) + ".\n\n"
         "`ratio`: how many times less a peer takes than the stock one, which has 1; for epochs, per seed.\n\n"

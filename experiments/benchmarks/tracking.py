@@ -1,7 +1,7 @@
-"""What MLflow costs: its share of a run's time, and of a search's from the 1st trial to the 1,000th.
+"""Benchmark of MLflow: its share of a run's time, and the time to record a trial, from the 1st to the 1,000th.
 
-The three ways to record a trial take turns, trial by trial, each with an SQLite store of its own. One that has used up
-`LIMIT` seconds stops, and its last trials stand for the last ones.
+Three ways to record a trial take turns, trial by trial, each with its own SQLite store. A way that has used `LIMIT`
+seconds stops, and the last trials it recorded count as its last ones.
 """
 
 import os
@@ -22,18 +22,18 @@ from experiments.benchmarks.records import Measured, Record, record
 PART, REPETITIONS = "tracking", 3
 OURS, CALLBACK, STORAGE = "this project", "Optuna's MLflowCallback", "MLflow's MlflowStorage for Optuna"
 TRIALS, WINDOW, LIMIT = 1000, 20, 150.0
-EPOCHS, PARAMS = 30, 12  # of a trial: the points of its curve, the settings that are searched
+EPOCHS, PARAMS = 30, 12  # of a trial: the number of points of its curve, and of searched settings
 STAGES = ("pipeline.source", "pipeline.prepare", "pipeline.build", "pipeline.train")
 
 
 class Recorder(Protocol):
-    """One way to record a trial."""
+    """A way to record a trial."""
 
     def add(self, number: int, params: dict[str, float], curve: Sequence[float]) -> None: ...
 
 
 class Ours:
-    """A child run with everything that the search logs: params, scores, the curve."""
+    """This project's child run, with all that the search logs: params, scores and the curve."""
 
     def __init__(self, folder: Path):
         from pipeline.tracking.parent import ParentRun
@@ -54,7 +54,7 @@ class Ours:
 
 
 class Callback:
-    """Optuna's own callback, which logs params, the value and tags, and no curve."""
+    """Optuna's own callback, which logs params, the value and tags, but no curve."""
 
     def __init__(self, folder: Path):
         import mlflow
@@ -63,7 +63,7 @@ class Callback:
 
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         uri = f"sqlite:///{folder}/callback.db"
-        mlflow.MlflowClient(uri).create_experiment("benchmark")  # making the store is not counted, for any of the three
+        mlflow.MlflowClient(uri).create_experiment("benchmark")  # making the store counts for none of the three
         self.log = MLflowCallback(tracking_uri=uri, metric_name="value")
         self.study = optuna.create_study(study_name="benchmark")
 
@@ -78,7 +78,7 @@ class Callback:
 
 
 class Storage:
-    """MLflow as Optuna's storage: asking for the trial and its params, reporting the curve, telling the value."""
+    """MLflow as Optuna's storage, which records the trial, its params, the curve and the value."""
 
     def __init__(self, folder: Path):
         import mlflow
@@ -90,7 +90,7 @@ class Storage:
         self.study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler(seed=0))
 
     def add(self, number: int, params: dict[str, float], curve: Sequence[float]) -> None:
-        """Do all that a study asks of its storage for a trial."""
+        """Do all that a study does with its storage for a trial."""
         trial = self.study.ask()
         for name in params:
             trial.suggest_float(name, 0, 1)
@@ -103,7 +103,7 @@ RECORDERS = {OURS: Ours, CALLBACK: Callback, STORAGE: Storage}
 
 
 def trials(task: dict[str, Any]) -> dict[str, list[float]]:
-    """Seconds of each trial by the name of the recorder; called in a process of its own."""
+    """Time the recording of each trial by each recorder; called in a process of its own."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -124,7 +124,7 @@ def trials(task: dict[str, Any]) -> dict[str, list[float]]:
 
 
 def evaluate(task: dict[str, Any]) -> dict[str, float]:
-    """Run the stage evaluate in this process; the seconds of logging, importing mlflow included."""
+    """Run the stage evaluate in this process; return the seconds of logging, importing mlflow included."""
     from pipeline import evaluate as stage
     from pipeline.tracking import run as tracking
 
@@ -143,20 +143,21 @@ def evaluate(task: dict[str, Any]) -> dict[str, float]:
     return {"seconds": sum(spent)}
 
 
-def of_trials(seconds: dict[str, list[float]], asked: int) -> list[Record]:
-    """The first and the last trials of each recorder."""
+def of_trials(seconds: dict[str, list[float]], n_trials: int) -> list[Record]:
+    """Return records of the first and the last trials of each recorder."""
     records = []
-    for label, part in ((f"trials 1 to {WINDOW}", slice(WINDOW)), (f"trials up to {asked}", slice(-WINDOW, None))):
+    for label, part in ((f"trials 1 to {WINDOW}", slice(WINDOW)), (f"trials up to {n_trials}", slice(-WINDOW, None))):
         stock = float(np.median(seconds[CALLBACK][part]))
-        for name, own in seconds.items():
-            note = "" if len(own) == asked else f"stopped at trial {len(own)}, after {sum(own):.0f} s"
-            measured = [Measured([value], note=note) for value in own[part]]
+        for name, trial_seconds in seconds.items():
+            n_recorded = len(trial_seconds)
+            note = "" if n_recorded == n_trials else f"stopped at trial {n_recorded}, after {sum(trial_seconds):.0f} s"
+            measured = [Measured([value], note=note) for value in trial_seconds[part]]
             records.append(record(PART, f"recording a trial: {label}", name, 1, "s", measured, stock))
     return records
 
 
 def of_runs(quick: bool) -> list[Record]:
-    """MLflow's share of the stage evaluate, and of train and evaluate together."""
+    """Measure MLflow's share of the stage evaluate, and of train and evaluate together."""
     shares: dict[str, list[Measured]] = {"evaluate": [], "train and evaluate": []}
     with tempfile.TemporaryDirectory() as folder:
         train = {"epochs": 5} if quick else {}
@@ -170,12 +171,12 @@ def of_runs(quick: bool) -> list[Record]:
             note = f"{logged:.2f} s of {{}} s on digits"
             for name, seconds in (("evaluate", evaluated.seconds), ("train and evaluate", trained + evaluated.seconds)):
                 shares[name].append(Measured([logged / seconds], note=note.format(f"{seconds:.1f}")))
-    return [record(PART, "MLflow's share of a run", name, 5, "share", own) for name, own in shares.items()]
+    return [record(PART, "MLflow's share of a run", name, 5, "share", turns) for name, turns in shares.items()]
 
 
 def run(quick: bool) -> list[Record]:
-    """Both."""
-    asked = 3 * WINDOW if quick else TRIALS
-    print(f"{PART}: {asked} trials", flush=True)
-    seconds = fresh("tracking.trials", {"trials": asked, "limit": 10.0 if quick else LIMIT}).value
-    return [*of_trials(seconds, asked), *of_runs(quick)]
+    """Measure the recording of trials, and MLflow's share of a run."""
+    n_trials = 3 * WINDOW if quick else TRIALS
+    print(f"{PART}: {n_trials} trials", flush=True)
+    seconds = fresh("tracking.trials", {"trials": n_trials, "limit": 10.0 if quick else LIMIT}).value
+    return [*of_trials(seconds, n_trials), *of_runs(quick)]

@@ -1,8 +1,8 @@
-"""One training by one peer, timed epoch by epoch; each function is called in a process of its own (`fresh`).
+"""Trainings by each peer, timed epoch by epoch; each function is called in a process of its own (`fresh`).
 
-A task holds the settings `model` and `train`, the file `rows` of `works.write_rows`, and `seeds`, the last of which
-stands for all where a peer trains one alone. The answer holds the seconds of each `epochs`, the `accuracy` on the
-validation rows after the last, and the `peak` of the process's memory in MB.
+A task holds the settings `model` and `train`, the file `rows` of `works.write_rows`, and `seeds`, of which peers that
+train only one take the last. The answer holds the seconds of each epoch as `epochs`, the final `accuracy` on the
+validation rows, and the `peak` of the process's memory in MB.
 """
 
 import sys
@@ -21,21 +21,21 @@ Answer = dict[str, Any]
 
 
 def read_rows(path: str) -> tuple[Split, Split]:
-    """The training and the validation part."""
+    """Read the training and the validation part."""
     arrays = read_arrays(path)
     train, validation = (Split(arrays[f"{part}/x"], arrays[f"{part}/y"]) for part in ("train", "validation"))
     return train, validation
 
 
 def problem_of(train: Split) -> Problem:
-    """A classification of these rows."""
+    """Return the classification problem of these rows."""
     return Problem("classification", train.x.shape[1], int(train.y.max()) + 1)
 
 
 def peak_memory() -> float:
-    """The most memory that this process has had, in MB."""
+    """Return the peak memory of this process, in MB."""
     status = Path("/proc/self/status")
-    # What getrusage says includes the process that started this one, on Linux.
+    # On Linux, getrusage would include the process that started this one.
     if status.exists():
         lines = status.read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
@@ -45,25 +45,25 @@ def peak_memory() -> float:
 
 
 def answer(stamps: Sequence[float], accuracy: float) -> Answer:
-    """What is told of a training that began at the first of the times and ended an epoch at each of the others."""
+    """Return the answer for a training that began at the first time stamp and ended an epoch at each later one."""
     return {"epochs": np.diff(stamps).tolist(), "accuracy": float(accuracy), "peak": peak_memory()}
 
 
 def trainer(task: Answer) -> Answer:
-    """This project: `trainer.fit`, all seeds side by side."""
+    """Train with this project's `trainer.fit`, all seeds side by side."""
     from pipeline.training.trainer import fit
 
     model, train = Model.model_validate(task["model"]), Train.model_validate(task["train"])
-    parts = read_rows(task["rows"])
-    examples = Examples.of_splits(problem_of(parts[0]), *parts)
-    del parts
+    rows, validation = read_rows(task["rows"])
+    examples = Examples.of_splits(problem_of(rows), rows, validation)
+    del rows, validation  # they would count in the peak of memory
     stamps = [time.perf_counter()]
     fitted = fit(examples, model, train, task["seeds"], [lambda epoch: stamps.append(time.perf_counter())])
     return answer(stamps, fitted.history.groupby("seed").tail(1)["val_accuracy"].mean())
 
 
 def model_fit(task: Answer) -> Answer:
-    """Stock `keras.Model.fit`; `task["compile"]` has options for `Model.compile`."""
+    """Train with stock `keras.Model.fit`; `task["compile"]` has options for `Model.compile`."""
     model, train = Model.model_validate(task["model"]), Train.model_validate(task["train"])
     stamps, history = fit_keras(model, train, *read_rows(task["rows"]), task["seeds"][-1], task.get("compile", {}))
     return answer(stamps, history["val_accuracy"][-1])
@@ -72,7 +72,7 @@ def model_fit(task: Answer) -> Answer:
 def fit_keras(
     model: Model, train: Train, rows: Split, validation: Split, seed: int, options: dict[str, Any] | None = None
 ) -> tuple[list[float], dict[str, list[float]]]:
-    """Build, compile and fit as one does by hand; the time before and after each epoch, and Keras' history.
+    """Build, compile and fit as one does by hand; return the times before and after each epoch, and Keras' history.
 
     Weight averaging and clipping are left out, which makes this peer a little faster.
     """
@@ -106,7 +106,7 @@ def fit_keras(
 
 
 def mlp_classifier(task: Answer) -> Answer:
-    """scikit-learn: an epoch is one `partial_fit`, which keeps Adam's moments, and then the validation scores."""
+    """Train with scikit-learn; an epoch is one `partial_fit`, which keeps Adam's moments, and a validation."""
     from sklearn.metrics import accuracy_score, log_loss
     from sklearn.neural_network import MLPClassifier
 

@@ -1,6 +1,7 @@
-"""The same search with KerasTuner and with scikit-learn, each in its usual form; called in fresh processes.
+"""The same search with KerasTuner and with scikit-learn, each as it is usually written.
 
-They run in the folder of a project that has prepared its data, and draw from a space like that of `params.yaml`.
+Each function is called in a fresh process, in the folder of a project that has prepared its data, and draws from a
+space like that of `params.yaml`.
 """
 
 import time
@@ -15,7 +16,7 @@ OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam"
 
 
 def keras_tuner(task: dict[str, Any]) -> dict[str, float]:
-    """`RandomSearch` with `executions_per_trial` for the seeds; its seconds."""
+    """Run KerasTuner's `RandomSearch`, with `executions_per_trial` for the seeds; return its seconds."""
     import keras_tuner
 
     from pipeline.training.fast.backend import keras
@@ -66,7 +67,7 @@ def keras_tuner(task: dict[str, Any]) -> dict[str, float]:
 
 
 def randomized_search(task: dict[str, Any]) -> dict[str, float]:
-    """`RandomizedSearchCV` over `MLPClassifier`, with as many folds as seeds and a job for each core; its seconds."""
+    """Run `RandomizedSearchCV` of `MLPClassifier`, with folds for seeds and a job per worker; return its seconds."""
     import warnings
 
     from scipy.stats import loguniform

@@ -1,4 +1,4 @@
-"""The trainings that peers are compared on, and their rows as a file that every peer reads."""
+"""The trainings that peers are compared on, and the file of rows that every peer reads."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +16,11 @@ QUICK_ROWS = 2000
 
 @dataclass(frozen=True)
 class Work:
-    """One training; `epochs` are timed in each turn, after the one that compiles, with validation after each.
+    """A training; each turn times `epochs` epochs with validation, after a first one that compiles.
 
     Attributes:
-        seeds: how many train side by side, for each turn of the trainer.
-        rows: to train on at most; None for all.
+        seeds: the numbers of seeds that the trainer is measured with.
+        rows: the most rows to train on; None for all.
     """
 
     name: str
@@ -33,16 +33,16 @@ class Work:
 
     @property
     def train(self) -> Train:
-        """No scoring of training rows, which no peer does."""
+        """Return the training settings, without scoring of training rows, which no peer does."""
         return Train(batch_size=self.batch_size, epochs=1 + self.epochs, train_score_rows=0)
 
     @property
     def quick(self) -> "Work":
-        """The same on few rows, to see that it runs."""
+        """Return the work with few rows, to see that the benchmark runs."""
         return replace(self, epochs=2, seeds=self.seeds[:2], rows=QUICK_ROWS)
 
     def task(self, rows: Path) -> dict[str, Any]:
-        """What a peer's process is told; `rows` is the file of `write_rows`."""
+        """Return the task for a peer's process; `rows` is the file of `write_rows`."""
         return {"model": self.model.model_dump(), "train": self.train.model_dump(), "rows": str(rows)}
 
 

@@ -1,1 +1,1 @@
-"""Whether DVC, Optuna and MLflow say the same of the last run."""
+"""A check that DVC, Optuna and MLflow say the same of the last run."""

@@ -34,21 +34,21 @@ from pipeline.tracking.run import TrackingLost, param_text
 from pipeline.tracking.store import sqlite_path, tracking_uri
 
 LOCK_FILE = Path("dvc.lock")
-# Settings that a stage depends on and that its run does not have: the space is Optuna's, and the storage may have a
+# Settings that a stage depends on and its run does not log: Optuna keeps the search space, and the storage may hold a
 # password.
 NOT_LOGGED = {"evaluate": (), "search": ("search.space", "search.storage"), "study": ("search.",)}
 
 
 def lock_and_files() -> Iterator[Comparison]:
-    """The content of every file that a stage wrote, metrics included."""
+    """Compare the digest that DVC locked for each result file, metrics included, with the file."""
     outs = [out for stage in _locked_stages().values() for out in stage.get("outs", [])]
     locked = {out["path"]: out["md5"] for out in outs}
-    found = {path: hashlib.md5(_content(Path(path))).hexdigest() for path in locked}
-    yield Comparison("dvc.lock", "the files", "digests of results", locked, found)
+    digests = {path: hashlib.md5(_content(Path(path))).hexdigest() for path in locked}
+    yield Comparison("dvc.lock", "the files", "digests of results", locked, digests)
 
 
 def evaluation_and_mlflow() -> Iterator[Comparison]:
-    """Means, deviations and curves of the evaluation."""
+    """Compare the evaluation's means, deviations and last epoch with those that MLflow logged."""
     run = logged_run(EVALUATE_RUN_FILE, "run_id", "dvc repro --force --single-item evaluate")
     evaluation, table = read_json(EVALUATION_FILE), _table(SEED_SCORES_FILE)
     metrics = {
@@ -61,13 +61,13 @@ def evaluation_and_mlflow() -> Iterator[Comparison]:
     means = {name: mean for name, (mean, _) in metrics.items()}
     deviations = {f"{name}_sd": scores.spread(values) for name, (_, values) in metrics.items()}
     last = _table(CURVES_FILE).drop(columns="epoch").iloc[-1].to_dict()
-    for file, told in {EVALUATION_FILE: means, SEED_SCORES_FILE: deviations, CURVES_FILE: last}.items():
-        yield _with_metrics(file.name, told, run)
+    for file, numbers in {EVALUATION_FILE: means, SEED_SCORES_FILE: deviations, CURVES_FILE: last}.items():
+        yield _with_metrics(file.name, numbers, run)
     yield from settings_and_mlflow("evaluate", run)
 
 
 def search_and_others() -> Iterator[Comparison]:
-    """The search's files, Optuna's study and MLflow's runs."""
+    """Compare the search's files with Optuna's study and with MLflow's runs."""
     for file in (check_search.results.SEARCH_FILE, check_search.results.TRIALS_FILE):
         _content(file)
     yield from check_search.against_optuna(read_settings())
@@ -77,16 +77,16 @@ def search_and_others() -> Iterator[Comparison]:
 
 
 def study_and_mlflow() -> Iterator[Comparison]:
-    """Every number of every arm, and the headline."""
-    study, table, told = read_study(), _table(STUDY_SEEDS_FILE), read_study_run()
-    if told.parent_run is None:
+    """Compare every number of every arm, and the headline numbers, with those that MLflow logged."""
+    study, table, record = read_study(), _table(STUDY_SEEDS_FILE), read_study_run()
+    if record.parent_run is None:
         raise InputError("the study is in no MLflow run; run `python -m experiments.study --log-only`")
-    run = _known_run(told.parent_run, "python -m experiments.study --log-only")
+    run = _known_run(record.parent_run, "python -m experiments.study --log-only")
     yield _with_metrics("study.json", headline_numbers(study, table), run)
     by_seed = dict(list(table.groupby(["section", "arm"])))
     children = read_children(run.run_id)
     yield Comparison(
-        STUDY_RUN_FILE.name, _name(run), "arms", told.runs, {key: child.run_id for key, child in children.items()}
+        STUDY_RUN_FILE.name, _name(run), "arms", record.runs, {key: child.run_id for key, child in children.items()}
     )
     left, right = {}, {}
     for arm in study.arms:
@@ -95,28 +95,29 @@ def study_and_mlflow() -> Iterator[Comparison]:
         numbers = arm_numbers(arm, rows)
         left |= {f"{key} {name}": value for name, value in numbers.items()}
         right |= {f"{key} {name}": logged[name] for name in numbers if name in logged}
-    where = f"the runs under {_name(run)}"
-    yield Comparison("study.json with study.csv", where, "numbers", printed(left), printed(right))
+    children_name = f"the runs under {_name(run)}"
+    yield Comparison("study.json with study.csv", children_name, "numbers", printed(left), printed(right))
     yield from settings_and_mlflow("study", run)
 
 
 def settings_and_mlflow(stage: str, run: LoggedRun) -> Iterator[Comparison]:
-    """The settings that DVC locked for the stage, and those of its run."""
+    """Compare the settings that DVC locked for a stage with those that its run logged."""
     locked = _locked_stages().get(stage, {}).get("params", {}).get("params.yaml", {})
-    every = flat(parse_settings(locked, str(LOCK_FILE)))  # as the stage reads them, defaults and short forms resolved
-    told = {
+    # Parsed as the stage parses them, so that defaults and short forms are resolved.
+    settings = flat(parse_settings(locked, str(LOCK_FILE)))
+    expected = {
         name: param_text(value)
-        for name, value in every.items()
+        for name, value in settings.items()
         if name.split(".")[0] in locked and not name.startswith(NOT_LOGGED[stage])
     }
-    # A setting that changed when the run was gone on with is a tag.
-    logged = {name: run.tags.get(name, run.params[name]) for name in told if name in run.params}
-    if told:
-        yield Comparison(f"dvc.lock, stage {stage},", _name(run), "settings", printed(told), printed(logged))
+    # A setting that changed between two starts of the run is logged as a tag, since MLflow cannot change a parameter.
+    logged = {name: run.tags.get(name, run.params[name]) for name in expected if name in run.params}
+    if expected:
+        yield Comparison(f"dvc.lock, stage {stage},", _name(run), "settings", printed(expected), printed(logged))
 
 
 def logged_run(file: Path, field: str, remedy: str) -> LoggedRun:
-    """The run that a stage's file names.
+    """Return the run that a stage's file names.
 
     Raises:
         InputError: the file is missing or no JSON, or there is no such run.
@@ -135,9 +136,9 @@ def _known_run(run_id: str, remedy: str) -> LoggedRun:
     return run
 
 
-def _with_metrics(place: str, told: Mapping[str, object], run: LoggedRun) -> Comparison:
-    logged = {name: run.metrics[name] for name in told if name in run.metrics}
-    left = printed(told) | {"status": "FINISHED"}
+def _with_metrics(place: str, numbers: Mapping[str, object], run: LoggedRun) -> Comparison:
+    logged = {name: run.metrics[name] for name in numbers if name in run.metrics}
+    left = printed(numbers) | {"status": "FINISHED"}
     return Comparison(place, _name(run), "numbers", left, printed(logged) | {"status": run.status})
 
 
@@ -162,26 +163,26 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def differ(groups: list[Callable[[], Iterator[Comparison]]]) -> bool:
-    """Print what came out of each comparison; whether anything differs."""
-    found = False
+    """Print the result of each comparison and return whether anything differs."""
+    any_differs = False
     for comparison in (comparison for group in groups for comparison in group()):
         print("\n".join(comparison.lines()), flush=True)
-        found = found or bool(comparison.differing)
-    return found
+        any_differs = any_differs or bool(comparison.differing)
+    return any_differs
 
 
 def main() -> None:
-    """Compare everything that is there."""
+    """Compare the results of every stage that has run; the exit status tells whether anything differs."""
     groups = [lock_and_files, evaluation_and_mlflow, search_and_others]
     if STUDY_FILE.exists():
         groups.append(study_and_mlflow)
     else:
         print(f"{STUDY_FILE} is not there yet, so no study is compared; `dvc repro` runs one")
     try:
-        found = differ(groups)
+        any_differs = differ(groups)
     except TrackingLost as lost:
         raise InputError(str(lost)) from lost
-    sys.exit(1 if found else 0)
+    sys.exit(1 if any_differs else 0)
 
 
 if __name__ == "__main__":

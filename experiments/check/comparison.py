@@ -9,12 +9,12 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class Comparison:
-    """What each of two places says, by name.
+    """Two places that hold the same values, and the values of each by name.
 
     Attributes:
-        left, right: the places, as a reader would find them.
-        what: of what they tell, in the plural.
-        told_left, told_right: as `printed`; what the one tells and the other does not is a difference.
+        left, right: the places, as messages name them.
+        what: the kind of value, in the plural.
+        told_left, told_right: the values as `printed` returns them; one that only one place has is a difference.
     """
 
     left: str
@@ -25,31 +25,31 @@ class Comparison:
 
     @property
     def names(self) -> list[str]:
-        """Everything that is told of, in order."""
+        """Return all names, those of the left place first."""
         return list(dict(self.told_left) | dict(self.told_right))
 
     @property
     def differing(self) -> list[str]:
-        """Those of the names of which the places tell differently."""
+        """Return the names whose values differ."""
         return [name for name in self.names if self.told_left.get(name) != self.told_right.get(name)]
 
     def lines(self) -> Iterator[str]:
-        """What came out, in one line; then a line for each difference."""
+        """Yield one line with the result, then a line for each difference."""
         differing, places = self.differing, f"{self.left} and {self.right}"
         if not differing:
             yield f"{places}: {len(self.names)} {self.what} agree"
             return
         yield f"{places}: {len(differing)} of {len(self.names)} {self.what} differ"
         for name in differing[:MOST_SHOWN]:
-            left, right = (told.get(name, NOTHING) for told in (self.told_left, self.told_right))
+            left, right = (values.get(name, NOTHING) for values in (self.told_left, self.told_right))
             yield f"  {name}: {left} in {self.left}, {right} in {self.right}"
         if len(differing) > MOST_SHOWN:
             yield f"  and {len(differing) - MOST_SHOWN} more"
 
 
-def printed(told: Mapping[str, object]) -> dict[str, str]:
-    """Every value as the tables print it, numbers with seven digits; one that is missing is left out."""
-    texts = {name: _printed(value) for name, value in told.items()}
+def printed(values: Mapping[str, object]) -> dict[str, str]:
+    """Return every value as the tables print it, numbers with seven digits; leave missing ones out."""
+    texts = {name: _printed(value) for name, value in values.items()}
     return {name: text for name, text in texts.items() if text not in ("", "nan")}
 
 

@@ -1,4 +1,4 @@
-"""What the search's files say, against Optuna's study and against MLflow."""
+"""Comparisons of the search's files with Optuna's study and with MLflow's runs."""
 
 import json
 from collections.abc import Iterator
@@ -16,24 +16,24 @@ from pipeline.files import read_json
 from pipeline.settings import Settings
 from pipeline.tracking.read import LoggedRun
 
-NOT_LOGGED = ("trial", "state", "error")  # of a row of trials.csv, as metrics or params
+NOT_LOGGED = ("trial", "state", "error")  # columns of trials.csv that are no metrics or parameters in MLflow
 
 
 def trial_table() -> dict[str, dict[str, str]]:
-    """The rows of `trials.csv` by trial, as they are printed there."""
+    """Return the rows of `trials.csv` as text, by trial."""
     rows = pd.read_csv(results.TRIALS_FILE, dtype=str, keep_default_na=False).to_dict("records")
     return {row["trial"]: row for row in rows}
 
 
 def read_study(settings: Settings, name: str) -> optuna.Study:
-    """The study in its storage.
+    """Return the study from its storage.
 
     Raises:
-        InputError: it is not there.
+        InputError: the study or its storage is missing, or the storage was lost.
     """
     url = settings.search.storage
     shown, path = storage.without_password(url), storage.journal_path(url)
-    if path is not None and not path.exists():  # Optuna would make it
+    if path is not None and not path.exists():  # Optuna would create it
         raise InputError(f"search.storage {shown} is missing; run `dvc repro`")
     try:
         return optuna.load_study(study_name=name, storage=storage.open_storage(url))
@@ -44,41 +44,41 @@ def read_study(settings: Settings, name: str) -> optuna.Study:
 
 
 def against_optuna(settings: Settings) -> Iterator[Comparison]:
-    """Every cell of `trials.csv`, and in `search.json` the folds, the counts and the trials that are described."""
-    found = read_json(results.SEARCH_FILE)
-    where = f"Optuna's study {found['study']}"
-    study = read_study(settings, found["study"])
+    """Compare `trials.csv`, and the folds, counts and described trials of `search.json`, with Optuna's study."""
+    summary = read_json(results.SEARCH_FILE)
+    study_title = f"Optuna's study {summary['study']}"
+    study = read_study(settings, summary["study"])
     trials = asked_for(study)
-    table, kept = trial_table(), _as_table([trial for trial in trials if trial.state in storage.FINISHED])
-    yield Comparison("trials.csv", where, "numbers", *_cells(table, kept))
+    in_file, in_study = trial_table(), _as_table([trial for trial in trials if trial.state in storage.FINISHED])
+    yield Comparison("trials.csv", study_title, "numbers", *_cells(in_file, in_study))
     folds = json.loads(study.user_attrs["settings"])["search"].get("folds")
-    told, known = _conclusions(found, trials)
-    told, known = told | {"folds": found.get("folds")}, known | {"folds": folds}
-    yield Comparison("search.json", where, "numbers", *map(printed, (told, known)))
+    recorded, expected = _conclusions(summary, trials)
+    recorded, expected = recorded | {"folds": summary.get("folds")}, expected | {"folds": folds}
+    yield Comparison("search.json", study_title, "numbers", *map(printed, (recorded, expected)))
 
 
 def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterator[Comparison]:
-    """Every trial's state, values and parameters, and the numbers of the search."""
+    """Compare every trial's state, values and parameters, and the numbers of the search, with those in MLflow."""
     status = {state.name: status for state, status in results.STATUS.items()}
-    found = read_json(results.SEARCH_FILE)
-    # A search that once was asked for more trials has logged those too.
-    asked = sum(found["counts"].values())
-    children = {number: child for number, child in children.items() if int(number) < asked}
-    told, known = {}, {}
+    summary = read_json(results.SEARCH_FILE)
+    # A search that was once set to more trials has logged those too.
+    n_trials = sum(summary["counts"].values())
+    children = {number: child for number, child in children.items() if int(number) < n_trials}
+    in_files, in_mlflow = {}, {}
     for number, row in trial_table().items():
-        told[f"trial {number}"] = status[row["state"]]
+        in_files[f"trial {number}"] = status[row["state"]]
         if child := children.get(number):
             cells = {name: value for name, value in row.items() if name not in NOT_LOGGED and value}
-            told |= {f"trial {number} {name}": value for name, value in cells.items()}
+            in_files |= {f"trial {number} {name}": value for name, value in cells.items()}
             logged = {**child.params, **child.metrics}
-            known |= {f"trial {number} {name}": logged[name] for name in cells if name in logged}
-    known |= {f"trial {number}": child.status for number, child in children.items()}
-    where = f"the runs under MLflow run {parent.run_id[:8]}"
-    yield Comparison("trials.csv", where, "numbers", printed(told), printed(known))
-    told = {f"trials.{state}": count for state, count in found["counts"].items()}
-    told |= {"best.value": found["best"]["values"][0]} if found["best"] else {}
-    logged = {name: value for name, value in parent.metrics.items() if name in told}
-    left, right = printed(told) | {"status": "FINISHED"}, printed(logged) | {"status": parent.status}
+            in_mlflow |= {f"trial {number} {name}": logged[name] for name in cells if name in logged}
+    in_mlflow |= {f"trial {number}": child.status for number, child in children.items()}
+    children_name = f"the runs under MLflow run {parent.run_id[:8]}"
+    yield Comparison("trials.csv", children_name, "numbers", printed(in_files), printed(in_mlflow))
+    numbers = {f"trials.{state}": count for state, count in summary["counts"].items()}
+    numbers |= {"best.value": summary["best"]["values"][0]} if summary["best"] else {}
+    logged = {name: value for name, value in parent.metrics.items() if name in numbers}
+    left, right = printed(numbers) | {"status": "FINISHED"}, printed(logged) | {"status": parent.status}
     yield Comparison("search.json", f"MLflow run {parent.run_id[:8]}", "numbers", left, right)
 
 
@@ -87,7 +87,7 @@ def _as_table(trials: list[FrozenTrial]) -> dict[str, dict[str, object]]:
 
 
 def _cells(*tables: dict[str, dict[str, object]]) -> Iterator[dict[str, str]]:
-    """Of each table the state of every trial, and what else stands in the rows that all of them have."""
+    """Yield the cells of each table: the state of every trial, and all cells of the trials that every table has."""
     shared = set.intersection(*map(set, tables))
     for table in tables:
         cells = {f"trial {number}": row["state"] for number, row in table.items()}
@@ -96,37 +96,37 @@ def _cells(*tables: dict[str, dict[str, object]]) -> Iterator[dict[str, str]]:
         yield printed(cells)
 
 
-def _places(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where `search.json` describes a trial."""
+def _places(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each trial that `search.json` describes, with its dotted key there."""
     for place in ("best", "default"):
-        if found[place]:
-            yield place, found[place]
-    for name, trial in found["best_of_each_optimizer"].items():
+        if summary[place]:
+            yield place, summary[place]
+    for name, trial in summary["best_of_each_optimizer"].items():
         yield f"best_of_each_optimizer.{name}", trial
-    for number, trial in enumerate(found.get("pareto_front", [])):
+    for number, trial in enumerate(summary.get("pareto_front", [])):
         yield f"pareto_front.{number}", trial
 
 
-def _conclusions(found: dict[str, Any], trials: list[FrozenTrial]) -> tuple[dict[str, object], dict[str, object]]:
-    """Counts, which trials are described, and how: as `search.json` has it, and as it follows from the trials."""
+def _conclusions(summary: dict[str, Any], trials: list[FrozenTrial]) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the conclusions in `search.json`, and the same as they follow from the trials."""
     names = {state: state.name.lower() for state in results.STATUS}
-    told = {f"counts.{name}": found["counts"][name] for name in names.values()}
-    known = {f"counts.{name}": sum(trial.state == state for trial in trials) for state, name in names.items()}
-    told |= {f"{place}.trial": described["trial"] for place, described in _places(found)}
-    told["all_diverged"] = found.get("all_diverged")
-    known["all_diverged"] = bool(results.complete(trials)) and not results.ranked(trials)
-    known |= {f"{place}.trial": number for place, number in _best(trials).items()}
+    recorded = {f"counts.{name}": summary["counts"][name] for name in names.values()}
+    expected = {f"counts.{name}": sum(trial.state == state for trial in trials) for state, name in names.items()}
+    recorded |= {f"{place}.trial": described["trial"] for place, described in _places(summary)}
+    recorded["all_diverged"] = summary.get("all_diverged")
+    expected["all_diverged"] = bool(results.complete(trials)) and not results.ranked(trials)
+    expected |= {f"{place}.trial": number for place, number in _best(trials).items()}
     by_number = {trial.number: trial for trial in results.complete(trials)}
-    for place, described in _places(found):
+    for place, described in _places(summary):
         if trial := by_number.get(described["trial"]):
-            told |= _numbers(place, described)
-            # The choice of the best is known already; the rest of the description follows from the trial.
-            known = _numbers(place, results.describe(trial)) | known
-    return told, known
+            recorded |= _numbers(place, described)
+            # Which trial should be described is in `expected` already; the rest of the description follows from it.
+            expected = _numbers(place, results.describe(trial)) | expected
+    return recorded, expected
 
 
 def _best(trials: list[FrozenTrial]) -> dict[str, int]:
-    """The trials that should be described as the best, so that a wrong choice is noticed and not only a number."""
+    """Return the trials that should be described as the best, so that a wrong choice is noticed too."""
     ranked = results.ranked(trials)
     best = {"best": ranked[0].number} if ranked else {}
     for trial in reversed(ranked):
@@ -135,7 +135,7 @@ def _best(trials: list[FrozenTrial]) -> dict[str, int]:
 
 
 def _numbers(prefix: str, described: object) -> dict[str, object]:
-    """All leaves of a description under dotted names."""
+    """Return all leaves of a description under dotted names."""
     if isinstance(described, dict):
         parts = described.items()
     elif isinstance(described, list | tuple):

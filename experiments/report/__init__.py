@@ -1,1 +1,1 @@
-"""The study as one page with its pictures, from result files alone."""
+"""The report of the study: one page with its pictures, made from result files alone."""

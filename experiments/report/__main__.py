@@ -32,7 +32,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--open", action="store_true", help="show the page in the browser")
-    opens = parser.parse_args().open
+    shows_page = parser.parse_args().open
     study, run = read_study(), read_study_run()
     numbers = Numbers.of(_with_baseline(study))
     curves = read_table(STUDY_CURVES_FILE, ["section", "arm", "epoch"])
@@ -43,21 +43,21 @@ def main() -> None:
         _write(FIGURES[name], svg)
     _write(REPORT_FILE, page)
     print(f"{REPORT_FILE} has the study's report; python -m experiments.report --open shows it")
-    if opens:
+    if shows_page:
         webbrowser.open(REPORT_FILE.resolve().as_uri())
 
 
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """A table of the stage study, which has at least these columns.
+    """Read a table of the stage study, which has at least these columns.
 
     Raises:
-        InputError: it is missing or not what the stage study writes.
+        InputError: the file is missing or not what the stage study writes.
     """
     try:
         table = pd.read_csv(path, dtype={"section": str, "arm": str})
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
-    except ValueError:  # also of pandas' own parser, and of bytes that are no text
+    except ValueError:  # pandas' parser errors and undecodable bytes are ValueErrors too
         table = pd.DataFrame()
     if not set(columns) <= set(table.columns):
         raise InputError(f"{path} is not what the stage study writes; delete it and run `dvc repro`")

@@ -1,4 +1,4 @@
-"""What each picture shows, in words, for those who do not see it."""
+"""Texts that say in words what each picture shows, for readers who do not see it."""
 
 import math
 
@@ -14,7 +14,7 @@ class Alt:
         self.study, self.run, self.numbers = study, run, numbers
 
     def baseline(self) -> str:
-        """Return the curves by their ends, and the onset."""
+        """Return a text with the ends of the curves, and the onset."""
         arm, overfits = self.study.section("remedies")[0], self.study.overfits
         onset = overfits.onset_epoch if overfits.rises else None
         at = "" if onset is None else f" A line marks epoch {epoch(onset)}, from which new rows get worse."
@@ -26,7 +26,7 @@ class Alt:
         )
 
     def remedies(self) -> str:
-        """Return every difference that was detected, and the range of the others."""
+        """Return a text with every difference that was detected, and the range of the others."""
         left_out = [arm for arm in self.study.section("remedies") if arm.group == "leave_one_out"]
         arms = by_difference([*ranked(self.study), *left_out])
         parts = [f"{self._difference(arm)}, {arm.verdict}" for arm in arms if arm.verdict in DETECTED]
@@ -41,7 +41,7 @@ class Alt:
         return f"{remedy_name(arm)} {self.numbers.loss_text(arm.difference.mean, True)}"
 
     def learning_curve(self) -> str:
-        """Return each curve by its ends, and the prediction."""
+        """Return a text with the ends of each curve, and the prediction."""
         parts = []
         for group, name in (("without", "the baseline"), ("with", "the chosen remedy")):
             arms = [arm for arm in self.study.section("learning_curve") if arm.group == group]
@@ -54,7 +54,7 @@ class Alt:
         return f"Holdout {self.numbers.loss_name} against training rows, with intervals. {sentence('; '.join(parts))}."
 
     def capacity(self) -> str:
-        """Return each curve by its ends and its lowest point."""
+        """Return a text with the ends of each curve and its lowest point."""
         parts = []
         for group, name in (("without", "without a remedy"), ("with", "with the chosen remedy")):
             arms = [arm for arm in self.study.section("capacity") if arm.group == group and arm.factor == "width"]
@@ -65,12 +65,12 @@ class Alt:
         return f"Training and holdout {self.numbers.loss_name} against the width. Holdout {'; '.join(parts)}."
 
     def optimizers(self) -> str:
-        """Return every optimizer's loss."""
+        """Return a text with every optimizer's loss."""
         groups = {"defaults": "at Keras' defaults", "tuned": "at the best of five learning rates"}
         return self._dots("optimizers", groups)
 
     def activations(self) -> str:
-        """Return every activation's loss."""
+        """Return a text with every activation's loss."""
         return self._dots("activations", {"activation": "activation", "loss": "loss that is trained with"})
 
     def _dots(self, section: SectionName, groups: dict[str, str]) -> str:
@@ -83,7 +83,7 @@ class Alt:
         return f"Dot chart of holdout {self.numbers.loss_name} with intervals, lowest first. {' '.join(parts)}"
 
     def memorization(self) -> str:
-        """Return the scores at the end."""
+        """Return a text with the scores at the last epoch."""
         metric = self.numbers.score
         parts = [
             f"{arm.name}: training {self.numbers.scores(score_of(arm, 'train', metric))}, "
@@ -94,18 +94,18 @@ class Alt:
         return f"Line charts of {name} on training and holdout rows over the epochs. At the end, {'; '.join(parts)}."
 
     def winner(self) -> str:
-        """Return what was promised of the best trial so far, and what came of it."""
+        """Return a text with the promised loss of the best trial so far, and its losses with fresh seeds."""
         steps = [
             f"best of {tried:,}, {listed([f'{self._loss(best.promised)} promised', *self._worth(best)])}"
             for tried, best in best_so_far(self.study)
         ]
         return f"The {self.numbers.loss_name} of the best trial so far: {'; '.join(steps) or 'not known'}."
 
-    def _worth(self, worth: Optimism | Incumbent) -> list[str]:
+    def _worth(self, trial: Optimism | Incumbent) -> list[str]:
         scores = {
-            "with fresh seeds on the same rows": worth.same_rows,
-            "on rows that chose nothing": worth.fresh,
-            "on test rows": worth.test,
+            "with fresh seeds on the same rows": trial.same_rows,
+            "on rows that chose nothing": trial.fresh,
+            "on test rows": trial.test,
         }
         return [f"{self._loss(score.mean)} {rows}" for rows, score in scores.items() if score is not None]
 

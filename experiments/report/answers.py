@@ -1,4 +1,4 @@
-"""The answers that the report begins with. Each follows from the numbers of the record, whichever way they point."""
+"""The answers that the report begins with, which follow from the recorded numbers whichever way they point."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ DEFAULTS = "each at Keras' defaults"
 
 
 class Answer(NamedTuple):
-    """An answer in a word or two, and what it rests on."""
+    """An answer in a word or two (`lead`), and the numbers that it rests on (`detail`)."""
 
     lead: str
     detail: str
@@ -51,7 +51,7 @@ class Answers:
         ]
 
     def worthless(self) -> Answer | None:
-        """Return that the recommended model does not beat knowing nothing; None where it does or that is not known."""
+        """Return an answer if the recommended model does not beat knowing nothing; None if it does or may do so."""
         recommendation, loss = self.study.recommendation, self.numbers.loss
         if recommendation.beats_nothing is not False:
             return None
@@ -96,7 +96,7 @@ class Answers:
         return f"on the rows it was trained on and on new ones, {losses}; {scores} (knowing nothing: {nothing})"
 
     def helps_most(self) -> Answer:
-        """Return what lowers the loss on new rows most: more data, less complexity, or a kind of regularization."""
+        """Return the remedy that lowers the loss on new rows most: more data, less complexity or regularization."""
         arms, phrases = ranked(self.study), self.phrases
         if not arms:
             return Answer("Not studied", ": no remedy was compared with the baseline.")
@@ -112,12 +112,12 @@ class Answers:
         best, rest = helping[0], [arm for arm in arms if arm is not helping[0]]
         others = f" Of {_remedies(len(rest))}, {phrases.verdicts(rest, remedy_name, most=3)}." if rest else ""
         lead = sentence(MORE_DATA if kind_of(best) == MORE_DATA else best.name)
-        what = remedy_name(best).removeprefix(MORE_DATA) if kind_of(best) == MORE_DATA else ""
-        lowers = f"{what} lowers the {phrases.on_new_rows} {phrases.lower(best)}{phrases.collapsed(best)}."
+        sizes = remedy_name(best).removeprefix(MORE_DATA) if kind_of(best) == MORE_DATA else ""
+        lowers = f"{sizes} lowers the {phrases.on_new_rows} {phrases.lower(best)}{phrases.collapsed(best)}."
         return Answer(lead, f"{lowers}{others}{self._leading(rest)}")
 
     def _leading(self, arms: list[Arm]) -> str:
-        """Return the largest fall that was not detected, and what would find it."""
+        """Return a sentence on the largest fall that was not detected, and what would detect it."""
         arm = leading(arms)
         if arm is None:
             return ""
@@ -126,7 +126,7 @@ class Answers:
         return f"{fall}; {would_find}." if would_find else f"{fall}."
 
     def optimizer(self) -> Answer:
-        """Return which optimizer to take."""
+        """Return the optimizer to use."""
         arms, how = self.optimizers()
         scored, phrases = by_loss(arms, self.numbers.loss), self.phrases
         if not arms:
@@ -153,7 +153,7 @@ class Answers:
         return Answer(f"Keep {configured}", detail if others else ": no other was tried.")
 
     def optimizers(self) -> tuple[list[Arm], str]:
-        """Return the optimizers that are compared with each other, and how each was set."""
+        """Return the arms of the optimizers that are compared with each other, and a text on how each was set."""
         arms = [arm for arm in self.study.section("optimizers") if arm.chosen]
         tuned = [arm for arm in arms if arm.group == "tuned"]
         if tuned:
@@ -165,29 +165,29 @@ class Answers:
         recommendation, about, numbers = self.study.recommendation, self.study.about, self.numbers
         split = "test" if recommendation.test else "holdout"
         scores = recommendation.test or recommendation.holdout
-        where = f"{about.rows.get('test', 0):,} test rows, with intervals for other seeds and other rows of the kind"
+        rows = f"{about.rows.get('test', 0):,} test rows, with intervals for other seeds and other rows of the kind"
         if split == "holdout":
-            where = f"the {about.rows['pool']:,} rows held out in turn, since there are no test rows"
+            rows = f"the {about.rows['pool']:,} rows held out in turn, since there are no test rows"
         nothing = f"{numbers.loss_name} {numbers.loss_text(self.phrases.nothing(numbers.loss, split))}"
         if (chance := self.phrases.nothing(numbers.score, split)) is not None:
             percent_sign = "\N{NO-BREAK SPACE}%" if numbers.score == "accuracy" else ""
             nothing = f"{numbers.score_name} {numbers.score_text(chance)}{percent_sign} and {nothing}"
         lead = sentence(f"{numbers.score_name} {numbers.scores(scores.get(numbers.score))}")
         loss = f" and {numbers.loss_name} {numbers.losses(scores.get(numbers.loss))}"
-        means = f"means over {self.phrases.seeds} on {where}"
+        means = f"means over {self.phrases.seeds} on {rows}"
         return Answer(
             lead, f"{loss}, {means}. Knowing nothing gives {nothing}.{self._no_more_often_right(scores, split)}"
         )
 
     def _no_more_often_right(self, scores: dict[str, Interval], split: str) -> str:
-        """Return that a model of some worth is still not right more often than saying the most frequent class."""
+        """Return a sentence if the model is not found to beat the accuracy of always saying the most frequent class."""
         score, chance = scores.get(self.numbers.score), self.phrases.nothing(self.numbers.score, split)
         if self.numbers.score != "accuracy" or not is_known(score) or chance is None or score.low > chance:
             return ""
         return " So it is not found to be right more often than always saying the most frequent class."
 
     def recommended(self) -> Answer:
-        """Return which settings to use."""
+        """Return where the settings to use come from: an arm that helps, or the baseline."""
         recommendation = self.study.recommendation
         if not recommendation.helps and not self.phrases.can_tell:
             return Answer("The baseline's", f", since {self.phrases.seeds} cannot tell what helps; here below.")
@@ -199,7 +199,7 @@ class Answers:
 
 
 def leading(arms: list[Arm]) -> Arm | None:
-    """Return the arm whose loss falls most among those of no detectable difference; None where none falls."""
+    """Return the arm of no detectable difference whose loss falls most; None where none falls."""
     undetected = by_difference([arm for arm in arms if arm.verdict == NO_DIFFERENCE])
     return undetected[0] if undetected and undetected[0].difference.mean < 0 else None
 

@@ -1,4 +1,4 @@
-"""What the report asks of an arm: its scores, and its name where the page already says what kind of arm it is."""
+"""Functions that select, order and name arms for the report."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ NO_DIFFERENCE = "no detectable difference"
 BEYOND_NOTHING = "neither beats knowing nothing"
 DETECTED = ("helps", "hurts", BEYOND_NOTHING)
 MORE_DATA = "more data"
-TRIED = (1, 2, 5)  # times powers of ten: after so many trials the search is looked at
+TRIED = (1, 2, 5)  # times powers of ten: the numbers of trials after which the best so far is shown
 KINDS = {"half the width": "less complexity", "early stopping": "early stopping", "all together": "all together"}
 
 
 def score_of(arm: Arm, split: str, metric: str) -> Interval:
-    """Return an arm's score; an interval of nothing where it was not scored."""
+    """Return an arm's score; an empty interval where it was not scored."""
     return arm.scores.get(split, {}).get(metric) or NOTHING
 
 
 def is_known(interval: Interval | None) -> bool:
-    """Return whether there is an interval with all of its numbers."""
+    """Return whether an interval and all of its numbers are known."""
     return interval is not None and interval.is_known
 
 
@@ -40,7 +40,7 @@ def by_difference(arms: list[Arm]) -> list[Arm]:
 
 
 def more_data(study: Study) -> Arm | None:
-    """Return the arm of all training rows, compared with half of them, without a remedy; None where there is none."""
+    """Return the arm of all training rows without a remedy, compared with half of the rows; None if there is none."""
     arms = [arm for arm in study.section("learning_curve") if arm.group == "without" and is_compared(arm)]
     return max(arms, key=lambda arm: arm.x or 0, default=None)
 
@@ -58,12 +58,12 @@ def ranked(study: Study) -> list[Arm]:
 
 
 def kind_of(arm: Arm) -> str:
-    """Return what a remedy does, in the textbook's words."""
+    """Return the kind of a remedy, in textbook terms."""
     return MORE_DATA if arm.section == "learning_curve" else KINDS.get(arm.factor, "regularization")
 
 
 def remedy_name(arm: Arm) -> str:
-    """Return the name of a remedy; that of more data says which rows are compared."""
+    """Return the name of a remedy; that of more data has the numbers of rows that are compared."""
     if arm.section != "learning_curve":
         return arm.name
     before = (arm.reference or "").partition(" ")[0]
@@ -71,28 +71,28 @@ def remedy_name(arm: Arm) -> str:
 
 
 def share_of_reference(arm: Arm, study: Study) -> Interval:
-    """Return an arm's difference as a share of the holdout loss of what it is compared with."""
-    reference = next((each for each in study.section(arm.section) if each.name == arm.reference), None)
+    """Return an arm's difference as a share of its reference's holdout loss."""
+    reference = next((other for other in study.section(arm.section) if other.name == arm.reference), None)
     loss = score_of(reference, "holdout", study.about.loss).mean if reference else None
     return arm.difference.scaled(1 / loss) if loss and is_compared(arm) else NOTHING
 
 
 def carried_by_few(arm: Arm) -> Influence | None:
-    """Return the ten rows without which less than half of a difference, or one of the other sign, is left."""
+    """Return the influential rows without which less than half of the difference is left, or one of the other sign."""
     if not is_compared(arm) or arm.influence is None or not arm.difference.mean:
         return None
     return arm.influence if arm.influence.without / arm.difference.mean < 0.5 else None
 
 
 def best_so_far(study: Study) -> list[tuple[int, Incumbent | Optimism]]:
-    """Return the best trial after 1, 2, 5, 10, 20, ... and after all trials; the winner alone without a path."""
-    optimism, path = study.optimism, sorted(study.overtuning or [], key=lambda each: each.trials)
+    """Return the best trial after 1, 2, 5, 10, 20, ... and after all trials; if unknown, the winner alone."""
+    optimism, path = study.optimism, sorted(study.overtuning or [], key=lambda trial: trial.trials)
     if not path:
         return [(optimism.trials, optimism)] if optimism else []
     total = max(path[-1].trials, optimism.trials if optimism else 0)
     rounded = [step * 10**power for power in range(len(str(total))) for step in TRIED]
     tried = [number for number in rounded if path[0].trials <= number < total] + [total]
-    return [(number, [each for each in path if each.trials <= number][-1]) for number in tried]
+    return [(number, [trial for trial in path if trial.trials <= number][-1]) for number in tried]
 
 
 def short_name(arm: Arm) -> str:
@@ -101,7 +101,7 @@ def short_name(arm: Arm) -> str:
 
 
 def short_reference(arm: Arm) -> str:
-    """Return the short name of what an arm is compared with, which is of the same kind."""
+    """Return the short name of an arm's reference, which is of the same kind."""
     return _shortened(arm, arm.reference or "")
 
 
@@ -113,18 +113,18 @@ def _shortened(arm: Arm, name: str) -> str:
 
 
 def method(arm: Arm) -> str:
-    """Return gradient descent, mini-batches or single examples."""
+    """Return an arm's training method: gradient descent, mini-batches or single examples."""
     return arm.name.partition(",")[0]
 
 
 def reference_of(arms: list[Arm]) -> Arm | None:
-    """Return the arm that the others are compared with, if it is among them."""
+    """Return the arm that the others are compared with; None if it is not among them."""
     references = {arm.reference for arm in arms}
     return next((arm for arm in arms if arm.name in references), None)
 
 
 def changes_of(arm: Arm) -> str:
-    """Return the settings that are not the baseline's, in a row."""
+    """Return the settings that are not the baseline's, as one line."""
     return ", ".join(f"{name} {_as_text(value)}" for name, value in arm.changes.items()) or "none"
 
 

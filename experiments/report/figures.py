@@ -1,6 +1,6 @@
 """The report's pictures, from the study's records alone.
 
-What is told by a colour (Okabe and Ito's) is told by a mark, a line style or a label too.
+Whatever a colour (of Okabe and Ito's palette) tells apart, a mark, a line style or a label tells apart too.
 """
 
 import io
@@ -42,7 +42,7 @@ VERDICTS = {
 }
 ASIDE = {"without": 0.975, "with": 1.025}
 ASIDE_TRIALS = 0.16
-WORTH = {  # of the best trial so far: its field, and how it is drawn
+WORTH = {  # each field of the best trial so far, with its label, colour and mark
     "same_rows": ("fresh seeds, same rows", BLUE, "^"),
     "fresh": ("fresh seeds, rows that chose nothing", GREEN, "s"),
     "test": ("fresh seeds, test rows", ORANGE, "D"),
@@ -50,9 +50,9 @@ WORTH = {  # of the best trial so far: its field, and how it is drawn
 NO_CHANGE = Interval(mean=0.0)
 WIDTH, ROW = 5.4, 0.24  # inches
 MOST_POINTS = 200
-LETTERS_OF_A_MARK, LETTERS_IN_A_ROW = 10, 78  # of a legend
-MOST_BELOW = 30.0  # so far below the lowest holdout loss the training loss is shown
-WIDE = 6.0  # a range of losses whose largest is so many times the smallest has a log scale
+LETTERS_OF_A_MARK, LETTERS_IN_A_ROW = 10, 78  # widths in a legend, in letters
+MOST_BELOW = 30.0  # a training loss is shown down to the lowest holdout loss divided by this
+WIDE = 6.0  # losses have a log scale where the largest is at least so many times the smallest
 
 PAGE_STYLE = STYLE | {
     "font.size": 9.5, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
@@ -64,7 +64,7 @@ PAGE_STYLE = STYLE | {
 
 
 def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbers) -> dict[str, str]:
-    """Return every picture by its name, as SVG; of a question that was not asked, a note that says so."""
+    """Return every picture by its name, as SVG; a section that is not in the study has a note that says so."""
     floor = study.about.knowing_nothing.get("holdout", {})
     nothing = floor.get(numbers.loss)
     pictures: dict[str, Callable[[list[Arm]], Figure]] = {
@@ -86,19 +86,19 @@ def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbe
 
 
 def _as_svg(figure: Figure) -> str:
-    """Return the figure as text, the same for the same figure."""
+    """Return the figure as SVG text, which is the same for the same figure."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
 
 
 def plain(text: str) -> str:
-    """Return text of a user's, in which Matplotlib would take dollars for mathematics."""
+    """Return a user's text with its dollar signs escaped, which Matplotlib would take for mathematics."""
     return text.replace("$", r"\$")
 
 
 def baseline(arm: Arm, curves: pd.DataFrame, overfits: Overfits, numbers: Numbers, nothing: float | None) -> Figure:
-    """Draw the baseline's mean losses over the epochs and, where training on hurts, since which epoch."""
+    """Draw the baseline's mean losses over the epochs and, where training on hurts, the epoch of the onset."""
     table = curve_of(curves, arm)
     shown = [split for split in SPLITS if _has_numbers(table, f"{split}_{numbers.loss}")]
     if not shown:
@@ -114,7 +114,7 @@ def baseline(arm: Arm, curves: pd.DataFrame, overfits: Overfits, numbers: Number
         axes.set_ylim(lowest, min(axes.get_ylim()[1], lowest + top))
     if overfits.rises and overfits.onset_epoch is not None:
         axes.axvline(overfits.onset_epoch, color=INK, linewidth=1)
-        # Above the picture, and never beyond its sides.
+        # The text stands above the picture and is aligned so that it does not reach beyond its sides.
         share = overfits.onset_epoch / table["epoch"].max()
         side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
         text = f"new rows get worse: epoch {overfits.onset_epoch:.0f}"
@@ -128,7 +128,7 @@ def baseline(arm: Arm, curves: pd.DataFrame, overfits: Overfits, numbers: Number
 
 
 def remedies(arms: list[Arm], more: Arm | None, seeds: pd.DataFrame, numbers: Numbers) -> Figure:
-    """Draw a forest plot: each difference with its interval, each seed's as a stroke; left of the line is better."""
+    """Draw a forest plot: differences with their intervals, each seed's as a stroke; left of the line is better."""
     compared = by_difference(arms)
     panels = {
         "more data, against half of it": [more] if more else [],
@@ -175,7 +175,7 @@ def _forest(axes: Axes, arms: list[Arm], seeds: pd.DataFrame, numbers: Numbers) 
 
 
 def seed_differences(seeds: pd.DataFrame, arm: Arm, column: str) -> np.ndarray:
-    """Return an arm's losses less those of its reference, seed by seed; pairs without two losses left out."""
+    """Return an arm's losses less those of its reference, for each seed that has both."""
     by_arm = seeds[seeds["section"] == arm.section].pivot_table(index="seed", columns="arm", values=column)
     if arm.name not in by_arm or arm.reference not in by_arm:
         return np.array([])
@@ -183,7 +183,7 @@ def seed_differences(seeds: pd.DataFrame, arm: Arm, column: str) -> np.ndarray:
 
 
 def _nothing(axes: Axes, value: float | None, upright: bool = False, named: bool = True) -> None:
-    """Draw what knowing nothing gives, where that lies within the picture."""
+    """Draw a line at the score of knowing nothing, where that lies within the picture."""
     low, high = axes.get_xlim() if upright else axes.get_ylim()
     if value is None or not low < value < high:
         return
@@ -203,8 +203,8 @@ def _nothing(axes: Axes, value: float | None, upright: bool = False, named: bool
 
 
 def _limits(axes: Axes, intervals: Sequence[Interval]) -> None:
-    """Make a picture as wide as the intervals: a single seed far away would squeeze all others."""
-    values = [end for each in intervals for end in (each.low, each.mean, each.high) if end is not None]
+    """Make a picture as wide as the intervals, since a single seed far away would squeeze all others."""
+    values = [end for interval in intervals for end in (interval.low, interval.mean, interval.high) if end is not None]
     low, high = min(values), max(values)
     room = 0.08 * (high - low) or 1
     axes.set_xlim(low - room, high + room)
@@ -212,7 +212,7 @@ def _limits(axes: Axes, intervals: Sequence[Interval]) -> None:
 
 
 def learning_curve(arms: list[Arm], laws: dict[str, PowerLaw], numbers: Numbers, nothing: float | None) -> Figure:
-    """Draw the holdout loss against training rows, with the power law that predicts what twice the rows would bring."""
+    """Draw the holdout loss against training rows, with the power law and its prediction for twice the rows."""
     figure, axes = _axes(3.4)
     known = [arm for arm in arms if arm.x is not None and score_of(arm, "holdout", numbers.loss).mean is not None]
     if not known:
@@ -259,10 +259,10 @@ def capacity(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figure
             axes.plot(*zip(*train, strict=True), ":", label=f"training, {group} remedy", **style)
     if configured := reference_of(widths):  # a linear model has no width
         axes.axvline(configured.x, color=MUTED, linewidth=0.8, zorder=0)
-        # Its middle at the line, so that it stays in the picture at either end.
+        # The text is centred on the line, so that it stays in the picture at either end.
         axes.text(configured.x, 1.01, "configured", ha="center", va="bottom", transform=axes.get_xaxis_transform())
     _powers(axes, sorted({arm.x for arm in widths}), base=2)
-    # The training loss of a wide network goes on falling for decades, below the picture.
+    # A wide network's training loss falls by many powers of ten, so the picture ends before it does.
     lowest = _lowest_shown(widths, numbers)
     lowest = min(lowest, max(_lowest_shown(widths, numbers, "train"), lowest / MOST_BELOW))
     _wide_scale(axes, widths, numbers, lowest)
@@ -301,7 +301,7 @@ def optimizers(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figu
 
 
 def activations(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figure:
-    """Draw the holdout loss of each activation, and of each loss that was trained with; the configured one outlined."""
+    """Draw the holdout loss of each activation and of each training loss, with the configured one outlined."""
     panels = {
         group: members
         for group in ("activation", "loss")
@@ -354,17 +354,17 @@ def memorization(arms: list[Arm], curves: pd.DataFrame, numbers: Numbers, nothin
 
 
 def winner(study: Study, numbers: Numbers, nothing: float | None) -> Figure:
-    """Draw the best trial so far against the number of trials tried: what was promised of it, and what it is worth."""
+    """Draw the best trial so far against the number of trials: its promised loss, and its losses with fresh seeds."""
     path = best_so_far(study)
     if not path:
         return note("the search has no path of best trials")
     figure, axes = _axes(3.6)
     places = np.arange(len(path))
     promised = {"color": INK, "marker": "o", "markerfacecolor": PAPER, "drawstyle": "steps-post"}
-    axes.plot(places, [each.promised for _, each in path], label="promised by the search", **promised)
+    axes.plot(places, [trial.promised for _, trial in path], label="promised by the search", **promised)
     for number, (name, (label, color, marker)) in enumerate(WORTH.items()):
-        for place, (_, each) in zip(places, path, strict=True):
-            loss = getattr(each, name)
+        for place, (_, trial) in zip(places, path, strict=True):
+            loss = getattr(trial, name)
             if loss is not None and loss.mean is not None:
                 beside = place + ASIDE_TRIALS * (number - 1)
                 _interval(axes, loss, beside, color=color, marker=marker, face=color, label=label, across=False)
@@ -379,7 +379,7 @@ def winner(study: Study, numbers: Numbers, nothing: float | None) -> Figure:
 
 
 def curve_of(curves: pd.DataFrame, arm: Arm) -> pd.DataFrame:
-    """Return an arm's mean curves, thinned where there are more epochs than the picture has places."""
+    """Return an arm's mean curves, thinned to at most `MOST_POINTS` epochs."""
     table = curves[(curves["section"] == arm.section) & (curves["arm"] == arm.name)]
     if len(table) <= MOST_POINTS:
         return table
@@ -425,15 +425,15 @@ def _points(axes: Axes, arms: list[Arm], numbers: Numbers, group: str, label: st
     _, color, marker = GROUPS[group]
     arms = sorted(arms, key=lambda arm: arm.x)
     losses = [score_of(arm, "holdout", numbers.loss) for arm in arms]
-    known = [each.low is not None and each.high is not None for each in losses]
+    known = [loss.low is not None and loss.high is not None for loss in losses]
     errors = [
-        [each.mean - each.low if ok else 0 for each, ok in zip(losses, known, strict=True)],
-        [each.high - each.mean if ok else 0 for each, ok in zip(losses, known, strict=True)],
+        [loss.mean - loss.low if ok else 0 for loss, ok in zip(losses, known, strict=True)],
+        [loss.high - loss.mean if ok else 0 for loss, ok in zip(losses, known, strict=True)],
     ]
-    # A little aside, so that the intervals of both groups can be seen.
+    # Both groups are moved a little aside, so that the intervals of both can be seen.
     places = [arm.x * ASIDE[group] for arm in arms]
     style = {"color": color, "label": label, "ecolor": (color, 0.5), "elinewidth": 1.4, "linewidth": 1.2}
-    axes.errorbar(places, [each.mean for each in losses], errors, fmt=f"{marker}{line}", **style)
+    axes.errorbar(places, [loss.mean for loss in losses], errors, fmt=f"{marker}{line}", **style)
 
 
 def _rows(axes: Axes, names: list[str]) -> None:
@@ -443,26 +443,26 @@ def _rows(axes: Axes, names: list[str]) -> None:
 
 
 def _lowest_shown(arms: list[Arm], numbers: Numbers, split: str = "holdout") -> float:
-    """Return half of the lowest mean, 0 if there is none; an interval that goes on below ends at the picture's edge."""
+    """Return half of the lowest mean, where intervals that reach lower are cut off; 0 if there is no mean."""
     means = [score_of(arm, split, numbers.loss).mean for arm in arms]
     return 0.5 * min((mean for mean in means if mean is not None), default=0.0)
 
 
 def _wide_scale(axes: Axes, arms: list[Arm], numbers: Numbers, lowest: float) -> None:
-    """Give a log scale upwards where one would see nothing of the small losses beside the large ones."""
+    """Give the losses a log scale where the small ones would not be visible beside the large ones."""
     losses = [score_of(arm, "holdout", numbers.loss) for arm in arms]
-    means = [each.mean for each in losses if each.mean is not None]
+    means = [loss.mean for loss in losses if loss.mean is not None]
     if not means or lowest <= 0 or max(means) < WIDE * min(means):
         return
     axes.set_yscale("log")
-    axes.set_ylim(lowest, 1.2 * max(each.mean if each.high is None else each.high for each in losses))
+    axes.set_ylim(lowest, 1.2 * max(loss.mean if loss.high is None else loss.high for loss in losses))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _powers(axes: Axes, places: list[float], base: int = 10) -> None:
-    """Give a log scale that names the places that were tried."""
+    """Give the horizontal axis a log scale with a tick at each of these places."""
     if not places or min(places) <= 0:
         return
     axes.set_xscale("log", base=base)

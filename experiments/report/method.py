@@ -1,4 +1,4 @@
-"""How the study was done: facts from the record, the statistics in plain words, and what each word means."""
+"""The report's account of how the study was done: recorded facts, statistics in plain words, and a glossary."""
 
 from experiments.records import Interval, Study, StudyRun
 from experiments.report.numbers import Numbers, count, duration, some
@@ -82,7 +82,7 @@ class Method:
 
     @property
     def data(self) -> list[tuple[str, str]]:
-        """Return what was studied."""
+        """Return the facts about the data."""
         about = self.study.about
         rings = "" if about.rings == 1 else f", cut in {about.rings} independent ways"
         rows = (
@@ -120,7 +120,7 @@ class Method:
 
     @property
     def training(self) -> list[tuple[str, str]]:
-        """Return how much was trained."""
+        """Return the facts about the training: seeds, epochs, time and versions."""
         about, cost = self.study.about, self.run.cost
         trained = f"{cost.runs:,} training runs, {cost.seed_epochs:,} epochs of one seed each, in "
         trained += duration(cost.seconds)
@@ -134,7 +134,7 @@ class Method:
 
     @property
     def looks(self) -> str:
-        """Return how often the test set was scored."""
+        """Return a sentence on how often the test set was scored."""
         if not self.study.about.rows.get("test"):
             return "There are no test rows."
         looks = self.run.test_looks.looks
@@ -146,10 +146,10 @@ class Method:
 
     @property
     def digests(self) -> list[tuple[str, str]]:
-        """Return SHA-256 of each prepared split."""
+        """Return the SHA-256 of each prepared split."""
         return list(self.study.about.digest.items())
 
     @property
     def parent_run(self) -> str | None:
-        """Return the study's run in MLflow."""
+        """Return the id of the study's run in MLflow; None where it was not logged."""
         return self.run.parent_run

@@ -1,4 +1,4 @@
-"""How the report writes a study's numbers: digits enough to see a difference, the unit, a dash for what is unknown."""
+"""The report's number format: enough digits to see a difference, the unit, and a dash for unknown numbers."""
 
 import math
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
 SCORE_LABELS = {"accuracy": "accuracy (%)", "r2": "R²"}
 SCORE_FACTORS = {"accuracy": 100.0, "r2": 1.0}
 SCORE_DECIMALS = {"accuracy": 1, "r2": 3}
-MOST_TIMES = 100  # more rows or rings are no advice
+MOST_TIMES = 100  # to advise even more rows or rings would be useless
 LEAST_P = 0.001
-MOST_DECIMALS = 7  # more are written as a power of ten
+MOST_DECIMALS = 7  # a number with more decimals is written as a power of ten
 MOST_OF_MANTISSA = 3
-MOST_AT_AXIS = 28  # letters of a unit
+MOST_AT_AXIS = 28  # letters of a unit beside an axis
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Numbers:
 
     Attributes:
         loss, score: the metrics' names as the records have them.
-        unit: of the loss, as it follows a number.
-        loss_decimals: of every loss and difference of losses in the report, so that they can be compared.
+        unit: the unit of the loss, as it follows a number.
+        loss_decimals: the decimals of every loss and difference of losses in the report, which makes them comparable.
     """
 
     loss: str
@@ -38,7 +38,7 @@ class Numbers:
 
     @classmethod
     def of(cls, study: Study) -> "Numbers":
-        """Return them with four digits of the baseline's holdout loss, three where it is small."""
+        """Return the numbers of a study, with four digits of the baseline's holdout loss, or three if it is small."""
         about = study.about
         size = score_of(study.section("remedies")[0], "holdout", about.loss).mean or 1.0
         digit = math.floor(math.log10(abs(size)))
@@ -49,37 +49,37 @@ class Numbers:
 
     @property
     def loss_name(self) -> str:
-        """As it stands in a sentence."""
+        """Return the loss's name as in a sentence."""
         return LOSS_NAMES[self.loss]
 
     @property
     def score_name(self) -> str:
-        """As it stands in a sentence."""
+        """Return the score's name as in a sentence."""
         return SCORE_NAMES[self.score]
 
     @property
     def score_label(self) -> str:
-        """With its unit, as in the head of a table."""
+        """Return the score's name and unit, as in the head of a table."""
         return SCORE_LABELS[self.score]
 
     @property
     def score_factor(self) -> float:
-        """What a score of the records is multiplied by to be shown."""
+        """Return the factor between a recorded score and the one that is shown."""
         return SCORE_FACTORS[self.score]
 
     @property
     def loss_label(self) -> str:
-        """With its unit, as in the head of a table."""
+        """Return the loss's name and unit, as in the head of a table."""
         return f"{self.loss_name} ({self.unit})"
 
     @property
     def loss_axis(self) -> str:
-        """With its unit, short enough for an axis."""
+        """Return the loss's name and unit, short enough for an axis."""
         unit = self.unit.removeprefix("in the ")
         return f"{self.loss_name} ({unit if len(unit) <= MOST_AT_AXIS else f'{unit[: MOST_AT_AXIS - 1]}…'})"
 
     def loss_text(self, value: float | None, sign: bool = False) -> str:
-        """Return a loss as text; with its sign where it is a difference."""
+        """Return a loss as text; `sign` adds a plus, for differences."""
         return number(value, self.loss_decimals, sign)
 
     def losses(self, interval: Interval | None, sign: bool = False) -> str:
@@ -87,11 +87,11 @@ class Numbers:
         return f"{with_interval(interval, decimals_of(interval, self.loss_decimals), sign)}{NO_BREAK}{self.unit}"
 
     def score_text(self, value: float | None, sign: bool = False) -> str:
-        """Return a score as text, an accuracy in percent, without the sign for it."""
+        """Return a score as text, an accuracy in percent but without the percent sign."""
         return number(value if value is None else value * self.score_factor, SCORE_DECIMALS[self.score], sign)
 
     def score_ends(self, interval: Interval | None) -> str:
-        """Return both ends of a score's interval; nothing where they are not known."""
+        """Return both ends of a score's interval; an empty text where they are not known."""
         interval = interval and interval.scaled(self.score_factor)
         return ends(interval, decimals_of(interval, SCORE_DECIMALS[self.score]))
 
@@ -111,7 +111,10 @@ class Numbers:
 
 
 def number(value: float | None, decimals: int, sign: bool = False) -> str:
-    """A number with so many decimals, as a power of ten where they are many; a true minus, a plus where asked for."""
+    """Return a number with so many decimals, or with a power of ten where they are many, and a true minus sign.
+
+    `sign` adds a plus to positive numbers.
+    """
     if value is None:
         return UNKNOWN
     plus = "+" if sign else ""
@@ -130,7 +133,7 @@ def _power_of_ten(value: float, decimals: int, plus: str) -> str:
 
 
 def ends(interval: Interval | None, decimals: int) -> str:
-    """Both ends of an interval; nothing where they are not known."""
+    """Return both ends of an interval; an empty text where they are not known."""
     if interval is None or interval.low is None or interval.high is None:
         return ""
     return f"[{number(interval.low, decimals)},{NO_BREAK}{number(interval.high, decimals)}]"
@@ -147,19 +150,19 @@ def decimals_of(interval: Interval | None, decimals: int) -> int:
 
 
 def with_interval(interval: Interval | None, decimals: int, sign: bool = False) -> str:
-    """A mean and its interval, where it has one."""
+    """Return a mean, with its interval where it has one."""
     if interval is None:
         return UNKNOWN
     return f"{number(interval.mean, decimals, sign)} {ends(interval, decimals)}".strip()
 
 
 def epoch(value: float | None) -> str:
-    """A mean epoch, to the nearest one."""
+    """Return a mean epoch, rounded to the nearest one."""
     return number(value, 0)
 
 
 def p_value(value: float | None) -> str:
-    """A p-value; a small one is only called small."""
+    """Return a p-value with three decimals, or `<0.001`."""
     return f"<{LEAST_P}" if value is not None and value < LEAST_P else number(value, 3)
 
 
@@ -173,7 +176,7 @@ def percent(interval: Interval | None) -> str:
 
 
 def times_as_many(times: float | None) -> str | None:
-    """Return how many times as many would do, rounded up; None where that is no advice."""
+    """Return a factor rounded up to two digits; None where it is unknown, 1 at most or uselessly large."""
     if times is None or times > MOST_TIMES:
         return None
     rounded = math.ceil(10 * times) / 10 if times < 10 else math.ceil(times)
@@ -181,7 +184,7 @@ def times_as_many(times: float | None) -> str | None:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it."""
+    """Return a time in seconds, minutes or hours, whichever is easiest to read."""
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     if seconds < 5400:
@@ -190,23 +193,23 @@ def duration(seconds: float) -> str:
 
 
 def count(value: int, noun: str) -> str:
-    """`1 seed`, `10 seeds`."""
+    """Return a number with its noun, such as `1 seed` or `10 seeds`."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 
 
 def some(names: list[str], most: int) -> str:
-    """`a, b` or, of more than `most`, `a, b and 3 more`."""
+    """Return names in a row, `a, b`, or `a, b and 3 more` if there are more than `most`."""
     left_out = len(names) - most
     return ", ".join(names[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")
 
 
 def listed(names: list[str], conjunction: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Return names as an enumeration: `a`, `a and b` or `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
 
 def sentence(text: str) -> str:
-    """With a capital, as a sentence begins."""
+    """Return the text with a capital at its beginning."""
     return text[:1].upper() + text[1:]

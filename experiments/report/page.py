@@ -1,4 +1,4 @@
-"""The report's page: what stands in it, in order, and its HTML."""
+"""The report's page: its sections in order, and its HTML."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ TITLES: dict[SectionName, str] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with the text that stands for it and the one beneath it."""
+    """A picture with its alternative text and its caption."""
 
     svg: str
     alt: str
@@ -39,7 +39,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """One question and its answer; `missing` says in a line why there is none."""
+    """One question and its answer; `missing` says in a line why there is no answer."""
 
     id: str
     title: str
@@ -74,7 +74,7 @@ def render(study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, st
 
 
 def warnings(study: Study, run: StudyRun) -> list[str]:
-    """Return what a reader must know before all else."""
+    """Return the warnings that the page begins with."""
     notes = list(study.about.warnings)
     if len(study.about.seeds) == 1:
         notes.append("With one seed there are no intervals: what differs may differ by luck. Raise study.seeds.")
@@ -129,16 +129,16 @@ class Page:
             "memorization": lambda: [self.tables.compared("Training labels", {"": arms}, LABELS)],
             "winner": self._winner,
         }
-        made = tables[name]()
+        section_tables = tables[name]()
         few_rows = carried(self.study, name)
         if few_rows:
-            made.append(self.tables.influential(few_rows, folded=name != "remedies"))
+            section_tables.append(self.tables.influential(few_rows, folded=name != "remedies"))
         return Section(
             name,
             TITLES[name],
             getattr(self.text, f"{name}_section")(),
             self._picture(name, getattr(self.alt, name)(), self._caption(name)),
-            made,
+            section_tables,
             self._notes(arms),
         )
 
@@ -172,9 +172,9 @@ class Page:
     def _remedies(self) -> list[Table]:
         arms = self.study.section("remedies")
         chosen = [arm for arm in arms if arm.chosen]
-        every = ranked(self.study)
-        tables = [self.tables.compared("Ranked by the change on new rows", {"": every}, RANKED, name=remedy_name)]
-        if not every:
+        compared = ranked(self.study)
+        tables = [self.tables.compared("Ranked by the change on new rows", {"": compared}, RANKED, name=remedy_name)]
+        if not compared:
             tables = []
         titles = {"baseline": "Baseline", "single": "One at a time", "together": "All together"}
         groups = {title: [arm for arm in chosen if arm.group == group] for group, title in titles.items()}

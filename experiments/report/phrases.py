@@ -1,4 +1,4 @@
-"""Parts of the report's sentences: differences, verdicts, and what would have been found."""
+"""Parts of the report's sentences: differences, verdicts and detectable differences."""
 
 import math
 from collections.abc import Callable
@@ -34,11 +34,11 @@ class Phrases:
         return f"{self.numbers.loss_name} on new rows"
 
     def nothing(self, metric: str, split: str = "holdout") -> float | None:
-        """Return what knowing nothing scores."""
+        """Return the score of knowing nothing; None where it is not known."""
         return self.study.about.knowing_nothing.get(split, {}).get(metric)
 
     def judged(self, arm: Arm) -> str:
-        """Return the difference, its interval and the verdict, with what belongs beside a verdict."""
+        """Return an arm's difference, interval and verdict, with the detectable difference and notes on its seeds."""
         if not is_compared(arm):
             return "not compared"
         difference = f"{self.numbers.losses(arm.difference, True)}{_p(arm.p_adjusted)}"
@@ -47,7 +47,7 @@ class Phrases:
         return f"{difference}, {arm.verdict}{self.detectable([arm])}{self.collapsed(arm)}"
 
     def collapsed(self, arm: Arm) -> str:
-        """Return what an arm's interval hides: seeds that diverged, and seeds that collapse now and then."""
+        """Return a note on what an arm's interval hides: seeds that diverged, and seeds that collapse now and then."""
         notes = []
         if arm.diverged:
             notes.append(f"{arm.diverged} of {self.seeds} diverged")
@@ -61,7 +61,7 @@ class Phrases:
         return f"from {self.numbers.loss_text(lowest)} to {self.numbers.loss_text(highest)}"
 
     def lower(self, arm: Arm) -> str:
-        """Return by how much an arm lowers the loss on new rows, also in percent, and how sure that is."""
+        """Return by how much an arm lowers the loss on new rows, also in percent, and how often it is better."""
         share = share_of_reference(arm, self.study).mean
         relative = "" if share is None else f", {-100 * share:.0f}{NO_BREAK}%"
         better = arm.probability_better
@@ -69,7 +69,7 @@ class Phrases:
         return f"by {self.numbers.losses(turned(arm.difference))}{relative}{by_seed}"
 
     def detectable(self, arms: list[Arm]) -> str:
-        """Return which difference would have been found, of the arms where none was; nothing where all were."""
+        """Return the difference that would have been found in arms without one; an empty text if all have one."""
         sizes = [arm.detectable for arm in arms if arm.verdict == NO_DIFFERENCE and arm.detectable is not None]
         if not sizes:
             return ""
@@ -78,7 +78,7 @@ class Phrases:
         return f" ({size} {FOUND_IN})"
 
     def would_find(self, arm: Arm) -> str:
-        """Return how many more rows or rings would find what was seen; nothing where no such number is advice."""
+        """Return how many more rows or rings would detect the observed difference; an empty text if uselessly many."""
         if arm.verdict != NO_DIFFERENCE:
             return ""
         rings = self.study.about.rings
@@ -90,7 +90,7 @@ class Phrases:
         return f"{listed(ways, 'or')} would find a difference of the size seen" if ways else ""
 
     def verdicts(self, arms: list[Arm], name: Callable[[Arm], str] = short_name, most: int = 99) -> str:
-        """Return how many arms help, hurt, or neither; the former by name, `most` at most."""
+        """Return how many arms help, hurt, or do neither, with the names of at most `most` that help or hurt."""
         if not arms:
             return "none was compared"
         if not self.can_tell:
@@ -113,7 +113,7 @@ class Phrases:
         return listed(parts)
 
     def few_rows(self, arms: list[Arm]) -> str:
-        """Return the sentence about arms of whose difference a few rows carry most."""
+        """Return the sentence about arms whose difference a few rows carry."""
         rows, verb = len(arms[0].influence.differences), "is" if len(arms) == 1 else "are"
         left = [
             f"{self.numbers.loss_text(arm.influence.without, True)} of "
@@ -124,7 +124,7 @@ class Phrases:
         return f"A few rows carry much of this. Without the {rows} rows that matter most, {left_over}."
 
     def diverged(self, arms: list[Arm]) -> str | None:
-        """Return a note on arms of which seeds diverged; None where none did."""
+        """Return a note on the arms with diverged seeds; None where there are none."""
         names = [f"{arm.name} ({arm.diverged} of {len(self.study.about.seeds)})" for arm in arms if arm.diverged]
         if not names:
             return None
@@ -134,7 +134,7 @@ class Phrases:
         )
 
     def unsteady(self, arms: list[Arm]) -> str | None:
-        """Return a note on arms some of whose seeds collapse; None where there is none."""
+        """Return a note on the arms some of whose seeds collapse; None where there are none."""
         names = [f"{arm.name} ({self.range_of(arm)})" for arm in arms if arm.seeds_range and arm.chosen]
         if not names:
             return None
@@ -149,7 +149,7 @@ def _with_diverged(arm: Arm) -> str:
 
 
 def _full_name(arm: Arm) -> str:
-    """Return the name of an arm among all arms of its section."""
+    """Return a name that tells an arm from all others of its section."""
     remedy = {"without": "without a remedy", "with": "with the chosen remedy"}.get(arm.group)
     if remedy is None:
         return arm.name
@@ -157,12 +157,12 @@ def _full_name(arm: Arm) -> str:
 
 
 def turned(difference: Interval) -> Interval:
-    """Return a difference seen from its other end."""
+    """Return a difference with its sign turned."""
     return Interval(*(None if end is None else 0.0 - end for end in (difference.mean, difference.high, difference.low)))
 
 
 def _number_of(some_arms: list, all_arms: list) -> str:
-    """Return how many of how many."""
+    """Return the number of arms as a sentence has it: `2`, or `all 3`, `both` or `it` if these are all arms."""
     if len(some_arms) < len(all_arms):
         return str(len(some_arms))
     return f"all {len(some_arms)}" if len(some_arms) > 2 else {1: "it", 2: "both"}[len(some_arms)]

@@ -10,9 +10,9 @@ SECTIONS = ("model", "train")
 
 
 def as_yaml(settings: dict[str, dict[str, Any]], baseline: dict[str, dict[str, Any]]) -> str:
-    """The sections model and train, whole, so that nothing stays that stood there before.
+    """Return the whole sections model and train, so that pasting them replaces every earlier setting.
 
-    A setting that is not the baseline's has that as a comment.
+    A setting that differs from the baseline's has the baseline's value as a comment.
     """
     yaml, text = YAML(), StringIO()
     yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
@@ -26,17 +26,17 @@ def _commented(section: dict[str, Any], baseline: dict[str, Any]) -> CommentedMa
     for name, value in section.items():
         result[name] = _plain(value)
         if name in baseline and baseline[name] != value and not isinstance(value, dict):
-            result.yaml_add_eol_comment(f"baseline: {_told(baseline[name])}", name)
+            result.yaml_add_eol_comment(f"baseline: {_as_text(baseline[name])}", name)
     return result
 
 
 def _plain(value: Any) -> Any:
     if not isinstance(value, dict | list):
         return value
-    in_a_row = CommentedMap(value) if isinstance(value, dict) else CommentedSeq(value)
-    in_a_row.fa.set_flow_style()
-    return in_a_row
+    one_line = CommentedMap(value) if isinstance(value, dict) else CommentedSeq(value)
+    one_line.fa.set_flow_style()
+    return one_line
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

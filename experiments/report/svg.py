@@ -1,4 +1,4 @@
-"""Matplotlib's SVG as a part of an HTML page: ids of its own, colours of the page, nothing that names a host."""
+"""Matplotlib's SVG as a part of an HTML page, with unique ids, the page's colours and no link to another host."""
 
 import re
 
@@ -8,7 +8,7 @@ VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
 def inline(svg: str, name: str) -> str:
-    """An `<svg>` element less its `<svg `, after which the page puts role and label; all ids begin with `name`."""
+    """Return an `<svg>` element without its leading `<svg `, where the page adds attributes; ids begin with `name`."""
     view_box = re.search(r'viewBox="([^"]+)"', svg)
     inner = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", svg, flags=re.DOTALL)
     inner = re.sub(r"<metadata>.*?</metadata>", "", inner, flags=re.DOTALL)
@@ -17,5 +17,5 @@ def inline(svg: str, name: str) -> str:
     inner = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', inner)
     for color, variable in VARIABLES.items():
         inner = inner.replace(f": {color}", f": var({variable})")
-    inner = re.sub(r'\b(d|x|y|transform)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), inner)
+    inner = re.sub(r'\b(d|x|y|transform)="[^"]*"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), inner)
     return f'viewBox="{view_box[1] if view_box else "0 0 1 1"}">{inner}</svg>'

@@ -31,7 +31,7 @@ WINNER = ["promised", "holdout loss", "test loss", "test score", *JUDGED]
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, what stands smaller beneath it, and for an id what it is short for; `kind` is a class of the page's CSS."""
+    """A cell's text, the smaller text beneath it and, for a shortened id, the full one; `kind` is a CSS class."""
 
     text: str = UNKNOWN
     detail: str = ""
@@ -64,14 +64,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Tables:
-    """Makes the tables of one study."""
+    """The tables of one study."""
 
     study: Study
     run: StudyRun
     numbers: Numbers
 
     def overfitting(self, arm: Arm, at_best: Arm | None) -> Table:
-        """Return the baseline's scores by split, at its best epoch and of knowing nothing, and how much it overfits."""
+        """Return the baseline's scores by split and at its best epoch, those of knowing nothing, gap and rise."""
         overfits, has_brier = self.study.overfits, "brier" in arm.scores.get("holdout", {})
         rows = [self._scores(f"{name} rows", arm, split) for split, name in SPLITS.items()]
         if at_best is not None:
@@ -105,7 +105,7 @@ class Tables:
 
     def _scores(self, name: str, arm: Arm, split: str) -> Row:
         loss, score = (score_of(arm, split, metric) for metric in (self.numbers.loss, self.numbers.score))
-        if split == "train":  # all of these rows were trained on, so no interval tells of others
+        if split == "train":  # these are all rows that were trained on, so there is no interval
             loss, score = Interval(loss.mean), Interval(score.mean)
         return Cell(name), [self._loss(loss), self._score(score), _brier(score_of(arm, split, "brier"))]
 
@@ -131,24 +131,25 @@ class Tables:
         folded: bool = False,
         name: Naming = short_name,
     ) -> Table:
-        """Return arms by group with what is known of them, and beneath them what knowing nothing gives.
+        """Return a table of arms by group, with the scores of knowing nothing beneath them.
 
-        Columns without a value in any row are left out. `name` is how an arm is called.
+        Columns without a value in any row are left out. `name` returns the name of an arm.
         """
-        every = [arm for group in arms.values() for arm in group]
-        made = self._columns()
-        shown = [column for column in columns if any(made[column][1](arm).text != UNKNOWN for arm in every)]
+        all_arms = [arm for group in arms.values() for arm in group]
+        known = self._columns()
+        shown = [column for column in columns if any(known[column][1](arm).text != UNKNOWN for arm in all_arms)]
         groups = [
-            Group(title, [(self._name(arm, name(arm)), [made[column][1](arm) for column in shown]) for arm in members])
+            Group(title, [(self._name(arm, name(arm)), [known[column][1](arm) for column in shown]) for arm in members])
             for title, members in arms.items()
             if members
         ]
         floors = [self._floor(*column.split()) if _has_floor(column) else Cell("") for column in shown]
         if any(cell.text not in ("", UNKNOWN) for cell in floors):
             groups.append(Group("", [(Cell("knowing nothing"), floors)]))
-        return Table(caption, "arm", [made[column][0] for column in shown], groups, folded)
+        return Table(caption, "arm", [known[column][0] for column in shown], groups, folded)
 
     def _columns(self) -> dict[str, tuple[str, Callable[[Arm], Cell]]]:
+        """Return each column's heading, and the function that makes its cell of an arm."""
         loss, score = self.numbers.loss, self.numbers.score
         columns: dict[str, tuple[str, Callable[[Arm], Cell]]] = {}
         for split, name in SPLITS.items():
@@ -181,9 +182,9 @@ class Tables:
         return columns | {name: (name, cell) for name, cell in plain.items()}
 
     def batches(self, groups: dict[str, list[Arm]]) -> Table:
-        """Return gradient descent, mini-batches and single examples after equal epochs, updates and seconds."""
+        """Return a table of gradient descent, mini-batches and single examples after equal epochs, updates and time."""
         loss, score = self.numbers.loss, self.numbers.score
-        made = []
+        all_groups = []
         for title, arms in groups.items():
             rows = []
             for arm in arms:
@@ -191,15 +192,15 @@ class Tables:
                 cells = [Cell(UNKNOWN if rate is None else f"{rate:g}"), self._loss(score_of(arm, "holdout", loss))]
                 cells += [self._score(score_of(arm, "holdout", score)), self._run_id(arm)]
                 rows.append((Cell(method(arm), self._diverged(arm)), cells))
-            made.append(Group(title, rows))
+            all_groups.append(Group(title, rows))
         if self.run.equal_time:
-            made.append(self._equal_time())
+            all_groups.append(self._equal_time())
         floors = [Cell(""), self._floor("holdout", "loss"), self._floor("holdout", "score"), Cell("")]
-        made = [group for group in made if group.rows]
-        if made:
-            made.append(Group("", [(Cell("knowing nothing"), floors)]))
+        all_groups = [group for group in all_groups if group.rows]
+        if all_groups:
+            all_groups.append(Group("", [(Cell("knowing nothing"), floors)]))
         columns = ["rate", f"holdout {self.numbers.loss_name}", f"holdout {self.numbers.score_label}", "MLflow run"]
-        return Table("Gradient descent, mini-batches, single examples", "method", columns, made)
+        return Table("Gradient descent, mini-batches, single examples", "method", columns, all_groups)
 
     def _equal_time(self) -> Group:
         equal = self.run.equal_time
@@ -210,34 +211,34 @@ class Tables:
         return Group(f"Equal time, {equal.seconds:.2g} s of training each", rows)
 
     def changes(self, caption: str, arms: list[Arm]) -> Table:
-        """Return the settings of arms that have many."""
+        """Return a table of the settings that differ from the baseline's, for arms that have many."""
         rows = [(Cell(arm.name), [Cell(changes_of(arm), kind="settings")]) for arm in arms]
         return Table(caption, "arm", ["settings that are not the baseline's"], [Group("", rows)], folded=True)
 
     def influential(self, arms: list[Arm], folded: bool) -> Table:
-        """Return the rows of the source that carry the differences of some arms, with the difference of each row."""
+        """Return a table of the source rows that carry the arms' differences, with the difference of each row."""
         rows = []
         for arm in arms:
             influence = arm.influence
             names = influence.rows or [None] * len(influence.differences)
-            each = [
+            by_row = [
                 f"{'' if row is None else f'row {row:,}: '}{number(difference, self._row_decimals, sign=True)}"
                 for row, difference in zip(names, influence.differences, strict=True)
             ]
             cells = [self._loss(Interval(arm.difference.mean), True), self._loss(Interval(influence.without), True)]
-            rows.append((Cell(remedy_name(arm)), [*cells, Cell("; ".join(each), kind="settings")]))
+            rows.append((Cell(remedy_name(arm)), [*cells, Cell("; ".join(by_row), kind="settings")]))
         unit = "squared error" if self.numbers.loss == "rmse" else self.numbers.loss_name
         columns = ["difference", "without these rows", f"rows of the source, and the difference of each in its {unit}"]
         return Table("The rows that carry these differences", "arm", columns, [Group("", rows)], folded)
 
     @property
     def _row_decimals(self) -> int:
-        """Return fewer digits than of a mean: a single row's difference is much larger."""
+        """Return the decimals of a single row's difference: fewer than a mean's, since it is much larger."""
         decimals = self.numbers.loss_decimals
         return max(0, 2 * decimals - 4 if self.numbers.loss == "rmse" else decimals - 2)
 
     def _promised(self, arm: Arm) -> str:
-        path = {each.trial: each.promised for each in self.study.overtuning or []}
+        path = {trial.trial: trial.promised for trial in self.study.overtuning or []}
         promised = path.get(int(arm.x)) if arm.group == "incumbent" and arm.x is not None else None
         if arm.group == "winner" and self.study.optimism:
             promised = self.study.optimism.promised
@@ -279,7 +280,7 @@ class Tables:
 
 
 def by_group(arms: Iterable[Arm], titles: dict[str, str]) -> dict[str, list[Arm]]:
-    """Return arms under the titles of their groups, with what they are compared with where that is one arm for all."""
+    """Return arms under the titles of their groups, which name the reference where all arms of a group share it."""
     arms, groups = list(arms), {}
     for group, title in titles.items():
         members = [arm for arm in arms if arm.group == group]
@@ -296,12 +297,12 @@ def _has_floor(column: str) -> bool:
 
 
 def _without_ends(interval: Interval, split: str) -> Interval:
-    """Return a score on training rows without its interval: those are all there are, not a sample of others."""
+    """Return a score, without its interval on training rows: these are all rows, not a sample of others."""
     return Interval(interval.mean) if split == "train" else interval
 
 
 def _picks(arm: Arm) -> str:
-    """Return in how many folds an arm and its nearest rivals were the choice, where the folds do not agree."""
+    """Return in how many folds an arm and its nearest rivals were chosen, where the folds do not agree."""
     if not arm.picks or len(arm.picks) < 2:
         return ""
     folds = sum(arm.picks.values())

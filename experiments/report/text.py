@@ -1,4 +1,4 @@
-"""The sentences of the report's sections. Each follows from the numbers of the record, whichever way they point."""
+"""The sentences of the report's sections, which follow from the recorded numbers whichever way they point."""
 
 from experiments.records import Arm, Interval, PowerLaw, SectionName, Study, StudyRun
 from experiments.report.answers import Answers
@@ -31,7 +31,7 @@ class Text:
         self.baseline = self.answers.baseline
 
     def overfitting_section(self) -> list[str]:
-        """Return the gap, whether training on hurts, what kind of error grows, and how much of the gap is closed."""
+        """Return sentences on the gap, the rise, the kind of error that grows and the share of the gap closed."""
         lead, detail = self.answers.overfits()
         sentences = [lead + detail]
         if score_of(self.baseline, "holdout", self.numbers.loss).mean is not None:
@@ -90,7 +90,7 @@ class Text:
         return f"{meanwhile} Training on makes it more confident, not detectably wrong more often: {change}."
 
     def _closed(self) -> str:
-        """Return which share of the gap the best remedy closes."""
+        """Return the share of the gap that the best remedy closes."""
         gap, arms = self.study.overfits.gap[self.numbers.loss].mean, by_difference(remedies(self.study))
         if not arms or not gap or gap <= 0:
             return ""
@@ -127,7 +127,7 @@ class Text:
         return sentences + self.few_rows("remedies")
 
     def learning_curve_section(self) -> list[str]:
-        """Return what twice the rows would change, without and with the remedy."""
+        """Return the predicted effect of twice the rows, without and with the remedy."""
         laws = self.study.power_law or {}
         names = {"without": "the baseline", "with": self.study.chosen_remedy or "the chosen remedy"}
         sentences = [self._twice(names[group], laws[group]) for group in names if group in laws]
@@ -157,7 +157,7 @@ class Text:
         )
 
     def capacity_section(self) -> list[str]:
-        """Return which other sizes help or hurt, without and with the remedy."""
+        """Return the other sizes that help or hurt, without and with the remedy."""
         sentences = []
         for group, name in (("without", "Without a remedy"), ("with", "With the chosen remedy")):
             arms = [arm for arm in self.study.section("capacity") if arm.group == group]
@@ -174,23 +174,23 @@ class Text:
         return (sentences or ["No size was scored."]) + self.few_rows("capacity")
 
     def optimizers_section(self) -> list[str]:
-        """Return which optimizer to take, and what the size of a batch does."""
+        """Return the optimizer to use, and the effect of the batch size."""
         lead, detail = self.answers.optimizer()
         arms = self.study.section("optimizers")
         sentences = [lead + detail, *self._at_defaults(arms)]
         if {"adam", "adamw"} & {short_name(arm) for arm in arms if arm.group in ("defaults", "tuned")}:
             sentences.append("With every regularizer off AdamW decays no weights and is Adam, so the two are one arm.")
         lowest: dict[str, list[str]] = {}
-        for name, after in self._lowest_batches():
-            lowest.setdefault(name, []).append(after)
-        parts = [f"{name} after equal {listed(after)}" for name, after in lowest.items()]
+        for name, budget in self._lowest_batches():
+            lowest.setdefault(name, []).append(budget)
+        parts = [f"{name} after equal {listed(budgets)}" for name, budgets in lowest.items()]
         if parts:
             methods = "gradient descent, mini-batches and single examples"
             sentences.append(f"Of {methods}, the lowest mean loss is that of {listed(parts)}.")
         return sentences + self.few_rows("optimizers")
 
     def _at_defaults(self, arms: list[Arm]) -> list[str]:
-        """Return the verdicts at Keras' defaults, where the answer is that of the tuned ones."""
+        """Return the verdicts at Keras' defaults, where the first sentence is about the tuned optimizers."""
         if not any(arm.group == "tuned" for arm in arms):
             return []
         defaults = [arm for arm in arms if arm.group == "defaults"]
@@ -202,16 +202,16 @@ class Text:
 
     def _lowest_batches(self) -> list[tuple[str, str]]:
         losses: dict[str, dict[str, float | None]] = {}
-        for group, what in (("equal_epochs", "epochs"), ("equal_updates", "updates")):
+        for group, budget in (("equal_epochs", "epochs"), ("equal_updates", "updates")):
             arms = [arm for arm in self.study.section("optimizers") if arm.group == group and arm.chosen]
-            losses[what] = {method(arm): score_of(arm, "holdout", self.numbers.loss).mean for arm in arms}
+            losses[budget] = {method(arm): score_of(arm, "holdout", self.numbers.loss).mean for arm in arms}
         if self.run.equal_time:
             losses["time"] = {name: loss.mean for name, loss in self.run.equal_time.losses.items()}
-        lowest = [(_lowest(by_method), what) for what, by_method in losses.items()]
-        return [(name, what) for name, what in lowest if name is not None]
+        lowest = [(_lowest(by_method), budget) for budget, by_method in losses.items()]
+        return [(name, budget) for name, budget in lowest if name is not None]
 
     def activations_section(self) -> list[str]:
-        """Return which activations and losses differ from the configured ones."""
+        """Return the verdicts on other activations and losses than the configured ones."""
         sentences = []
         for group in ("activation", "loss"):
             arms = [arm for arm in self.study.section("activations") if arm.group == group]
@@ -230,7 +230,7 @@ class Text:
         return sentences + self.few_rows("activations")
 
     def memorization_section(self) -> list[str]:
-        """Return how far the training rows are learnt by heart where there is nothing to learn."""
+        """Return the scores with true and shuffled labels, which show how far training rows are learnt by heart."""
         metric, parts = self.numbers.score, []
         for arm in self.study.section("memorization"):
             train = self.numbers.scores(Interval(score_of(arm, "train", metric).mean))
@@ -245,7 +245,7 @@ class Text:
         ]
 
     def winner_section(self) -> list[str]:
-        """Return what the search's winner promised, what came of it, and whether the search ended at an edge."""
+        """Return the promised and the fresh losses of the search's winner, its verdict, and any settings at an edge."""
         optimism, numbers = self.study.optimism, self.numbers
         if optimism is None:
             return ["The search left no winner to be judged."]
@@ -285,13 +285,13 @@ class Text:
         return sentences + self.few_rows("winner")
 
     def few_rows(self, section: SectionName) -> list[str]:
-        """Return the sentence about differences that a few rows carry, where there are any."""
+        """Return the sentence about differences that a few rows carry; an empty list if there are none."""
         arms = carried(self.study, section)
         return [self.phrases.few_rows(arms)] if arms else []
 
 
 def carried(study: Study, section: SectionName) -> list[Arm]:
-    """Return the arms of a section that have a verdict, or lead, and whose difference a few rows carry."""
+    """Return the arms of a section whose difference a few rows carry, of those with a finding and the best remedy."""
     arms = study.section(section)
     if section == "remedies":
         arms = ranked(study) + [arm for arm in arms if arm.group == "leave_one_out"]

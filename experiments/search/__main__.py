@@ -17,7 +17,7 @@ from pipeline.tracking import store
 
 
 def arguments() -> argparse.Namespace:
-    """The command line: nothing for the stage, `--worker` and what it works at for a worker."""
+    """Return the command line's options: none for the stage; `--worker`, the storage and the study for a worker."""
     parser = argparse.ArgumentParser(prog="python -m experiments.search", description=__doc__.splitlines()[0])
     parser.add_argument("--worker", action="store_true", help="work at a search that runs elsewhere")
     parser.add_argument(
@@ -27,17 +27,17 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--study", help="with --worker: the name that the search printed")
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.worker != bool(given.study):
+    options = parser.parse_args()
+    if options.worker != bool(options.study):
         parser.error("--worker and --study go together")
-    return given
+    return options
 
 
 def check(settings: Settings, summary: Summary) -> None:
-    """What can be known to be wrong before any work.
+    """Check whatever can be checked before any trial is trained.
 
     Raises:
-        InputError: it is.
+        InputError: the space, the objectives or the rows cannot be searched with, or MLflow cannot be reached.
     """
     space.check_space(settings)
     space.check_space(trial_settings(settings, summary))
@@ -52,14 +52,14 @@ def check(settings: Settings, summary: Summary) -> None:
 
 def main() -> None:
     """Run the stage, or a worker."""
-    given = arguments()
-    if given.worker:
-        from experiments.search.worker import work  # with TensorFlow, which the search itself does not need
+    options = arguments()
+    if options.worker:
+        from experiments.search.worker import work  # imports TensorFlow, which the search itself does not need
 
-        with storage.loss_told(given.storage):
-            is_to_go_on = work(given.storage, given.study, lambda: given.parent not in (None, os.getppid()))
-        if is_to_go_on:
-            os.execv(sys.executable, sys.orig_argv)  # the same command, from its beginning
+        with storage.loss_told(options.storage):
+            needs_new_process = work(options.storage, options.study, lambda: options.parent not in (None, os.getppid()))
+        if needs_new_process:
+            os.execv(sys.executable, sys.orig_argv)  # starts the same command in place of this process
         return None
     settings, summary = read_settings(), read_summary()
     check(settings, summary)

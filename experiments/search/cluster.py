@@ -24,10 +24,10 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def workers_by_host(workers: int, threads: Mapping[str, int]) -> dict[str, int]:
-    """How many of a search's workers each machine has when Dask spreads them evenly over its threads.
+    """Return how many of a search's workers each machine runs when Dask spreads them evenly over its threads.
 
     Args:
-        threads: of each Dask worker, by its address; a machine may have several.
+        threads: the number of threads of each Dask worker, by its address; a machine may have several.
     """
     by_host: Counter[str] = Counter()
     for address, count in threads.items():
@@ -41,50 +41,51 @@ def _host(address: str) -> str:
 
 
 def run_worker(name: str, url: str, workers: int, by_host: dict[str, int], folder: str) -> int:
-    """On the cluster: a process that works at the search until no trial waits; its exit status.
+    """Run a process on the cluster that works at the search until no trial waits, and return its exit status.
 
     Args:
-        by_host: how many of the workers share the cores of a machine; all of them on one that came later.
-        folder: the project's, as the search has it; where the cluster's machine has none there, its working folder.
+        by_host: how many of the workers share the cores of each machine; one that joined later counts all workers.
+        folder: the project's folder on the search's machine; where the cluster's machine has no such folder, the
+            process starts in the Dask worker's own.
     """
     from distributed import get_worker
 
-    # A process of its own, since Dask runs tasks in threads, and a TensorFlow graph serves one at a time.
-    here = folder if Path(folder).is_dir() else None
+    # Dask runs tasks in threads, but a TensorFlow graph serves one thread at a time, so each task starts a process.
+    working_folder = folder if Path(folder).is_dir() else None
     command = [sys.executable, "-m", "experiments.search", "--worker", "--study", name, "--parent", str(os.getpid())]
-    here_too = by_host.get(_host(get_worker().address), workers)
-    environment = os.environ | share(here_too) | {STORAGE_VARIABLE: url}
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=here)
+    workers_here = by_host.get(_host(get_worker().address), workers)
+    environment = os.environ | share(workers_here) | {STORAGE_VARIABLE: url}
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=working_folder)
     tasks, key = get_worker().state.tasks, get_worker().get_current_task()
     while True:
         try:
             return process.wait(SECONDS_BETWEEN_LOOKS)
         except subprocess.TimeoutExpired:
-            # The search is gone: Dask cannot stop a thread, but it does say so.
+            # Dask cannot stop the thread when the search is gone, but it forgets or cancels the task.
             if key not in tasks or tasks[key].state == "cancelled":
                 process.terminate()
 
 
 class Task:
-    """A task of the cluster, with the face of a process."""
+    """A task of the cluster with the interface of a process."""
 
     def __init__(self, future: Any):
         self.future = future
 
     @property
     def exitcode(self) -> int | None:
-        """Its exit status; 1 if the cluster lost it or it was cancelled."""
+        """Return the exit status; 1 if the task was lost or cancelled, None while it runs."""
         if not self.future.done():
             return None
         return self.future.result() if self.future.status == "finished" else 1
 
     def terminate(self) -> None:
-        """Cancel it: one that waits for room never starts, one that runs sees it and lets its trial end."""
-        with suppress(OSError, RuntimeError):  # the cluster is gone, and the task with it
+        """Cancel the task: it never starts if it still waits for room; otherwise its worker ends after the trial."""
+        with suppress(OSError, RuntimeError):  # if the cluster is gone, so is the task
             self.future.cancel()
 
     def join(self) -> None:
-        """Wait for its end."""
+        """Wait until the task has ended."""
         while self.exitcode is None:
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
@@ -98,7 +99,7 @@ class ClusterWorkers(Workers):
         """Connect to the cluster.
 
         Raises:
-            InputError: no scheduler answers there, or Dask is not installed.
+            InputError: no scheduler answers at `search.dask`, or Dask is not installed.
         """
         try:
             from distributed import Client
@@ -112,31 +113,31 @@ class ClusterWorkers(Workers):
             raise InputError(f"search.dask is {self.search.dask}, where no scheduler answers: {reason}") from None
 
     def __exit__(self, *reason: object) -> None:
-        # What an error ends is not waited for: closing cancels the tasks, which let their trials end.
+        # After an error nothing is waited for: closing the client cancels the tasks, and workers end after their trial.
         if reason[0] is None:
             super().__exit__(*reason)
         self.client.close()
 
     def start(self) -> Task:
-        """Start one more, wherever the cluster has room.
+        """Start one more worker, wherever the cluster has room.
 
         Raises:
             InputError: the cluster is gone.
         """
-        given = self.name, self.search.storage, self.search.workers
+        arguments = self.name, self.search.storage, self.search.workers
         try:
-            given += workers_by_host(self.search.workers, self.client.nthreads()), str(Path.cwd())
-            return Task(self.client.submit(run_worker, *given, pure=False, retries=0))
+            arguments += workers_by_host(self.search.workers, self.client.nthreads()), str(Path.cwd())
+            return Task(self.client.submit(run_worker, *arguments, pure=False, retries=0))
         except (OSError, RuntimeError) as error:
             raise InputError(f"search.dask {self.search.dask} was lost: {error}; start again to go on") from None
 
 
 def _check_answers(address: str) -> None:
-    # A client that cannot connect ends in a traceback of its own when Python collects it, so there is none before.
-    found = re.fullmatch(r"(?:tcp|tls)://(.+):(\d{1,5})", address)
-    if not found:
+    # A client that cannot connect prints a traceback when Python collects it, so the address is tried first.
+    match = re.fullmatch(r"(?:tcp|tls)://(.+):(\d{1,5})", address)
+    if not match:
         raise InputError(f"search.dask is {address}; it must be the address of a scheduler, such as tcp://host:8786")
     try:
-        socket.create_connection((found[1].strip("[]"), int(found[2])), PATIENCE_SECONDS).close()
+        socket.create_connection((match[1].strip("[]"), int(match[2])), PATIENCE_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise InputError(f"search.dask is {address}, where no scheduler answers: {error}") from None

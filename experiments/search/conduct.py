@@ -1,4 +1,4 @@
-"""Conducts a search: names it, hands out its trials, watches its workers, and writes what came out."""
+"""The conductor of a search: names it, hands out its trials, watches its workers and writes its results."""
 
 import hashlib
 import json
@@ -26,40 +26,40 @@ from pipeline.tracking.parent import ParentRun
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
-NEVER = 1e18  # a time that does not come, and that JSON can write
+NEVER = 1e18  # a deadline that never comes, as a number since JSON has no infinity
 
 
 def trial_settings(settings: Settings, summary: Summary) -> Settings:
-    """The settings as trials start from them.
+    """Return the settings that trials start from.
 
-    They have `search.epochs` instead of `train.epochs`, where it is given, and for a regression no dimension of the
-    space that is for classes alone.
+    They have `search.epochs`, where that is set, in place of `train.epochs`; for a regression the space loses the
+    dimensions that are for classes alone.
     """
     if settings.search.epochs is not None:
         settings = with_values(settings, {"train.epochs": settings.search.epochs}, "search.epochs")
     if summary.task == "classification":
         return settings
-    kept = {name: dimension for name, dimension in settings.search.space.items() if name not in space.FOR_CLASSES}
-    return settings.model_copy(update={"search": settings.search.model_copy(update={"space": kept})})
+    dimensions = {name: dimension for name, dimension in settings.search.space.items() if name not in space.FOR_CLASSES}
+    return settings.model_copy(update={"search": settings.search.model_copy(update={"space": dimensions})})
 
 
 def study_name(settings: Settings, summary: Summary) -> str:
-    """A name that tells the data, what is searched and how a trial is judged; another of these is another study."""
+    """Return a name that differs wherever the data, the space or the judging of trials differs."""
     digests = data_digests(summary)
-    if summary.target_scale is not None:  # they are of the scaled target, and a trial is judged in its unit
+    if summary.target_scale is not None:  # the digests are of the scaled target, but a trial is judged in its unit
         digests["target_scale"] = repr(summary.target_scale)
-    asked_of_search = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
+    searched = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
     if settings.search.folds is not None:
-        asked_of_search["folds"] = settings.search.folds
-    # A grid fixes every trial when it is put into the queue.
-    asked_of_search["grid"] = settings.search.sampler == "grid"
-    asked = [digests, asked_of_search, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        searched["folds"] = settings.search.folds
+    # A grid fixes every trial when it is put into the queue, so it has a study of its own.
+    searched["grid"] = settings.search.sampler == "grid"
+    content = [digests, searched, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{Path(settings.data.source).stem}-{digest[:12]}"
 
 
 def plan(settings: Settings) -> list[dict[str, Any]]:
-    """The parameters that are fixed for each trial that is asked for; none for the first, which is the default."""
+    """Return the fixed parameters of each trial of the search; the first has none, since it is the default."""
     search = settings.search
     if search.sampler == "grid":
         return [{}, *space.grid(search.space)][: search.trials]
@@ -70,31 +70,31 @@ def plan(settings: Settings) -> list[dict[str, Any]]:
 
 
 def turns(settings: Settings) -> list[str]:
-    """The optimizers in the order in which the trials take them, that of trial 0 first; none if not balanced."""
+    """Return the optimizers in the order in which trials take turns, that of trial 0 first; none if not balanced."""
     dimension = settings.search.space.get(space.OPTIMIZER)
     if settings.search.balance == "none" or dimension is None or not dimension.choices:
         return []
-    # One that is not among the choices has the first trial alone.
+    # A configured optimizer that is not among the choices gets the first trial and no other.
     return sorted(dimension.choices, key=lambda name: name != settings.train.optimizer)
 
 
 def show(bar: Bar, wanted: int, trials: list[FrozenTrial]) -> None:
-    """Show how far these trials are: how many are done, the best so far, how many were pruned."""
+    """Show the progress of these trials: how many are done, the best so far, how many were pruned."""
     text, done = results.progress_text(trials), len(queue.finished(trials))
     bar.show(done, text, lambda: f"{done} of {wanted} trials: {text}")
 
 
 class Failures:
-    """Ends a search in which every trial fails; trials that ended before this start do not count."""
+    """A guard that ends a search in which every trial fails; trials that ended before this start do not count."""
 
     def __init__(self, limit: int, trials: list[FrozenTrial]):
         self.limit, self.before = limit, {trial.number for trial in queue.finished(trials)}
 
     def check(self, trials: list[FrozenTrial]) -> None:
-        """Look at the trials that ended last.
+        """Check the trials that ended last.
 
         Raises:
-            InputError: they have all failed, as many as the limit.
+            InputError: as many as the limit have failed in a row.
         """
         ended = [trial for trial in queue.finished(trials) if trial.number not in self.before]
         last = sorted(ended, key=lambda trial: trial.datetime_complete)[-self.limit :]
@@ -103,7 +103,7 @@ class Failures:
 
 
 def make_workers(settings: Settings, name: str) -> Workers:
-    """Processes of this machine, or tasks of the Dask cluster.
+    """Return workers that are processes of this machine or tasks of the Dask cluster.
 
     Raises:
         InputError: the cluster cannot be reached.
@@ -116,24 +116,24 @@ def make_workers(settings: Settings, name: str) -> Workers:
 
 
 def conduct(
-    study: optuna.Study, kept: BaseStorage, settings: Settings, log: ParentRun, asked_to_stop: Callable
+    study: optuna.Study, study_storage: BaseStorage, settings: Settings, log: ParentRun, asked_to_stop: Callable
 ) -> None:
-    """Have the queue worked through, until it is empty, time is up or someone asks to stop; running trials may end.
+    """Have workers train the trials until all are done, time is up or someone asks to stop; running trials may end.
 
     Raises:
         InputError: trials or workers fail one after another.
     """
-    deadline, watchman = study.user_attrs["deadline"], queue.Watchman(study, kept, settings.search.storage)
+    deadline, watchman = study.user_attrs["deadline"], queue.Watchman(study, study_storage, settings.search.storage)
     failures = Failures(settings.search.max_failures, queue.asked_for(study))
     try:
         with make_workers(settings, study.study_name) as workers, Bar("trials", study.user_attrs["trials"]) as bar:
-            over, asked = False, plan(settings)
-            log.open()  # which takes seconds, in which the workers get ready
+            over, planned = False, plan(settings)
+            log.open()  # takes seconds, in which the workers get ready
             study.set_user_attr("mlflow_run", log.run_id)
             while True:
                 watchman.look()
                 if not over:
-                    queue.fill(study, asked)
+                    queue.fill(study, planned)
                 trials = queue.asked_for(study)
                 show(bar, study.user_attrs["trials"], trials)
                 log_trials(log, trials)
@@ -158,12 +158,12 @@ def conduct(
 
 
 def count(trials: list[FrozenTrial], state: TrialState) -> int:
-    """How many of the trials are in this state."""
+    """Return how many of the trials are in this state."""
     return sum(trial.state == state for trial in trials)
 
 
 def start_workers(workers: Workers, trials: list[FrozenTrial]) -> None:
-    """As many as there is work for; see `Workers.look`."""
+    """Start as many workers as there is work for; see `Workers.look`."""
     workers.look(count(trials, TrialState.WAITING), len(queue.finished(trials)))
 
 
@@ -173,38 +173,38 @@ def close(study: optuna.Study) -> None:
 
 
 def log_trials(log: ParentRun, trials: list[FrozenTrial]) -> None:
-    """Tell MLflow of the trials that have ended since."""
+    """Log the trials that have ended and are not in MLflow yet."""
     new = [trial for trial in queue.finished(trials) if str(trial.number) not in log.logged]
     log.add(results.trial_record(trial) for trial in new)
 
 
-def open_study(kept: BaseStorage, settings: Settings, summary: Summary) -> optuna.Study:
-    """Make the study or go on with it."""
+def open_study(study_storage: BaseStorage, settings: Settings, summary: Summary) -> optuna.Study:
+    """Create the study or go on with it."""
     start = trial_settings(settings, summary)
-    return storage.open_study(kept, study_name(start, summary), start.search, start.train.epochs)
+    return storage.open_study(study_storage, study_name(start, summary), start.search, start.train.epochs)
 
 
 def tell_workers(study: optuna.Study, settings: Settings, summary: Summary) -> None:
-    """Put the trials that are asked for into the queue, and beside it what the workers need to know."""
+    """Put the trials into the queue, and store in the study what the workers need to know."""
     start = trial_settings(settings, summary)
-    # A worker knows the storage, and a study is no place for a password.
-    kept_settings = start.model_copy(update={"search": start.search.model_copy(update={"storage": None, "dask": None})})
-    study.set_user_attr("settings", json.dumps(kept_settings.model_dump()))
+    # Workers know the storage already, and its URL may hold a password, which a study must not keep.
+    search_settings = start.search.model_copy(update={"storage": None, "dask": None})
+    study.set_user_attr("settings", json.dumps(start.model_copy(update={"search": search_settings}).model_dump()))
     study.set_user_attr("data", data_digests(summary))
     limit = settings.search.time_limit
     study.set_user_attr("deadline", time.time() + limit if limit else NEVER)
-    asked = plan(start)
-    study.set_user_attr("trials", len(asked))
-    queue.fill(study, asked)
+    planned = plan(start)
+    study.set_user_attr("trials", len(planned))
+    queue.fill(study, planned)
     study.set_user_attr("open", True)
 
 
 def search(settings: Settings, summary: Summary) -> None:
     """Run or finish the search, then write its results."""
     began, asked_to_stop = time.monotonic(), stop_when_asked()
-    kept = storage.open_storage(settings.search.storage)
-    study = open_study(kept, settings, summary)
-    with queue.conducting(kept, settings.search.storage, study.study_name):
+    study_storage = storage.open_storage(settings.search.storage)
+    study = open_study(study_storage, settings, summary)
+    with queue.conducting(study_storage, settings.search.storage, study.study_name):
         tell_workers(study, settings, summary)
         wanted, done = study.user_attrs["trials"], len(queue.finished(queue.asked_for(study)))
         if done:
@@ -213,34 +213,34 @@ def search(settings: Settings, summary: Summary) -> None:
             print(f"study {study.study_name}: {wanted} trials", flush=True)
         log = ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
         try:
-            conduct(study, kept, trial_settings(settings, summary), log, asked_to_stop)
+            conduct(study, study_storage, trial_settings(settings, summary), log, asked_to_stop)
         except (InputError, *storage.LOST):
             log.end("FAILED")
             raise
-        except KeyboardInterrupt:  # a second one
+        except KeyboardInterrupt:  # the second Ctrl-C; the first sets `asked_to_stop`
             log.end("KILLED")
             interrupted(study)
         if asked_to_stop():
             log.end("KILLED")
             interrupted(study)
-        found = results.write(study, queue.asked_for(study), settings, time.monotonic() - began)
-        finish(log, found, settings)
-    print(results.report(found))
+        outcome = results.write(study, queue.asked_for(study), settings, time.monotonic() - began)
+        finish(log, outcome, settings)
+    print(results.report(outcome))
 
 
 def interrupted(study: optuna.Study) -> None:
-    """Say how to go on, and exit as one does after Ctrl-C."""
+    """Print how to go on, and exit with status 130, as is usual after Ctrl-C."""
     done = f"{len(queue.finished(queue.asked_for(study)))} of {study.user_attrs['trials']} trials finished"
     print(f"interrupted with {done}; `dvc repro` goes on from there", file=sys.stderr)
     sys.exit(130)
 
 
-def finish(log: ParentRun, found: dict[str, Any], settings: Settings) -> None:
-    """Tell MLflow what the search found."""
-    best = found["best"]
+def finish(log: ParentRun, outcome: dict[str, Any], settings: Settings) -> None:
+    """Log the outcome of the search with its settings and files, end the MLflow run and record its id."""
+    best = outcome["best"]
     numbers = {"best.value": best["values"][0]} if best else {}
-    numbers |= {f"trials.{state}": count for state, count in found["counts"].items()}
-    asked = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
-    asked["search.storage"] = storage.without_password(settings.search.storage)
-    log.finish(numbers, asked, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
+    numbers |= {f"trials.{state}": count for state, count in outcome["counts"].items()}
+    logged_settings = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
+    logged_settings["search.storage"] = storage.without_password(settings.search.storage)
+    log.finish(numbers, logged_settings, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
     write_json(SEARCH_RUN_FILE, {"run_id": log.run_id})

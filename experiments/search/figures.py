@@ -34,7 +34,7 @@ def draw(
 
 @styled
 def history_figure(trials: list[FrozenTrial]) -> Figure:
-    """Every trial's value in order, and the best so far."""
+    """Draw every trial's value in order, and the best so far."""
     figure, axes = new_axes()
     ended = sorted(ranked(trials), key=lambda trial: trial.number)
     places, values = [t.number for t in ended], pd.Series([t.values[0] for t in ended], dtype=float)
@@ -51,9 +51,9 @@ def history_figure(trials: list[FrozenTrial]) -> Figure:
 
 @styled
 def optimizers_figure(trials: list[FrozenTrial]) -> Figure:
-    """The values of each optimizer's trials, the best marked; each had the same budget if the search is balanced.
+    """Draw the values of each optimizer's trials, the best marked, and count those that diverged with every seed.
 
-    Trials that diverged with every seed are counted beside them.
+    All optimizers had the same budget if the search is balanced.
     """
     figure, axes = new_axes()
     by_name: dict[str, list[float]] = {}
@@ -65,8 +65,8 @@ def optimizers_figure(trials: list[FrozenTrial]) -> Figure:
         values, lost = by_name[name], f", {diverged[name]} diverged" if diverged[name] else ""
         axes.plot(values, [place] * len(values), "o", color=BLUE, markersize=4, alpha=0.6)
         axes.plot(values[0], place, "D", color=ORANGE, label="best" if place == 0 else None)
-        told, right = f"{len(values)} complete{lost}", axes.get_yaxis_transform()
-        axes.text(1.01, place, told, va="center", transform=right, fontsize=8)
+        counts, right = f"{len(values)} complete{lost}", axes.get_yaxis_transform()
+        axes.text(1.01, place, counts, va="center", transform=right, fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="validation loss at the best epochs", xscale="log")
     _label_plainly(axes.xaxis)
@@ -74,44 +74,44 @@ def optimizers_figure(trials: list[FrozenTrial]) -> Figure:
 
 
 @styled
-def importance_figure(found: dict[str, float]) -> Figure:
-    """How much of the values' variance each parameter explains."""
+def importance_figure(importance: dict[str, float]) -> Figure:
+    """Draw how much of the values' variance each parameter explains."""
     figure, axes = new_axes()
-    names = list(found)[::-1]
-    axes.barh(names, [found[name] for name in names], color=BLUE)
+    names = list(importance)[::-1]
+    axes.barh(names, [importance[name] for name in names], color=BLUE)
     axes.set(xlabel="importance (fANOVA)")
     return figure
 
 
 @styled
-def parallel_figure(study: optuna.Study, found: dict[str, float]) -> Figure:
-    """Optuna's parallel coordinates over the parameters that matter most."""
+def parallel_figure(study: optuna.Study, importance: dict[str, float]) -> Figure:
+    """Draw Optuna's parallel coordinates over the parameters that matter most."""
     target = (lambda trial: trial.values[0]) if len(study.directions) > 1 else None
-    shown = list(found)[:MOST_PARALLEL] or None
+    shown = list(importance)[:MOST_PARALLEL] or None
     with experimental():
-        # An axis on which all trials have one value.
+        # Matplotlib warns of an axis on which all trials have one value.
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high ylims")
         axes = optuna.visualization.matplotlib.plot_parallel_coordinate(
             study, params=shown, target=target, target_name="validation loss"
         )
     axes.figure.set_size_inches(10, 5)
     axes.figure.subplots_adjust(left=0.08, bottom=0.3, right=0.95)  # room for the names below
-    plt.close(axes.figure)  # from pyplot's list; the figure itself stays
+    plt.close(axes.figure)  # removes it from pyplot's list; the figure itself stays
     return axes.figure
 
 
 @styled
 def front_figure(trials: list[FrozenTrial], settings: Settings) -> Figure:
-    """The trials' two objectives, and those that no other is better in both."""
+    """Draw the trials' two objectives and the Pareto front."""
     figure, axes = new_axes()
     objectives = settings.search.objectives
-    every = [trial.values for trial in ranked(trials)]
-    if len(objectives) == 1 or not every:
+    values = [trial.values for trial in ranked(trials)]
+    if len(objectives) == 1 or not values:
         lacking = "one objective" if len(objectives) == 1 else _lacking(trials)
         axes.text(0.5, 0.5, f"{lacking}: no Pareto front", ha="center", transform=axes.transAxes)
         return figure
     undominated = sorted(trial.values for trial in front(trials))
-    axes.plot(*zip(*every, strict=True), "o", color=BLUE, markersize=4, alpha=0.5, label="trials")
+    axes.plot(*zip(*values, strict=True), "o", color=BLUE, markersize=4, alpha=0.5, label="trials")
     axes.plot(*zip(*undominated, strict=True), "D-", color=ORANGE, label="Pareto front")
     axes.set(xlabel=f"validation {objectives[0]}", ylabel=objectives[1])
     axes.legend(frameon=False)
@@ -123,6 +123,6 @@ def _lacking(trials: list[FrozenTrial]) -> str:
 
 
 def _label_plainly(axis: Any) -> None:
-    """Numbers and not powers of ten, which take Matplotlib longer than all the rest of a picture."""
+    """Label the axis with plain numbers: powers of ten take Matplotlib longer than all the rest of a picture."""
     axis.set_major_formatter(LogFormatter())
     axis.set_minor_formatter(LogFormatter())

@@ -1,7 +1,7 @@
-"""A study's trials as a queue into which the search puts just as many as are asked for.
+"""A study's trials as a queue, into which the search puts exactly as many as it is to run.
 
-So the budget is met exactly, whoever works at it and whoever is killed: a worker takes a waiting trial, and a trial
-whose worker died waits again. One search conducts a study; any number of workers take trials from it.
+The budget is met exactly, whichever workers come or are killed: a worker takes a waiting trial, and a trial whose
+worker died waits again. One search conducts a study; any number of workers take trials from it.
 """
 
 import fcntl
@@ -28,34 +28,34 @@ from pipeline.settings import Search
 
 NAMELESS_SECONDS = 5
 MOST_WAITING = 32
-IDLE_SECONDS = 60  # that a worker waits for the search to put more in
-MOST_LOSSES = 3  # a configuration that takes its worker down that often has failed
+IDLE_SECONDS = 60  # how long a worker waits for the search to put more trials in
+MOST_LOSSES = 3  # a trial whose worker died that often has failed
 
 
 class OutOfTime(Exception):
-    """The search's time was up in mid-trial; the trial waits for the next start."""
+    """The search's time ran out during a trial, which then waits for the next start."""
 
 
 class TakenAway(Exception):
-    """The trial was given to another worker, since this one had shown no sign of life."""
+    """The trial went to another worker, since this one had shown no sign of life."""
 
 
 def signs_folder(url: str | None) -> Path:
-    """Where the workers of this machine show that they live."""
+    """Return the folder of the lock files by which the workers of this machine show that they live."""
     path = journal_path(url)
     return path.parent if path else Path(tempfile.gettempdir())
 
 
 @contextmanager
 def held(path: Path) -> Iterator[bool]:
-    """Hold a file's lock, which the system takes back when the process dies; False if another process has it."""
+    """Hold a file's lock, which the system releases when the process dies; yield False if another process has it."""
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
-        if os.fstat(file.fileno()).st_nlink == 0:  # its owner has just taken it away
+        if os.fstat(file.fileno()).st_nlink == 0:  # the previous holder has just deleted the file
             yield False
             return
         try:
@@ -66,7 +66,7 @@ def held(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def sign_of_life(url: str | None) -> Iterator[str]:
-    """The name of a worker, under which others see whether it lives."""
+    """Yield a new worker's name, and hold its lock file so that others see that it lives."""
     name = uuid.uuid4().hex
     with held(_sign(url, name)):
         yield name
@@ -81,7 +81,7 @@ def conducting(storage: BaseStorage, url: str | None, name: str) -> Iterator[Non
     """Be the one search that conducts this study.
 
     Raises:
-        InputError: another one does.
+        InputError: another search conducts it already.
     """
     taken = InputError(
         f"study {name} is being searched already; wait for it, or help with python -m experiments.search --worker"
@@ -93,7 +93,7 @@ def conducting(storage: BaseStorage, url: str | None, name: str) -> Iterator[Non
                 raise taken
             yield
         return
-    # The lock is the session's: it ends with this process, on whichever machine.
+    # An advisory lock of PostgreSQL ends with its session, and so with this process, on whichever machine.
     with storage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(text("SELECT pg_try_advisory_lock(hashtext(:name))"), {"name": name}).scalar():
             raise taken
@@ -105,28 +105,28 @@ def conducting(storage: BaseStorage, url: str | None, name: str) -> Iterator[Non
 
 
 def asked_for(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that make up the search; a study that once was asked for more has others behind them."""
+    """Return the trials of the search; a study that was once set to more trials has others after them."""
     return study.get_trials(deepcopy=False)[: study.user_attrs["trials"]]
 
 
 def fill(study: optuna.Study, fixed: list[dict[str, Any]]) -> None:
-    """Let as many trials as there are entries have been put in, each with the parameters that are fixed for it.
+    """Put trials into the queue until there is one for each entry of `fixed`, with the parameters fixed there.
 
-    No more than `MOST_WAITING` wait at a time: a database reads all that wait at every look.
+    No more than `MOST_WAITING` wait at a time, since a database reads all waiting trials at every look.
     """
-    there = study.get_trials(deepcopy=False)
-    waiting = sum(trial.state == TrialState.WAITING for trial in there[: len(fixed)])
-    for parameters in fixed[len(there) :][: max(0, MOST_WAITING - waiting)]:
+    present = study.get_trials(deepcopy=False)
+    waiting = sum(trial.state == TrialState.WAITING for trial in present[: len(fixed)])
+    for parameters in fixed[len(present) :][: max(0, MOST_WAITING - waiting)]:
         study.enqueue_trial(parameters)
 
 
 def take(study: optuna.Study, storage: BaseStorage, search: Search, worker: str) -> Trial | None:
-    """Take a waiting trial out of the queue; None when none waits. No two workers get the same one."""
+    """Take a waiting trial that no other worker gets out of the queue; return None when none waits."""
     wanted = study.user_attrs["trials"]
     for waiting in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         if waiting.number >= wanted:
             break
-        # Before it runs, so that no running trial shows an old one.
+        # The heartbeat comes before the trial runs, so that no running trial has an old one.
         if isinstance(storage, RDBStorage):
             storage.record_heartbeat(waiting._trial_id)
         with suppress(UpdateFinishedTrialError):
@@ -147,7 +147,7 @@ def alive(trial: Trial, storage: BaseStorage) -> Iterator[None]:
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_SECONDS):
-            with suppress(*LOST):  # it may be back at the next beat
+            with suppress(*LOST):  # the database may be back at the next beat
                 storage.record_heartbeat(trial._trial_id)
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -160,21 +160,21 @@ def alive(trial: Trial, storage: BaseStorage) -> Iterator[None]:
 
 
 def put_back(storage: BaseStorage, trial_id: int) -> None:
-    """Have the trial wait again, with the parameters that it has, under no worker's name."""
-    with suppress(UpdateFinishedTrialError):  # it ended after all
+    """Let a trial wait again with the parameters that it has, and without a worker's name."""
+    with suppress(UpdateFinishedTrialError):  # the trial has ended meanwhile
         storage.set_trial_user_attr(trial_id, "worker", None)
         storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
 
 
 class Watchman:
-    """Puts back the trials whose worker is gone; only the search that conducts the study has one."""
+    """A guard that puts back the trials whose worker is gone; only the search that conducts the study has one."""
 
     def __init__(self, study: optuna.Study, storage: BaseStorage, url: str | None):
         self.study, self.storage, self.url = study, storage, url
         self.nameless_since: dict[int, float] = {}
 
     def look(self) -> None:
-        """Look at every running trial."""
+        """Put back every running trial whose worker is gone, or end it after too many losses."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         stale = set()
         if running and isinstance(self.storage, RDBStorage):
@@ -184,7 +184,7 @@ class Watchman:
         nameless = [trial.number for trial in running if not trial.user_attrs.get("worker")]
         self.nameless_since = {number: self.nameless_since.get(number, now) for number in nameless}
         for trial in running:
-            # Without a name it was just taken; or its worker was killed before it could give one.
+            # A trial without a worker's name was just taken, or its worker was killed before it could write the name.
             waited = now - self.nameless_since.get(trial.number, now)
             if trial._trial_id in stale or waited > NAMELESS_SECONDS or self._is_dead(trial.user_attrs.get("worker")):
                 self._count_loss(trial)
@@ -194,12 +194,12 @@ class Watchman:
             return False
         path = _sign(self.url, worker)
         if not path.exists():
-            # Of a database's workers, some are on other machines.
+            # The workers of a database may be on other machines; those of a journal are on this one.
             return journal_path(self.url) is not None
         try:
             with held(path) as free:
                 return free
-        except OSError:  # another user's
+        except OSError:  # the file is another user's
             return False
 
     def _count_loss(self, trial: FrozenTrial) -> None:
@@ -214,10 +214,10 @@ class Watchman:
 
 
 def is_filled(study: optuna.Study) -> bool:
-    """Whether all trials that are asked for have been put in."""
+    """Return whether all trials of the search have been put into the queue."""
     return len(study.get_trials(deepcopy=False)) >= study.user_attrs["trials"]
 
 
 def finished(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Those that have ended, well or not."""
+    """Return the trials that are complete, pruned or failed."""
     return [trial for trial in trials if trial.state in FINISHED]

@@ -1,4 +1,4 @@
-"""What a search found: `search.json`, `trials.csv` and its pictures, from the study alone."""
+"""The results of a search, made from its study alone: `search.json`, `trials.csv` and the pictures."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -17,7 +17,7 @@ from pipeline.tracking.parent import ChildRecord
 if TYPE_CHECKING:
     pass
 
-# Matplotlib and SciPy take a second each, so they are imported where they are used, at the end of a search.
+# Matplotlib and SciPy take a second each to import, so this happens where they are used, at the end of a search.
 
 SEARCH_FILE = RESULTS / "search.json"
 TRIALS_FILE = RESULTS / "trials.csv"
@@ -34,46 +34,46 @@ STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialSta
 
 
 def complete(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Those that have values, the best of the first objective in front."""
+    """Return the complete trials, the best by the first objective first."""
     return sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda trial: trial.values[0])
 
 
 def has_diverged(trial: FrozenTrial) -> bool:
-    """Whether every seed of a complete trial diverged, sooner or later."""
+    """Return whether every seed of a complete trial diverged at some epoch."""
     facts = trial.user_attrs["facts"]
     return facts["diverged"] == len(facts["per_seed"])
 
 
 def ranked(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Those among which the best is chosen, it in front: the complete ones that have not diverged with every seed."""
+    """Return the complete trials that have not diverged with every seed, the best first."""
     return [trial for trial in complete(trials) if not has_diverged(trial)]
 
 
 def optimizer_of(trial: FrozenTrial) -> str:
-    """The optimizer that the trial trained with."""
+    """Return the optimizer that the trial trained with."""
     return trial.user_attrs["settings"]["train"]["optimizer"]
 
 
 def progress_text(trials: list[FrozenTrial]) -> str:
-    """Best value so far, and how many trials diverged, were pruned or failed."""
+    """Return a text with the best value so far, and how many trials diverged, were pruned or failed."""
     best, states = ranked(trials), [trial.state for trial in trials]
     counts = {
         "diverged": len(complete(trials)) - len(best),
         "pruned": states.count(TrialState.PRUNED),
         "failed": states.count(TrialState.FAIL),
     }
-    told = [f"{count} {name}" for name, count in counts.items() if count]
-    return ", ".join(([f"best {best[0].values[0]:.4f}"] if best else []) + told)
+    shown = [f"{count} {name}" for name, count in counts.items() if count]
+    return ", ".join(([f"best {best[0].values[0]:.4f}"] if best else []) + shown)
 
 
 def trial_record(trial: FrozenTrial) -> ChildRecord:
-    """A finished trial as MLflow is told of it."""
+    """Return a finished trial as it is logged in MLflow."""
     facts = trial.user_attrs.get("facts", {})
     numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
     if trial.user_attrs.get("seconds") is not None:
         numbers["seconds"] = trial.user_attrs["seconds"]
     curves = {"epoch.val_loss": facts["curve"]} if "curve" in facts else {}
-    if trial.state == TrialState.PRUNED:  # what it told the pruner, at the epochs when it did
+    if trial.state == TrialState.PRUNED:  # the values that it reported to the pruner, by epoch
         reported = trial.intermediate_values
         curves["epoch.lowest_val_loss"] = [reported.get(epoch) for epoch in range(1, max(reported, default=0) + 1)]
     tags = {"optuna.state": trial.state.name, "optuna.trial": str(trial.number)}
@@ -97,7 +97,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
-    """A row per trial: state, values, facts, parameters."""
+    """Return a row per trial: state, values, facts, parameters."""
     rows = []
     for trial in trials:
         facts = {k: v for k, v in trial.user_attrs.get("facts", {}).items() if not isinstance(v, list)}
@@ -112,7 +112,7 @@ def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
 
 
 def describe(trial: FrozenTrial) -> dict[str, Any]:
-    """A trial with its value's mean and interval over the seeds, and the settings to paste into `params.yaml`."""
+    """Return a trial's values, the first with its interval over the seeds, and its settings as in `params.yaml`."""
     from pipeline.statistics.intervals import over_seeds
 
     facts = trial.user_attrs["facts"]
@@ -128,16 +128,16 @@ def describe(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def incumbents(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Each trial that was better than all ranked ones before it, by number."""
-    found: list[FrozenTrial] = []
+    """Return each trial that was better than all ranked trials before it, in order of their numbers."""
+    best_so_far: list[FrozenTrial] = []
     for trial in sorted(ranked(trials), key=lambda trial: trial.number):
-        if not found or trial.values[0] < found[-1].values[0]:
-            found.append(trial)
-    return found
+        if not best_so_far or trial.values[0] < best_so_far[-1].values[0]:
+            best_so_far.append(trial)
+    return best_so_far
 
 
 def best_of_each_optimizer(trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
-    """The best trial of each optimizer that has one, by the optimizer's name."""
+    """Return the best trial of each optimizer that has one, by the optimizer's name."""
     best: dict[str, FrozenTrial] = {}
     for trial in ranked(trials):
         best.setdefault(optimizer_of(trial), trial)
@@ -145,16 +145,16 @@ def best_of_each_optimizer(trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
 
 
 def front(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """The ranked trials that no other one beats in one objective without losing in the other, by number."""
-    found: list[FrozenTrial] = []
+    """Return the ranked trials that none beats in one objective without losing in the other, by number."""
+    undominated: list[FrozenTrial] = []
     for trial in sorted(ranked(trials), key=lambda trial: trial.values):
-        if not found or trial.values[1] < found[-1].values[1]:
-            found.append(trial)
-    return sorted(found, key=lambda trial: trial.number)
+        if not undominated or trial.values[1] < undominated[-1].values[1]:
+            undominated.append(trial)
+    return sorted(undominated, key=lambda trial: trial.number)
 
 
 def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, float]:
-    """Optuna's importance of each parameter for the first objective; none for too few trials to tell."""
+    """Return Optuna's importance of each parameter for the first objective; none where the trials are too few."""
     if len(complete(trials)) < 4:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
@@ -166,7 +166,7 @@ def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, floa
 
 
 def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
-    """What is in `search.json`."""
+    """Return the content of `search.json`."""
     ended, best = complete(trials), ranked(trials)
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     counts["waiting"] += max(0, study.user_attrs.get("trials", 0) - len(trials))  # not put into the queue yet
@@ -189,7 +189,7 @@ def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings
 
 
 def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
-    """A study in memory of these trials alone, as far as they have ended."""
+    """Return a copy of the study in memory, with those of the given trials that have ended."""
     copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
     copy.set_user_attr("trials", study.user_attrs.get("trials", 0))
     copy.add_trials(trial for trial in trials if trial.state in FINISHED)
@@ -197,18 +197,18 @@ def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
 
 
 def get_ready() -> None:
-    """Import what `write` needs, which takes two seconds, while the last trials leave a core free."""
+    """Import what `write` needs ahead of time, since that takes two seconds and the last trials leave a core free."""
     import matplotlib
 
     from experiments.search import figures  # noqa: F401
     from pipeline.statistics import intervals  # noqa: F401
 
     matplotlib.use("Agg")
-    optuna.importance.FanovaImportanceEvaluator  # noqa: B018 (Optuna imports it when it is asked for)
+    optuna.importance.FanovaImportanceEvaluator  # noqa: B018 (Optuna imports it on first use)
 
 
 def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
-    """Write the stage's files about these trials of the study; returns what is in `search.json`."""
+    """Write the stage's files about these trials of the study, and return the content of `search.json`."""
     get_ready()
     from experiments.search import figures
     from pipeline.figures.style import save
@@ -224,7 +224,7 @@ def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, se
 
 
 def report(summary: dict[str, Any]) -> str:
-    """What came out, in a few lines."""
+    """Return the outcome of the search in a few lines."""
     counts = ", ".join(f"{count} {state}" for state, count in summary["counts"].items() if count)
     lines = [f"{counts} in {summary['seconds']:.0f} s"]
     if summary["all_diverged"]:
@@ -246,6 +246,6 @@ def _all_diverged(trials: int) -> str:
 def _line(name: str, trial: dict[str, Any]) -> str:
     value, seeds, diverged = trial["value"], trial["seeds"], trial["facts"]["diverged"]
     interval = "" if value["low"] is None else f" [{value['low']:.4f}, {value['high']:.4f}]"
-    told = f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f}{interval}"
-    told += f", {trial['settings']['train']['optimizer']}"
-    return f"{told}, {diverged} of {seeds} seeds diverged" if diverged else told
+    line = f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f}{interval}"
+    line += f", {trial['settings']['train']['optimizer']}"
+    return f"{line}, {diverged} of {seeds} seeds diverged" if diverged else line

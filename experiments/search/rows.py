@@ -1,4 +1,4 @@
-"""The rows of a search: which of them each seed of a trial trains on, and which it validates on."""
+"""The rows of a search: those that each seed of a trial trains on, and those that it validates on."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from pipeline.statistics.ring import ROWS_PER_FOLD, draw_folds
 
 
 def data_digests(summary: Summary) -> dict[str, str]:
-    """Of the rows that trials train and are judged on."""
+    """Return the digests of the splits that trials train and are judged on."""
     return {name: summary.digest[name] for name in ("train", "validation")}
 
 
@@ -19,7 +19,7 @@ def read_examples(digests: dict[str, str], search: Search) -> Examples:
     """Read the prepared training and validation rows; with `search.folds` each seed validates on a fold of both.
 
     Raises:
-        InputError: they are not those of the study, or too few for so many folds.
+        InputError: the rows are not those of the study, or too few for so many folds.
     """
     summary = read_summary()
     if data_digests(summary) != digests:
@@ -35,11 +35,11 @@ def cross_validated(
 ) -> Examples:
     """Pool two splits and cut the pool into folds, which the seeds validate on in turn.
 
-    Seed number i validates on fold i mod folds. It trains on the others, as the study does: on as many rows as the
-    training split has, or on all. The first seed draws the folds, so they are the same for every trial.
+    Seed number i validates on fold i mod folds, and trains on as many rows of the others as the training split has, or
+    on all of them if they are fewer. The first seed draws the folds, so they are the same for every trial.
 
     Raises:
-        InputError: too few rows, or too few groups.
+        InputError: there are too few rows or groups.
     """
     x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
     groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
@@ -51,8 +51,8 @@ def cross_validated(
         is_held_out = fold == number % folds
         train_rows.append(_in_order(np.flatnonzero(~is_held_out), strata, seed)[: len(train)])
         val_rows.append(_in_order(np.flatnonzero(is_held_out), strata, seed))
-    # Folds differ by a row, and with groups by more: each seed trains on as many rows as the others, and a smaller fold
-    # counts some of its rows twice.
+    # Folds differ by a row, and with groups by more. Seeds train side by side on arrays of one shape, so each trains on
+    # the fewest rows that any has, and a smaller fold counts some of its rows twice.
     fewest, most = min(map(len, train_rows)), max(map(len, val_rows))
     return Examples(
         problem,
@@ -65,7 +65,7 @@ def cross_validated(
 
 
 def _in_order(rows: np.ndarray, strata: np.ndarray, seed: int) -> np.ndarray:
-    """Put rows into an order whose prefixes are stratified."""
+    """Return the rows in an order whose prefixes are stratified."""
     return rows[stratified_order(strata[rows], np.random.default_rng([seed, 4]))]
 
 
@@ -83,12 +83,12 @@ def _check_folds(rows: int, groups: np.ndarray | None, folds: int) -> None:
 
 
 def folds_told(examples: Examples, search: Search) -> str:
-    """Return in a line what cross-validated trials train and validate on."""
+    """Return a line that says what cross-validated trials train and validate on."""
     seeds, folds = len(seed_list(search.seeds)), search.folds
-    told = (
+    line = (
         f"each seed of a trial trains on {examples.train_rows.shape[1]} rows and validates on one of {folds} folds of "
         f"the {len(examples.y)} training and validation rows"
     )
     if seeds >= folds:
-        return told
-    return f"{told}; with {seeds} of search.seeds only {seeds} of the folds validate"
+        return line
+    return f"{line}; with {seeds} of search.seeds only {seeds} of the folds validate"

@@ -1,4 +1,4 @@
-"""Who chooses a search's trials and who ends them early: Optuna's samplers and pruners by name."""
+"""Optuna's samplers and pruners by name: a sampler chooses a trial's parameters, a pruner ends a trial early."""
 
 import heapq
 import warnings
@@ -13,24 +13,24 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.settings import Search
 
-BEST, LATEST = 25, 225  # of the trials that TPE looks at
+BEST, LATEST = 25, 225  # how many of the best and of the latest other trials TPE looks at
 
 
 @contextmanager
 def experimental() -> Iterator[None]:
-    """Use what Optuna warns of as experimental although its documentation tells to: heartbeats, qmc, pictures."""
+    """Silence Optuna's warnings of features that are experimental and yet recommended: heartbeats, qmc, pictures."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
 
 
 class _TPE(TPESampler):
-    """Optuna's TPE (Bergstra et al. 2011), to which trials long past are no burden.
+    """Optuna's TPE (Bergstra et al. 2011), limited to the best and the latest trials so that it stays fast.
 
     TPE weighs a density of the best trials, a tenth of them and at most `BEST`, against a density of all others, in
-    which the old ones have the least weight. Here those others are the latest `LATEST`: Optuna's own goes through all
-    trials for every parameter, and takes twice as long to choose the 500th trial as the 50th. Until there are more, and
-    with two objectives, both draw the same.
+    which the old ones have the least weight. Here those others are only the latest `LATEST`. Optuna's own sampler goes
+    through all trials for every parameter, and takes twice as long to choose the 500th trial as the 50th. Both draw the
+    same until there are more trials than these, and with two objectives.
     """
 
     seen: "optuna.Study | _Part"
@@ -38,19 +38,19 @@ class _TPE(TPESampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """What all trials have, which each trial asks for first."""
+        """Draw the parameters that all trials have; Optuna calls this first for each trial."""
         self.seen = _Part(study) if len(study.directions) == 1 else study
         return super().sample_relative(self.seen, trial, search_space)
 
     def sample_independent(self, study: optuna.Study, *of_parameter: Any) -> Any:
-        """What some trials have."""
+        """Draw a parameter that only some trials have."""
         return super().sample_independent(self.seen, *of_parameter)
 
 
 class _Part:
-    """A study with fewer trials, such as those that Optuna itself shows a sampler with its Hyperband pruner.
+    """A view of a study with fewer trials, as Optuna's Hyperband pruner shows its sampler one.
 
-    They are chosen once for a trial, so none of its parameters depends on what others do meanwhile.
+    Its trials are chosen once for a new trial, so no parameter of that depends on what other workers do meanwhile.
     """
 
     def __init__(self, study: optuna.Study):
@@ -74,12 +74,13 @@ class _Part:
 def make_sampler(
     search: Search, number: int = 0, before: optuna.samplers.BaseSampler | None = None
 ) -> optuna.samplers.BaseSampler:
-    """The sampler of one trial.
+    """Return the sampler of one trial.
 
-    Each trial's has a seed of its own, so that it matters neither which worker draws nor whether the search was
+    Each trial has a sampler with its own seed, so that it matters neither which worker draws nor whether the search was
     interrupted before.
 
     Args:
+        number: the trial's.
         before: the sampler of an earlier trial of the study.
     """
     seed = search.sampler_seed * 1_000_003 + number
@@ -87,25 +88,25 @@ def make_sampler(
     makers = {
         "tpe": lambda: _TPE(seed=seed),
         "random": lambda: samplers.RandomSampler(seed=seed),
-        # One sequence for all trials.
+        # All trials draw from one quasi-random sequence, so its seed is the same for all.
         "qmc": lambda: samplers.QMCSampler(
             seed=search.sampler_seed, independent_sampler=samplers.RandomSampler(seed=seed)
         ),
         "cmaes": lambda: samplers.CmaEsSampler(seed=seed % 2**31),
         "nsga2": lambda: samplers.NSGAIISampler(seed=seed),
-        # The queue has the grid's points, so nothing is left to draw.
+        # The queue holds the grid's points, so nothing is left to draw.
         "grid": lambda: samplers.RandomSampler(seed=seed),
     }
     with experimental():
-        made = makers[search.sampler]()
-    if isinstance(made, TPESampler) and isinstance(before, TPESampler):
-        # Which parameters all trials have, as far as they were looked at; a new one would go through every trial again.
-        made._search_space = before._search_space
-    return made
+        sampler = makers[search.sampler]()
+    if isinstance(sampler, TPESampler) and isinstance(before, TPESampler):
+        # The earlier sampler knows which parameters all trials have; a new one would go through every trial again.
+        sampler._search_space = before._search_space
+    return sampler
 
 
 def make_pruner(search: Search, epochs: int) -> optuna.pruners.BasePruner:
-    """The pruner by name; its steps are epochs."""
+    """Return the pruner that the settings name; its steps are epochs."""
     pruners = optuna.pruners
     return {
         "none": pruners.NopPruner,

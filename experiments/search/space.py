@@ -1,7 +1,8 @@
 """The search space as data: checked against the schema of `params.yaml`, and turned into the settings of a trial.
 
 A setting `model.l2` with a switch is two parameters of the trial, `model.l2.on` and `model.l2`; hidden units are
-`model.hidden_units.width` and `model.hidden_units.depth`. It knows no Optuna: a trial is anything that can suggest.
+`model.hidden_units.width` and `model.hidden_units.depth`. This module does not import Optuna: a trial is any object
+that has the methods of `Suggests`.
 """
 
 import itertools
@@ -16,14 +17,14 @@ Space = dict[str, Dimension]
 
 HIDDEN_UNITS = "model.hidden_units"
 OPTIMIZER = "train.optimizer"
-# They have no meaning for numbers to be predicted.
+# These settings have no meaning for a regression.
 FOR_CLASSES = ("train.loss", "train.label_smoothing")
-# What the search sets itself.
+# The search sets these itself.
 NOT_SEARCHED = {"train.seeds", "train.epochs", "train.train_score_rows"}
 
 
 class Suggests(Protocol):
-    """The part of `optuna.trial.Trial` that is needed."""
+    """The methods of `optuna.trial.Trial` that this module needs."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
 
@@ -33,26 +34,26 @@ class Suggests(Protocol):
 
 
 def searchable() -> dict[str, Any]:
-    """The settings that a space may name, each with its default, which for a regularizer is off."""
-    every = flat(Settings())
+    """Return the settings that a space may name, each with its default, which for a regularizer is off."""
+    defaults = flat(Settings())
     return {
         name: value
-        for name, value in every.items()
+        for name, value in defaults.items()
         if name.split(".")[0] in ("model", "train") and name not in NOT_SEARCHED
     }
 
 
 def gives_equal_budgets(settings: Settings) -> bool:
-    """Whether the search tries every optimizer that it has trials of equally often."""
+    """Return whether the search gives every optimizer that it tries equally many trials."""
     search, dimension = settings.search, settings.search.space.get(OPTIMIZER)
     if search.balance == "none" or search.sampler == "grid" or dimension is None or not dimension.choices:
         return False
-    # One that is not among the choices has the first trial alone.
+    # A configured optimizer that is not among the choices gets the first trial and no other.
     return settings.train.optimizer in dimension.choices
 
 
 def check_space(settings: Settings) -> None:
-    """Hold every dimension to the schema of the setting that it names.
+    """Check every dimension against the schema of the setting that it names.
 
     Raises:
         InputError: a name that is no setting, an empty range, or a value that the setting may not have.
@@ -61,34 +62,34 @@ def check_space(settings: Settings) -> None:
     if not space:
         raise InputError("search.space is empty; name at least one setting with its range or choices")
     for name, dimension in space.items():
-        where = f"search.space.{name}"
+        place = f"search.space.{name}"
         if name not in searchable():
-            raise InputError(f"{where} names no setting that can be searched; those are {_few(name)}")
+            raise InputError(f"{place} names no setting that can be searched; those are {_few(name)}")
         if dimension.low is not None and not dimension.low < dimension.high:
-            raise InputError(f"{where}: the range is empty, low {dimension.low} is not below high {dimension.high}")
+            raise InputError(f"{place}: the range is empty, low {dimension.low} is not below high {dimension.high}")
         if dimension.log and not (dimension.low and dimension.low > 0):
-            raise InputError(f"{where}: log needs a low above 0, got {dimension.low}")
+            raise InputError(f"{place}: log needs a low above 0, got {dimension.low}")
         if dimension.width and name != HIDDEN_UNITS:
-            raise InputError(f"{where}: width and depth are for {HIDDEN_UNITS} alone; give low and high, or choices")
+            raise InputError(f"{place}: width and depth are for {HIDDEN_UNITS} alone; give low and high, or choices")
         for value in _values(dimension):
-            _check_value(settings, space, name, value, where)
+            _check_value(settings, space, name, value, place)
         for other, values in dimension.when.items():
             if other not in space or other == name:
-                raise InputError(f"{where}.when names {other}, which must be another setting of search.space")
+                raise InputError(f"{place}.when names {other}, which must be another setting of search.space")
             for value in values:
-                _check_value(settings, space, other, value, f"{where}.when")
+                _check_value(settings, space, other, value, f"{place}.when")
     if settings.search.sampler == "grid":
         grid(space)
 
 
 def grid(space: Space) -> list[dict[str, Any]]:
-    """Every combination of the choices, as parameters of a trial; optimizers take turns.
+    """Return every combination of the choices, as parameters of a trial; optimizers take turns.
 
     Raises:
         InputError: a setting of the space is no plain list of choices.
     """
     axes: dict[str, list[Any]] = {}
-    # What comes last changes fastest.
+    # The last axis changes fastest, so optimizers take turns when theirs is the last.
     for name, dimension in sorted(space.items(), key=lambda item: item[0] == OPTIMIZER):
         if dimension.switch or dimension.when or dimension.low is not None:
             raise InputError(f"search.sampler grid needs plain choices for every setting; search.space.{name} has none")
@@ -100,14 +101,15 @@ def grid(space: Space) -> list[dict[str, Any]]:
 
 
 def suggest(trial: Suggests, space: Space, settings: Settings) -> Settings:
-    """The settings of one trial.
+    """Return the settings of one trial, with the values that it suggests.
 
     Raises:
-        InputError: values that are each allowed, but not together.
+        InputError: the values are allowed one by one, but not together.
     """
     chosen: dict[str, Any] = {}
     for name, dimension in _in_order(space):
-        if not _applies(dimension, chosen):  # nor does what is configured: momentum is none of Adam's settings
+        # The configured value does not apply either: Adam, for instance, has no momentum.
+        if not _applies(dimension, chosen):
             chosen[name] = searchable()[name]
             continue
         if dimension.switch and not _suggest_parameter(trial, f"{name}.on", dimension):
@@ -118,33 +120,33 @@ def suggest(trial: Suggests, space: Space, settings: Settings) -> Settings:
 
 
 def represent(settings: Settings, space: Space, learning_rate: float) -> dict[str, Any]:
-    """The trial parameters that stand for `settings`, as far as the space has them.
+    """Return the trial parameters that stand for `settings`, as far as the space has them.
 
     Args:
-        learning_rate: what a learning rate of null means.
+        learning_rate: the rate that a learning rate of null means.
     """
     values = flat(settings)
     values["train.learning_rate"] = values["train.learning_rate"] or learning_rate
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for name, dimension in _in_order(space):
-        # A section has no value of its own where it is configured.
+        # A setting that is configured as a section is in `values` by its parts only.
         if name not in values or not _applies(dimension, values):
             continue
         value = values[name]
         if dimension.switch:
-            found[f"{name}.on"] = value != searchable()[name]
-            if not found[f"{name}.on"]:
+            parameters[f"{name}.on"] = value != searchable()[name]
+            if not parameters[f"{name}.on"]:
                 continue
         if dimension.width:
             if len(set(value)) == 1 and value[0] in dimension.width and len(value) in dimension.depth:
-                found |= {f"{name}.width": value[0], f"{name}.depth": len(value)}
+                parameters |= {f"{name}.width": value[0], f"{name}.depth": len(value)}
         elif _contains(dimension, value):
-            found[name] = _labels(dimension)[dimension.choices.index(value)] if dimension.choices else value
-    return found
+            parameters[name] = _labels(dimension)[dimension.choices.index(value)] if dimension.choices else value
+    return parameters
 
 
 def record(trial: Suggests, space: Space, known: dict[str, Any]) -> None:
-    """Let the trial suggest just the parameters that `represent` found; their values are fixed beforehand."""
+    """Let the trial suggest just the parameters that `represent` returned; their values are fixed beforehand."""
     for name, dimension in _in_order(space):
         for parameter in _parameters(name, dimension):
             if parameter in known:
@@ -173,10 +175,7 @@ def _suggest_parameter(trial: Suggests, parameter: str, dimension: Dimension) ->
 
 
 def _labels(dimension: Dimension) -> list[Any]:
-    """The choices as a trial has them: layers, or a section such as that of early stopping, as text.
-
-    Optuna draws and keeps plain values.
-    """
+    """Return the choices as Optuna stores them: lists and sections, such as that of early stopping, as JSON text."""
     return [json.dumps(choice) if isinstance(choice, list | dict) else choice for choice in dimension.choices]
 
 
@@ -190,7 +189,7 @@ def _parameters(name: str, dimension: Dimension) -> Iterator[str]:
 
 
 def _in_order(space: Space) -> list[tuple[str, Dimension]]:
-    """What others depend on first."""
+    """Return the dimensions in an order in which those that others depend on come first."""
     return sorted(space.items(), key=lambda item: bool(item[1].when))
 
 
@@ -217,14 +216,14 @@ def _values(dimension: Dimension) -> list[Any]:
     return dimension.choices or [dimension.low, dimension.high]
 
 
-def _check_value(settings: Settings, space: Space, name: str, value: Any, where: str) -> None:
+def _check_value(settings: Settings, space: Space, name: str, value: Any, place: str) -> None:
     together = {name: value}
-    # A setting that has a meaning for some values of another is checked beside one of those.
+    # A setting that applies only beside some values of another setting is checked beside one of those.
     for other, values in space[name].when.items():
         together[other] = values[0]
     if name == OPTIMIZER:
         together["train.momentum"] = None
-    with_values(settings, together, where)
+    with_values(settings, together, place)
 
 
 def _few(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a search is kept: an Optuna study in a journal file or a database."""
+"""The storage of a search: an Optuna study in a journal file or a database."""
 
 import fcntl
 import os
@@ -19,24 +19,24 @@ from pipeline.errors import InputError
 from pipeline.settings import Search
 
 JOURNAL_FILE = Path("experiments/search.journal")
-VERSION = 1  # of what a study's attributes mean
+VERSION = 1  # changes with the meaning of a study's attributes
 
-# Of a worker elsewhere, by the environment: a list of processes shows arguments, and it may hold a password.
+# Workers elsewhere get the URL through this variable, since it may hold a password and arguments show in `ps`.
 STORAGE_VARIABLE = "SEARCH_STORAGE"
 
 HEARTBEAT_SECONDS = 5
 GRACE_SECONDS = 20
-PATIENCE_SECONDS = 5  # for a database to answer
+PATIENCE_SECONDS = 5  # how long a database may take to answer
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-# What a storage that went away raises.
+# The errors of a storage that went away.
 LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
 
 
 class _JournalLock:
-    """A lock that the system takes back when its process dies; Optuna's own would hold up the others for 30 s."""
+    """A lock that the system releases when its process dies; Optuna's own would block the others for 30 s."""
 
     def __init__(self, path: str):
         self.path = path
@@ -51,7 +51,7 @@ class _JournalLock:
 
 
 class _Journal(JournalFileBackend):
-    """A journal that survives a kill in the midst of a line: the next to write takes the torn line away."""
+    """A journal that survives a kill in the midst of a line: the next writer removes the torn line."""
 
     def __init__(self, path: Path):
         self.path, self.lock = path, _JournalLock(f"{path}.lock")
@@ -62,12 +62,12 @@ class _Journal(JournalFileBackend):
         super().append_logs(logs)
 
     def mend(self) -> None:
-        """Cut off a last line without an end."""
+        """Remove a last line that has no line end."""
         if self._is_whole():
             return
         self.lock.acquire()
         try:
-            if not self._is_whole():  # nobody is writing it now
+            if not self._is_whole():  # under the lock nobody is writing the line any more
                 with self.path.open("rb+") as file:
                     file.truncate(file.read().rfind(b"\n") + 1)
         finally:
@@ -79,21 +79,21 @@ class _Journal(JournalFileBackend):
 
 
 def journal_path(url: str | None) -> Path | None:
-    """The file of a journal; None where the URL names a database."""
+    """Return the file of a journal; None where the URL names a database."""
     return Path(url or JOURNAL_FILE) if url is None or url.endswith(".journal") else None
 
 
 def without_password(url: str | None) -> str:
-    """The storage as it may be shown."""
+    """Return the URL or file of the storage, with any password masked."""
     shown = re.sub(r"(//[^:/@]*):.*@", r"\1:***@", url or str(JOURNAL_FILE))
     return re.sub(r"(password=)[^&]*", r"\1***", shown)
 
 
 def open_storage(url: str | None) -> BaseStorage:
-    """The storage that `search.storage` names, the journal for null.
+    """Open the storage that `search.storage` names; null means the journal.
 
     Raises:
-        InputError: it cannot be reached, is no URL, or was made by another version of Optuna.
+        InputError: the storage cannot be reached, is no URL, or was made by another version of Optuna.
     """
     path = journal_path(url)
     return _open_journal(path) if path else _open_database(url)
@@ -136,17 +136,17 @@ def _with_driver(url: URL) -> URL:
 
 
 def first_line(error: BaseException) -> str:
-    """What a storage's error says, without the statement that it was about."""
+    """Return the first line of a storage's error, without the SQL statement that failed."""
     cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
     return str(getattr(cause, "orig", None) or cause or error).strip().partition("\n")[0]
 
 
 @contextmanager
 def loss_told(url: str | None) -> Iterator[None]:
-    """Do something with the storage.
+    """Turn the errors of a storage that went away into one for the user.
 
     Raises:
-        InputError: it went away.
+        InputError: the storage went away.
     """
     try:
         yield
@@ -157,10 +157,10 @@ def loss_told(url: str | None) -> Iterator[None]:
 
 
 def open_study(storage: BaseStorage, name: str, search: Search, epochs: int) -> optuna.Study:
-    """Make the study or go on with it.
+    """Create the study or go on with it.
 
     Raises:
-        InputError: it was made by another version of this project.
+        InputError: the study was made by another version of this project.
     """
     study = optuna.create_study(
         storage=storage,

@@ -1,4 +1,4 @@
-"""One trial of a search: settings in, several seeds trained side by side, the objectives and what else is kept out."""
+"""One trial of a search: several seeds trained side by side with its settings, and judged by the objectives."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,17 +13,17 @@ from pipeline.settings import Settings
 from pipeline.statistics import scores
 from pipeline.training.trainer import Epoch, Fitted, fit, with_train_scores
 
-REPORTS = 10  # times at most that a trial asks the pruner
+REPORTS = 10  # how often, at most, a trial asks the pruner
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial gave.
+    """The outcome of a trial.
 
     Attributes:
         values: one for each objective.
-        facts: plain data, kept with the trial: each seed's value, means and standard deviations over the seeds of
-            what was scored at each seed's best epoch, and the mean curve of the validation loss.
+        facts: plain data that is stored with the trial: each seed's value, means and standard deviations over the seeds
+            of the scores at their best epochs, and the mean curve of the validation loss.
     """
 
     values: list[float]
@@ -40,16 +40,16 @@ def run_trial(
     """Train one configuration on several seeds and judge it by each seed's best epoch.
 
     Args:
-        examples: rows that all seeds share, or for each seed its own, in the order of `seeds`.
-        report: called now and then with the epoch and the mean over the seeds of the lowest validation loss so far; it
-            may raise to end the trial.
+        examples: rows that all seeds share, or separate rows for each seed, in the order of `seeds`.
+        report: called at most `REPORTS` times, with the epoch and the mean over the seeds of the lowest validation loss
+            so far; it may raise to end the trial.
         callbacks: called after each epoch, as by `trainer.fit`.
     """
     chance = chance_level(examples)
-    every = -(-settings.train.epochs // REPORTS)
+    period = -(-settings.train.epochs // REPORTS)  # rounded up
 
     def callback(event: Epoch) -> None:
-        if event.number % every == 0 and event.number < event.of:
+        if event.number % period == 0 and event.number < event.of:
             report(event.number, float(np.minimum(event.best, chance).mean()))
 
     fitted = _fit(examples, settings, seeds, [*callbacks, callback])
@@ -57,7 +57,7 @@ def run_trial(
 
 
 def _fit(examples: Examples, settings: Settings, seeds: list[int], callbacks: list[Callable[[Epoch], None]]) -> Fitted:
-    """`trainer.fit`, with the training rows scored at the best epochs alone, where the weights of those are at hand."""
+    """Train, and with early stopping score the training rows only once, with the weights of the best epochs."""
     model, train = settings.model, settings.train
     if not train.early_stopping or train.train_score_rows == 0:
         return fit(examples, model, train, seeds, callbacks)
@@ -66,10 +66,9 @@ def _fit(examples: Examples, settings: Settings, seeds: list[int], callbacks: li
 
 
 def chance_level(examples: Examples) -> np.ndarray:
-    """The validation loss of knowing nothing, which stands for a seed that never had a finite one.
+    """Return the validation loss of knowing nothing, which stands for a seed that never had a finite loss.
 
-    Returns:
-        That of each seed, `[R]`; `[1]` where all seeds share it.
+    Its shape is `[R]`, one loss for each seed; `[1]` where all seeds share it.
     """
     if examples.problem.is_classification:
         return np.array([math.log(examples.problem.n_outputs)])
@@ -77,7 +76,7 @@ def chance_level(examples: Examples) -> np.ndarray:
 
 
 def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.ndarray) -> Outcome:
-    """The objectives and the facts of a finished training.
+    """Return the objectives and the facts of a finished training.
 
     Args:
         chance: see `chance_level`.
@@ -85,7 +84,7 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.nd
     loss, score = scores.METRICS[problem.task]
     best = at_best_epoch(fitted)
     best[f"val_{loss}"] = np.where(best[f"val_{loss}"].isna(), chance, best[f"val_{loss}"])
-    if f"train_{loss}" in best:  # a seed that stands for knowing nothing has no gap
+    if f"train_{loss}" in best:  # a seed that counts as knowing nothing has no gap
         gap = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"])
         best["gap"] = gap.where(np.isfinite(gap), 0.0)
     else:
@@ -102,12 +101,12 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.nd
         **{f"{name}_sd": scores.spread(best[name]) for name in means},
     }
     weights = sum(value[0].size for value in fitted.weights.values())
-    every = {"cross_entropy": means[f"val_{loss}"], "gap": means["gap"], "weights": float(weights)}
-    return Outcome([every[name] for name in objectives], facts | {"weights": weights})
+    by_objective = {"cross_entropy": means[f"val_{loss}"], "gap": means["gap"], "weights": float(weights)}
+    return Outcome([by_objective[name] for name in objectives], facts | {"weights": weights})
 
 
 def at_best_epoch(fitted: Fitted) -> pd.DataFrame:
-    """A row per seed: its history at its best epoch; NaN where it has none."""
+    """Return a row per seed: its history at its best epoch, NaN where it has none."""
     best = pd.DataFrame({"seed": fitted.seeds, "epoch": fitted.best_epoch})
     return best.merge(fitted.history, how="left", on=["seed", "epoch"])
 

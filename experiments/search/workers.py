@@ -1,4 +1,4 @@
-"""The workers that a search starts itself: processes of this machine, replaced when they die or have grown large."""
+"""The workers that a search starts itself: processes on this machine, replaced when they die or have grown large."""
 
 import multiprocessing
 import os
@@ -14,7 +14,7 @@ from pipeline.settings import Search
 
 
 class Worker(Protocol):
-    """The part of `multiprocessing.Process` that is needed."""
+    """The part of `multiprocessing.Process` that a search needs of a worker."""
 
     @property
     def exitcode(self) -> int | None: ...
@@ -25,7 +25,7 @@ class Worker(Protocol):
 
 
 def be_worker(name: str, url: str | None, workers: int) -> None:
-    """What a worker's process does, one of so many; it ends with the process that started it."""
+    """Work at the search as one of so many processes, until it is over or the process that started this one is gone."""
     os.setpgid(0, 0)  # Ctrl-C reaches the search, which lets its workers end their trials
     os.environ |= share(workers)
     from experiments.search.worker import work
@@ -35,9 +35,9 @@ def be_worker(name: str, url: str | None, workers: int) -> None:
 
 
 class Workers(AbstractContextManager):
-    """A fixed number of workers for as long as there is work."""
+    """The workers of one search, whose number is held constant as long as there is work."""
 
-    TOLD = "the line above says why"  # of a worker that ended with a user's error
+    TOLD = "the line above says why"  # ends the message about a worker that ended with a user's error
 
     def __init__(self, search: Search, name: str):
         self.search, self.name = search, name
@@ -46,7 +46,7 @@ class Workers(AbstractContextManager):
         self.prepare()
 
     def prepare(self) -> None:
-        """Begin with what takes long at the start of a worker."""
+        """Begin to import the workers' module, which takes long."""
         self.context = prepare("experiments.search.worker")
 
     def __exit__(self, *_: object) -> None:
@@ -55,23 +55,23 @@ class Workers(AbstractContextManager):
             worker.join()
 
     def start(self) -> Worker:
-        """Start one more."""
+        """Start one more worker."""
         main = partial(be_worker, self.name, self.search.storage, self.search.workers)
         worker = self.context.Process(target=run_stage, args=(main,))
         worker.start()
         return worker
 
     def stop(self) -> None:
-        """Ask them to end after their trials."""
+        """Ask the workers to end after their trials."""
         for worker in self.workers:
             with suppress(ProcessLookupError):
                 worker.terminate()
 
     def look(self, waiting: int, finished: int) -> None:
-        """Replace those that have ended while trials wait.
+        """Replace the workers that have ended while trials wait.
 
         Raises:
-            InputError: they die one after another and no trial gets finished.
+            InputError: workers die one after another and no trial gets finished.
         """
         if finished > self.finished:
             self.crashes, self.finished = 0, finished

@@ -6,34 +6,21 @@ from typing import Any
 
 from experiments.study.rows import Labels
 from pipeline.settings import (
-    KERAS_LEARNING_RATES,
+    OPTIMIZERS,
+    REGULARIZERS,
     EarlyStopping,
     Model,
     Optimizer,
     Settings,
     StudySection,
     Train,
+    flat,
     with_values,
 )
 
 BASELINE, BEST_EPOCH, TOGETHER = "baseline", "baseline at its best epoch", "all together"
-EARLY_STOPPING, HALF_WIDTH = "early stopping", "half the width"
+EARLY_STOPPING, HALF_WIDTH = REGULARIZERS["train.early_stopping"].name, "half the width"
 WITHOUT, WITH = "without", "with"
-
-# Every regularizer off. A weight decay of null would be Keras' own where an optimizer has one.
-OFF = {
-    "model": {
-        "l1": 0.0, "l2": 0.0, "dropout": 0.0, "input_dropout": 0.0, "batch_norm": False, "max_norm": None,
-        "gaussian_noise": 0.0,
-    },
-    "train": {"weight_decay": None, "ema": None, "label_smoothing": 0.0, "early_stopping": None},
-}  # fmt: skip
-HAS_OWN_DECAY = {"adamw", "muon"}
-
-REMEDY_NAMES = {
-    "l1": "L1", "l2": "L2", "ema": "weight averaging", "batch_norm": "batch normalization", "max_norm": "max-norm",
-    "gaussian_noise": "Gaussian noise",
-}  # fmt: skip
 
 # Gradient descent, mini-batches and single examples are compared on a small training set, where an epoch of each is
 # affordable: single examples take a step for every row.
@@ -73,13 +60,17 @@ class Arm:
 
 
 def baseline(settings: Settings) -> Settings:
-    """The configured model with every regularizer off, for `study.epochs`."""
-    train = OFF["train"] | {"epochs": settings.study.epochs or settings.train.epochs}
-    if settings.train.optimizer in HAS_OWN_DECAY:
-        train["weight_decay"] = 0.0
-    changes = {f"model.{name}": value for name, value in OFF["model"].items()}
-    changes |= {f"train.{name}": value for name, value in train.items()}
+    """Return the configured model with every regularizer off, for `study.epochs`."""
+    default = flat(Settings())
+    changes = {name: default.get(name) for name, regularizer in REGULARIZERS.items() if regularizer.is_remedy}
+    changes["train.weight_decay"] = no_decay(settings.train.optimizer)
+    changes["train.epochs"] = settings.study.epochs or settings.train.epochs
     return with_values(settings, changes, "study.epochs")
+
+
+def no_decay(optimizer: Optimizer) -> float | None:
+    """Return the weight decay that is none: a null would be Keras' own where an optimizer has one."""
+    return 0.0 if OPTIMIZERS[optimizer].has_own_decay else None
 
 
 def stopped_early(settings: Settings, configured: Settings) -> Settings:
@@ -110,7 +101,7 @@ def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
             is_only = len(alike) == len(strengths) == 1
             shown = _shown(name if len(alike) == 1 else f"{name} {_last(setting)}", strength, is_only)
             arms.append(_remedy(name, shown, changed, strength))
-    half = [max(1, units // 2) for units in base.model.hidden_units]
+    half = tuple(max(1, units // 2) for units in base.model.hidden_units)
     if settings.study.half_width and half != base.model.hidden_units:
         changed = with_values(base, {"model.hidden_units": half}, "study.half_width")
         arms.append(_remedy(HALF_WIDTH, HALF_WIDTH, changed, None))
@@ -118,11 +109,11 @@ def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
 
 
 def remedy_name(setting: str) -> str:
-    """What a remedy is called: `train.label_smoothing` is `label smoothing`."""
-    if setting.startswith("train.early_stopping"):
-        return EARLY_STOPPING
-    last = setting.rpartition(".")[2]
-    return REMEDY_NAMES.get(last, last.replace("_", " "))
+    """Return what a remedy is called, by the setting or a part of it: `train.early_stopping.patience` too."""
+    for name, regularizer in REGULARIZERS.items():
+        if setting == name or setting.startswith(f"{name}."):
+            return regularizer.name
+    return _last(setting)
 
 
 def _last(setting: str) -> str:
@@ -205,10 +196,10 @@ def capacity(settings: Settings, arm: Arm, group: str) -> list[Arm]:
         return []
     own = f"{_shape(units)}, {group}"
     first, layers = (units[0], len(units)) if units else (UNITS_BESIDE_LINEAR, 1)
-    shapes = [("width", width, [width] * layers) for width in settings.study.widths]
-    shapes += [("depth", depth, [first] * depth) for depth in settings.study.depths]
+    shapes = [("width", width, (width,) * layers) for width in settings.study.widths]
+    shapes += [("depth", depth, (first,) * depth) for depth in settings.study.depths]
     arms = {own: ()} | {f"{_shape(shape[2])}, {group}": shape for shape in shapes[::-1]}
-    arms[own] = ("width", units[0], units) if units else ("depth", 0, [])
+    arms[own] = ("width", units[0], units) if units else ("depth", 0, ())
     every = [
         replace(
             arm,
@@ -226,7 +217,7 @@ def capacity(settings: Settings, arm: Arm, group: str) -> list[Arm]:
     return sorted(every, key=lambda arm: (arm.factor != "width", arm.x))
 
 
-def _shape(units: list[int]) -> str:
+def _shape(units: tuple[int, ...]) -> str:
     return "-".join(str(number) for number in units) or "linear"
 
 
@@ -245,10 +236,10 @@ def optimizers(settings: Settings) -> list[Arm]:
 
 
 def _optimizer(base: Settings, name: Optimizer, group: str, factor: float | None, reference: str | None) -> Arm:
-    default = KERAS_LEARNING_RATES[name]
+    default = OPTIMIZERS[name].learning_rate
     rate = None if factor in (None, 1.0) else default * factor
     changes = {"train.optimizer": name, "train.learning_rate": rate, "train.momentum": None}
-    changes["train.weight_decay"] = 0.0 if name in HAS_OWN_DECAY else None
+    changes["train.weight_decay"] = no_decay(name)
     settings = with_values(base, changes, "study.optimizers")
     return Arm(
         "optimizers",
@@ -266,7 +257,9 @@ def _optimizer(base: Settings, name: Optimizer, group: str, factor: float | None
 def _named_reference(optimizer: str | None, factor: float | None) -> str | None:
     if optimizer is None:
         return None
-    return f"{optimizer}, defaults" if factor is None else f"{optimizer}, rate {KERAS_LEARNING_RATES[optimizer]:.3g}"
+    return (
+        f"{optimizer}, defaults" if factor is None else f"{optimizer}, rate {OPTIMIZERS[optimizer].learning_rate:.3g}"
+    )
 
 
 def of_trial(settings: Settings, trial: dict[str, Any]) -> Settings:

@@ -18,7 +18,8 @@ from experiments.study.arms import Arm
 from experiments.study.rows import Labels
 from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, write_arrays
-from pipeline.settings import Model, Train
+from pipeline.settings import Model, Train, flat
+from pipeline.training.structure import structure
 
 KEPT = Path("models/study")
 ROOT = Path(__file__).parent.parent.parent
@@ -31,14 +32,12 @@ CODE = (
     "experiments/study/rows.py",
     "experiments/study/worker.py",
 )
-# Regularizers that a graph has only where they are on; the others are numbers in each.
-SWITCHES = ("dropout", "input_dropout", "max_norm", "gaussian_noise", "clip_norm", "ema")
 FACTS = ("best_epoch", "best_epoch_by_holdout", "diverged", "sound", "seconds")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Job:
-    """One configuration to be trained on all seeds of the study."""
+    """One configuration to be trained on all seeds of the study, whatever its own seeds; equal ones train once."""
 
     model: Model
     train: Train
@@ -47,30 +46,21 @@ class Job:
 
     @classmethod
     def of(cls, arm: Arm) -> "Job":
-        """The training that an arm needs."""
+        """Return the training that an arm needs."""
         return cls(arm.model, arm.train, arm.rows, arm.labels)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "train", self.train.model_copy(update={"seeds": 1}))
 
     @property
     def content(self) -> str:
-        """The job as text; two jobs of the same text are the same training."""
-        settings = {"model": self.model.model_dump(), "train": self.train.model_dump(exclude={"seeds"})}
-        return json.dumps([settings, self.rows, self.labels], sort_keys=True)
-
-    def __hash__(self) -> int:
-        return hash(self.content)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Job) and self.content == other.content
+        """The job as text, for a digest."""
+        return json.dumps([flat(self.model), flat(self.train), self.rows, self.labels], sort_keys=True)
 
     @property
-    def graph(self) -> str:
-        """Jobs that are alike in this differ at most in strengths, rates and rows, and can share a compiled graph."""
-        switched_on = [
-            name for section in (self.model, self.train) for name, value in section if name in SWITCHES and value
-        ]
-        model = self.model.model_dump(include={"hidden_units", "activation", "batch_norm"})
-        train = self.train.model_dump(include={"optimizer", "momentum", "weight_decay", "batch_size", "loss"})
-        return json.dumps([model, train, switched_on])
+    def graph(self) -> tuple[object, ...]:
+        """Jobs that agree in this can share a compiled graph."""
+        return (*structure(self.model, self.train), self.train.batch_size)
 
     @property
     def effort(self) -> int:

@@ -106,7 +106,7 @@ class Trainings(AbstractContextManager):
 
 def _tasks(jobs: list[Job]) -> list[list[Job]]:
     """Jobs that share a graph together, since each process compiles its own; the longest first."""
-    by_graph: dict[str, list[Job]] = {}
+    by_graph: dict[tuple[object, ...], list[Job]] = {}
     for job in jobs:
         by_graph.setdefault(job.graph, []).append(job)
     return sorted(by_graph.values(), key=lambda task: -sum(job.effort for job in task))

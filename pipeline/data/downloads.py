@@ -1,4 +1,4 @@
-"""Data from the network, kept under `data/raw/`: MNIST and Fashion-MNIST through Keras, the rest from OpenML."""
+"""Downloads, kept under `data/raw/`: MNIST and Fashion-MNIST through Keras, tables from OpenML."""
 
 import hashlib
 import socket
@@ -28,19 +28,19 @@ DIGESTS = {
         "x_test": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "y_test": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
-    # The labels' digests are of the files in zalandoresearch/fashion-mnist. The images were out of reach when this was
-    # written, so of them only the shape, the type and the published mean (MEAN_PIXEL) are checked.
+    # The digests of the labels are those of the files in zalandoresearch/fashion-mnist. The images could not be
+    # downloaded when this was written, so only their shape, type and published mean (MEAN_PIXEL) are checked.
     "fashion_mnist": {
         "y_train": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         "y_test": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     },
 }
-# Of the training images / 255, to four decimals: the constant that is used everywhere to normalize Fashion-MNIST.
+# The mean of the training images / 255, to four decimals, by which Fashion-MNIST is commonly normalized.
 MEAN_PIXEL = {"fashion_mnist": 0.2860}
 
 
 def images(name: str) -> dict[str, np.ndarray]:
-    """The arrays of `SHAPES`, uint8, of `mnist` or `fashion_mnist`: from `data/raw/<name>.npz`, else downloaded.
+    """Return the uint8 arrays of `mnist` or `fashion_mnist` (see `SHAPES`), downloaded once to `data/raw/<name>.npz`.
 
     Raises:
         InputError: the file is not what it should be, or there is neither file nor network.
@@ -66,7 +66,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _problem(name: str, arrays: dict[str, np.ndarray]) -> str | None:
-    """What keeps the arrays from being the data set; None if nothing does."""
+    """Say why the arrays are not the data set; None if they are."""
     if set(arrays) != set(SHAPES):
         return f"it holds the arrays {', '.join(arrays) or 'none'}, not {', '.join(SHAPES)}"
     for key, shape in SHAPES.items():
@@ -82,7 +82,7 @@ def _problem(name: str, arrays: dict[str, np.ndarray]) -> str | None:
 
 
 def _idx_digest(array: np.ndarray) -> str:
-    # The header: two zero bytes, 8 for unsigned bytes, the number of dimensions, then each dimension, big-endian.
+    # The header is two zero bytes, 8 for unsigned bytes, the number of dimensions, and each dimension, big-endian.
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     return hashlib.sha256(header + array.tobytes()).hexdigest()
 
@@ -103,19 +103,19 @@ def _download(name: str, path: Path) -> dict[str, np.ndarray]:
 
 
 def openml(name: str) -> tuple[pd.DataFrame, str | None, list[str]]:
-    """A table of OpenML by its name or id, the column that it names as target, and what the user should know.
+    """Load a data set of OpenML by name or id; return the table, the column it names as target, and notes for the user.
 
     Raises:
-        InputError: there is no such table, it is not a table, or no network.
+        InputError: there is no such data set, it is not a table, or there is no network.
     """
-    wanted = {"data_id": int(name)} if name.isdecimal() else {"name": name}
+    query = {"data_id": int(name)} if name.isdecimal() else {"name": name}
     try:
         with _network_timeout(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             bunch = sklearn.datasets.fetch_openml(
-                **wanted, as_frame=True, parser="auto", data_home=str(RAW), n_retries=1
+                **query, as_frame=True, parser="auto", data_home=str(RAW), n_retries=1
             )
-    # Errors of the network and of the cache are OSError, an unknown or unfit data set is a ValueError.
+    # Errors of the network and of the cache are OSErrors, an unknown or unfit data set is a ValueError.
     except (OSError, ValueError) as error:
         raise InputError(
             f"data.source openml:{name} could not be loaded ({error}); without a network, save the table as a .csv "
@@ -128,7 +128,7 @@ def openml(name: str) -> tuple[pd.DataFrame, str | None, list[str]]:
 
 @contextmanager
 def _network_timeout() -> Iterator[None]:
-    """A server that does not answer is an error after a while, not a stage that hangs."""
+    """Limit how long a server may take to answer, so that the stage fails instead of hanging."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:

@@ -1,4 +1,4 @@
-"""What a model is trained and scored on, as arrays that know no files."""
+"""The examples that a model is trained and scored on, as arrays in memory."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Problem:
-    """What goes into a model and what comes out. `n_outputs` is the number of classes, or 1 for regression."""
+    """The task of a model, and its inputs and outputs; `n_outputs` is the number of classes, or 1 for regression."""
 
     task: Literal["classification", "regression"]
     n_features: int
@@ -26,8 +26,8 @@ class Split:
     Attributes:
         x: float32 `[n, n_features]`.
         y: int32 class indices `[n]`; or float32 `[n]`, standardized by the training part's mean and standard deviation.
-        groups: int32 `[n]`; rows of one number stay together when the rows are split again. None for no groups.
-        numbers: int64 `[n]`, of each row in the source, counted from 0. None where they are not known.
+        groups: int32 `[n]`; rows of one group stay together when the rows are split again. None for no groups.
+        numbers: int64 `[n]`, the row numbers in the source, counted from 0. None where they are not known.
     """
 
     x: np.ndarray
@@ -37,9 +37,9 @@ class Split:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays that there are, by name."""
-        every = {"x": self.x, "y": self.y, "groups": self.groups, "numbers": self.numbers}
-        return {name: array for name, array in every.items() if array is not None}
+        """Return the arrays that are not None, by name."""
+        fields = {"x": self.x, "y": self.y, "groups": self.groups, "numbers": self.numbers}
+        return {name: array for name, array in fields.items() if array is not None}
 
     def __len__(self) -> int:
         return len(self.x)
@@ -47,15 +47,15 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Rows, and which of them each seed trains and validates on.
+    """Rows, and the choice of those that each seed trains and validates on.
 
     Attributes:
-        x, y: as in `Split`, of all rows.
-        train_rows, val_rows: indices into them, `[1, k]` where all seeds share a split, else `[R, k]`; `val_rows` may
-            be empty, `k = 0`.
-        holdout_rows: the same, of rows that stop and choose in place of the validation rows, so that each of the two
-            can judge what the other chose; most often empty.
-        target_scale: standard deviation of the target, in its own unit; an RMSE is reported in that unit.
+        x, y: all rows, as in `Split`.
+        train_rows, val_rows: indices of rows, `[1, k]` where all seeds share a split, else `[R, k]`; `val_rows` may be
+            empty, `k = 0`.
+        holdout_rows: indices of the rows that stop and choose in place of the validation rows, so that each of the
+            two can judge what the other chose; most often empty.
+        target_scale: standard deviation of the target, in its own unit, in which an RMSE is reported.
     """
 
     problem: Problem
@@ -72,7 +72,7 @@ class Examples:
 
     @classmethod
     def of_splits(cls, problem: Problem, train: Split, validation: Split, target_scale: float = 1.0) -> "Examples":
-        """From a training and a validation part that all seeds share."""
+        """Return the examples of a training and a validation part that all seeds share."""
         rows = np.arange(len(train) + len(validation))[None]
         x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
         return cls(problem, x, y, rows[:, : len(train)], rows[:, len(train) :], target_scale)

@@ -1,4 +1,4 @@
-"""Where examples come from: bundled, downloaded, or the user's own file."""
+"""Loading of examples: bundled ones, downloads and the user's own files."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +14,11 @@ from pipeline.files import read_arrays
 from pipeline.settings import Data
 
 MIN_ROWS = 10
-# A text column with nearly a value of its own in each row is a name or a key; one-hot it would only be memorized.
+# A text column in which nearly every row differs holds names or keys, which a network could only memorize.
 MAX_DISTINCT_SHARE = 0.9
 MAX_CATEGORIES = 1000
-# A column of more different values than these, nearly all of them numbers, is meant as numbers: "?" strayed into it.
+# A text column with more different values than this, nearly all of them numbers, is meant as numbers: the other
+# values, such as "?", are refused.
 MAX_NUMBERS_AS_CATEGORIES = 20
 MAX_STRAY_SHARE = 0.1
 ARRAYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
@@ -27,11 +28,15 @@ ARRAYS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 class Dataset:
     """Examples before they are split and preprocessed.
 
-    features: a table [n rows], numbers float64, booleans 0.0 and 1.0, text `str`, NaN where missing; or images
-    [n, height, width] or [n, height, width, channels]. kinds: what each of the table's columns holds.
-    target: [n], as it was found. groups: [n], rows of one value stay in one split; None for none.
-    test_rows: how many rows at the end are the source's own test set; None if it has none.
-    pixel_max: what stands for white in images; None where that is not known. notes: what the user should know.
+    Attributes:
+        features: a table [n rows], numbers float64, booleans 0.0 and 1.0, text `str`, NaN where missing; or images
+            [n, height, width] or [n, height, width, channels].
+        target: [n], unchanged from the source.
+        kinds: what each column of the table holds.
+        groups: [n], rows of one value stay in one split; None where rows are independent.
+        test_rows: how many rows at the end are the source's own test set; None if it has none.
+        pixel_max: the value of a white pixel; None where it is not known.
+        notes: what the user should know.
     """
 
     features: pd.DataFrame | np.ndarray
@@ -48,7 +53,7 @@ class Dataset:
 
 
 def load(data: Data) -> Dataset:
-    """The examples that `data.source` names.
+    """Load the examples that `data.source` names.
 
     Raises:
         InputError: a source or column that does not exist, a file that is not what its suffix says, data that no
@@ -110,31 +115,31 @@ def _from_table(
     test: pd.DataFrame | None = None,
     notes: list[str] | None = None,
 ) -> Dataset:
-    """Sort a table's columns into target, group and features; `target` is the source's own choice."""
+    """Sort a table's columns into target, group and features; `target` is the column that the source names."""
     notes = list(notes or [])
     columns = list(frame.columns)
     _check_columns(columns, data, target)
     target = data.target or target
     left_out = {target, data.group, *data.drop}
     names = [name for name in columns if name not in left_out]
-    kept = [*names, *{target, data.group} - {None}]
+    used = [*names, *{target, data.group} - {None}]
     if test is not None:
-        _check_same_columns(kept, list(test.columns), data)
-    parts = {"data.source": frame[kept]} | ({} if test is None else {"data.test_source": test[kept]})
-    features, kinds = _features({setting: part[names] for setting, part in parts.items()}, notes)
+        _check_same_columns(used, list(test.columns), data)
+    tables = {"data.source": frame[used]} | ({} if test is None else {"data.test_source": test[used]})
+    features, kinds = _features({setting: table[names] for setting, table in tables.items()}, notes)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
-    whole = pd.concat([part.drop(columns=names) for part in parts.values()], ignore_index=True)
+    others = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
     test_rows = None if test is None else len(test)
-    groups = None if data.group is None else _groups(whole[data.group], test_rows, data)
-    return Dataset(features, whole[target], target, kinds, groups, test_rows, notes=notes)
+    groups = None if data.group is None else _groups(others[data.group], test_rows, data)
+    return Dataset(features, others[target], target, kinds, groups, test_rows, notes=notes)
 
 
 def _check_columns(columns: list[str], data: Data, target: str | None) -> None:
     if data.target is None and target is None:
         raise InputError(f"data.target must name the column to predict; the columns are {shown(columns)}")
-    wanted = [("data.target", data.target), ("data.group", data.group), *(("data.drop", name) for name in data.drop)]
-    for setting, name in wanted:
+    named = [("data.target", data.target), ("data.group", data.group), *(("data.drop", name) for name in data.drop)]
+    for setting, name in named:
         if name is None or name in columns:
             continue
         hint = "; is it separated by something else than a comma or tab?" if len(columns) == 1 else ""
@@ -145,18 +150,18 @@ def _check_columns(columns: list[str], data: Data, target: str | None) -> None:
             raise InputError(f"{setting} names {target!r}, which is the column to predict")
 
 
-def _check_same_columns(kept: list[str], found: list[str], data: Data) -> None:
-    missing = [name for name in kept if name not in found]
-    extra = [name for name in found if name not in kept and name not in data.drop]
+def _check_same_columns(expected: list[str], columns: list[str], data: Data) -> None:
+    missing = [name for name in expected if name not in columns]
+    extra = [name for name in columns if name not in expected and name not in data.drop]
     if missing or extra:
-        parts = [f"lacks {shown(missing)}"] * bool(missing) + [f"adds {shown(extra)}"] * bool(extra)
+        problems = [f"lacks {shown(missing)}"] * bool(missing) + [f"adds {shown(extra)}"] * bool(extra)
         raise InputError(
-            f"data.test_source {data.test_source} must have the columns of data.source: it {' and '.join(parts)}"
+            f"data.test_source {data.test_source} must have the columns of data.source: it {' and '.join(problems)}"
         )
 
 
 def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.DataFrame, dict[str, Kind]]:
-    """Tidy columns of all parts, one below the other; the first part says what each column holds."""
+    """Tidy each column and join its parts; the first part decides what the column holds."""
     columns, kinds = {}, {}
     for name in next(iter(parts.values())).columns:
         tidied = {
@@ -167,13 +172,15 @@ def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Data
         if kind is None:
             notes.append(f"column {name!r} has no value in any row and is left out")
             continue
-        found = tidied.get("data.test_source", (kind,))[0]
-        if found not in (kind, None):
-            raise InputError(f"data.test_source: column {name!r} holds {found} values, in data.source {kind} values")
+        test_kind = tidied.get("data.test_source", (kind,))[0]
+        if test_kind not in (kind, None):
+            raise InputError(
+                f"data.test_source: column {name!r} holds {test_kind} values, in data.source {kind} values"
+            )
         columns[name] = pd.concat([values for _, values in tidied.values()], ignore_index=True)
         kinds[name] = kind
         if kind == "text":
-            # A declared categorical is text on purpose, whatever its categories look like.
+            # A column that is declared categorical is meant as text, even if its categories look like numbers.
             if not isinstance(parts["data.source"][name].dtype, pd.CategoricalDtype):
                 _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
             _check_categories(name, columns[name])
@@ -183,17 +190,17 @@ def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Data
     return pd.DataFrame(columns), kinds
 
 
-def _check_no_numbers(what: str, values: pd.Series) -> None:
-    """Refuse numbers that a few cells, such as "?", turn into text, and so into a one-hot column for each number."""
+def _check_no_numbers(label: str, values: pd.Series) -> None:
+    """Refuse a column of numbers that a few cells, such as "?", turn into text, which would be one-hot encoded."""
     present = values.notna()
-    wrong = (present & pd.to_numeric(values, errors="coerce").isna()).to_numpy()
-    filled, others = present.sum(), wrong.sum()
-    if not 0 < others <= MAX_STRAY_SHARE * filled or values.nunique() <= MAX_NUMBERS_AS_CATEGORIES:
+    is_stray = (present & pd.to_numeric(values, errors="coerce").isna()).to_numpy()
+    n_present, strays = present.sum(), is_stray.sum()
+    if not 0 < strays <= MAX_STRAY_SHARE * n_present or values.nunique() <= MAX_NUMBERS_AS_CATEGORIES:
         return
-    row = int(wrong.argmax())
+    row = int(is_stray.argmax())
     raise InputError(
-        f"{what} holds numbers, but in {others} of {filled} cells something else (first {values.iloc[row]!r} in row "
-        f"{row + 1}); leave cells without a number empty, or name the column in data.drop"
+        f"{label} holds numbers, but in {strays} of {n_present} cells something else (first {values.iloc[row]!r} in "
+        f"row {row + 1}); leave cells without a number empty, or name the column in data.drop"
     )
 
 
@@ -206,11 +213,11 @@ def _check_categories(name: str, values: pd.Series) -> None:
         )
 
 
-def _check_range(what: str, values: pd.Series) -> None:
+def _check_range(label: str, values: pd.Series) -> None:
     outside = values.abs() > LARGEST
     if outside.any():
         row = int(outside.argmax()) + 1
-        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
+        raise InputError(f"{label} holds infinity or a number beyond {LARGEST:.1e} (first in row {row})")
 
 
 def _groups(column: pd.Series, test_rows: int | None, data: Data) -> np.ndarray:
@@ -233,8 +240,8 @@ def _from_arrays(path: str) -> Dataset:
         return _from_examples(arrays["x"], arrays["y"], None)
     train, test = ((arrays[key].dtype, arrays[key].shape[1:]) for key in ("x_train", "x_test"))
     if train != test:
-        found = " and ".join(f"{arrays[key].dtype} {list(arrays[key].shape)}" for key in ("x_train", "x_test"))
-        raise InputError(f"data.source: x_train and x_test of {path} must agree but for their rows; got {found}")
+        shapes = " and ".join(f"{arrays[key].dtype} {list(arrays[key].shape)}" for key in ("x_train", "x_test"))
+        raise InputError(f"data.source: x_train and x_test of {path} must agree but for their rows; got {shapes}")
     return _images_with_test_set(**{key: arrays[key] for key in keys})
 
 
@@ -246,7 +253,7 @@ def _read_npz(path: str) -> dict[str, np.ndarray]:
 
 
 def _check_pair(path: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> np.ndarray:
-    """The target as [n]."""
+    """Check that features and target fit each other, and return the target as [n]."""
     if x.ndim not in (2, 3, 4) or x.dtype.kind not in "fiub" or 0 in x.shape:
         raise InputError(
             f"data.source: {x_name} of {path} must be numbers [rows, features], [rows, height, width] or "
@@ -270,7 +277,7 @@ def _from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None) -> Datas
         notes: list[str] = []
         features, kinds = _features(parts, notes)
         return Dataset(features, target, None, kinds, test_rows=test_rows, notes=notes)
-    # NaN is within no bounds.
+    # Written so that NaN, which compares as false, is refused too.
     if not (float(x.min()) >= -LARGEST and float(x.max()) <= LARGEST):
         raise InputError(
             f"data.source: images must be finite numbers of at most {LARGEST:.1e}; got NaN, infinity or a larger number"

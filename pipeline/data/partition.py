@@ -1,11 +1,11 @@
-"""Which rows go into which split: seeded, stratified by class, groups kept together."""
+"""Partition of rows into train, validation and test: seeded, stratified by class, groups kept together."""
 
 import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
-# Random orders of the groups that are tried for a split; the one nearest to the asked share and class balance wins.
+# The number of random orders of groups that are tried for a split; the one nearest to the wanted class counts wins.
 GROUP_ORDERS = 100
 # Each step draws from a generator of its own, so that the validation rows do not depend on the training share.
 SEEDS = {"data.test_fraction": 0, "data.val_fraction": 1, "data.train_fraction": 2}
@@ -14,11 +14,14 @@ SEEDS = {"data.test_fraction": 0, "data.val_fraction": 1, "data.train_fraction":
 def partition(
     strata: np.ndarray, data: Data, groups: np.ndarray | None = None, test_rows: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Row numbers of train, validation and test, each in ascending order.
+    """Return the row numbers of train, validation and test, each in ascending order.
 
-    strata: int [n], the class index of each row, or zeros for regression. groups: int [n] or None.
-    test_rows: how many rows at the end are the source's own test set; None if it has none.
     A smaller `data.train_fraction` takes a subset of the rows of a larger one; validation and test stay as they are.
+
+    Args:
+        strata: int [n], the class index of each row, or zeros for regression.
+        groups: int [n], or None where rows are independent.
+        test_rows: how many rows at the end are the source's own test set; None if it has none.
 
     Raises:
         InputError: a fraction that leaves a split without rows, or too few groups.
@@ -30,17 +33,18 @@ def partition(
     else:
         rest, test = rows[: len(rows) - test_rows], rows[len(rows) - test_rows :]
     train, validation = _take(rest, "data.val_fraction", data, strata, groups, 1)
-    kept = round(data.train_fraction * len(train))
-    if kept == 0:
+    n_train = round(data.train_fraction * len(train))
+    if n_train == 0:
         raise InputError(f"data.train_fraction {data.train_fraction} of {len(train)} training rows leaves none")
     order = stratified_order(strata[train], np.random.default_rng([data.split_seed, SEEDS["data.train_fraction"]]))
-    return {"train": np.sort(train[order[:kept]]), "validation": validation, "test": test}
+    return {"train": np.sort(train[order[:n_train]]), "validation": validation, "test": test}
 
 
 def stratified_order(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random order of the rows in which every prefix has each stratum's share, up to one row.
+    """Draw an order of the rows in which every prefix has each stratum's share, up to one row.
 
-    Row i of the n rows of a stratum, in random order, stands at (i + u) / n, with one u in [0, 1) for the stratum.
+    Rows are sorted by position: row i of a stratum's n shuffled rows is at (i + u) / n, with one random u in [0, 1) for
+    the stratum.
     """
     position = np.empty(len(strata))
     for stratum in np.unique(strata):
@@ -52,40 +56,40 @@ def stratified_order(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray
 def _take(
     rows: np.ndarray, setting: str, data: Data, strata: np.ndarray, groups: np.ndarray | None, parts_left: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that stay, for `parts_left` splits, and the rows taken: the share that the setting says."""
+    """Take the share of rows that the setting says; return the rest, for `parts_left` splits, and the rows taken."""
     share = getattr(data, setting.removeprefix("data."))
     if share == 0:
         return rows, rows[:0]
-    wanted = round(share * len(rows))
-    if wanted in (0, len(rows)):
-        raise InputError(f"{setting} {share} of {len(rows)} rows leaves {'none' if wanted == 0 else 'nothing else'}")
+    n_taken = round(share * len(rows))
+    if n_taken in (0, len(rows)):
+        raise InputError(f"{setting} {share} of {len(rows)} rows leaves {'none' if n_taken == 0 else 'nothing else'}")
     rng = np.random.default_rng([data.split_seed, SEEDS[setting]])
     if groups is None:
         taken = np.zeros(len(rows), bool)
-        taken[stratified_order(strata[rows], rng)[:wanted]] = True
+        taken[stratified_order(strata[rows], rng)[:n_taken]] = True
     else:
-        taken = _taken_groups(strata[rows], groups[rows], wanted, parts_left, rng)
+        taken = _taken_groups(strata[rows], groups[rows], n_taken, parts_left, rng)
     return rows[~taken], rows[taken]
 
 
 def _taken_groups(
-    strata: np.ndarray, groups: np.ndarray, wanted: int, parts_left: int, rng: np.random.Generator
+    strata: np.ndarray, groups: np.ndarray, n_wanted: int, parts_left: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Of many random orders of the groups, the first groups of the one nearest to the class counts wanted: bool [n]."""
-    names, group_of_row = np.unique(groups, return_inverse=True)
-    if len(names) <= parts_left:
+    """Choose whole groups whose class counts come close to the wanted share; return which rows they have, bool [n]."""
+    labels, group_of_row = np.unique(groups, return_inverse=True)
+    if len(labels) <= parts_left:
         raise InputError(
-            f"data.group has {len(names)} different values for {parts_left + 1} splits; each needs its own"
+            f"data.group has {len(labels)} different values for {parts_left + 1} splits; each needs its own"
         )
-    counts = np.zeros((len(names), strata.max() + 1))
+    counts = np.zeros((len(labels), strata.max() + 1))
     np.add.at(counts, (group_of_row, strata), 1)
-    target = counts.sum(axis=0) * wanted / len(strata)
-    best, least = None, np.inf
+    target = counts.sum(axis=0) * n_wanted / len(strata)
+    best_groups, best_miss = None, np.inf
     for _ in range(GROUP_ORDERS):
-        order = rng.permutation(len(names))
-        # The last groups are never taken: every split that is still to be made needs one.
-        miss = np.abs(counts[order].cumsum(axis=0)[:-parts_left] - target).sum(axis=1)
-        cut = miss.argmin()
-        if miss[cut] < least:
-            best, least = order[: cut + 1], miss[cut]
-    return np.isin(group_of_row, best)
+        order = rng.permutation(len(labels))
+        # The last groups are never taken, since every remaining split needs one.
+        misses = np.abs(counts[order].cumsum(axis=0)[:-parts_left] - target).sum(axis=1)
+        last = misses.argmin()
+        if misses[last] < best_miss:
+            best_groups, best_miss = order[: last + 1], misses[last]
+    return np.isin(group_of_row, best_groups)

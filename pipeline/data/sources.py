@@ -1,4 +1,4 @@
-"""Where data can come from: the names that are known, and a user's own files."""
+"""The sources that data can come from: known names and the user's own files."""
 
 import hashlib
 from pathlib import Path
@@ -21,17 +21,17 @@ FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
 
 
 def is_table_file(source: str) -> bool:
-    """Whether a source is the path of a table, which alone can have a `data.test_source`."""
+    """Return whether a source is the path of a table; only such a source can have a `data.test_source`."""
     return _suffix(source) in TABLE_SUFFIXES
 
 
 def is_array_file(source: str) -> bool:
-    """Whether a source is the path of an `.npz`."""
+    """Return whether a source is the path of an `.npz`."""
     return _suffix(source) == ".npz"
 
 
 def user_files(data: Data) -> dict[str, str]:
-    """The user's own files, each under the setting that names it; each is there and has something in it.
+    """Return the paths of the user's own files by the setting that names them; check that no file is missing or empty.
 
     Raises:
         InputError: no such source, a file that is missing or empty, or a `data.test_source` where none can be.
@@ -47,10 +47,10 @@ def user_files(data: Data) -> dict[str, str]:
 
 
 def describe(data: Data) -> dict[str, Any]:
-    """The source and, for each file of the user's, its path, size in bytes and SHA-256.
+    """Return the source and, for each of the user's files, its path, size in bytes and SHA-256.
 
     Raises:
-        InputError: as `user_files`.
+        InputError: see `user_files`.
     """
     return {"source": data.source, "files": [_fingerprint(Path(name)) for name in user_files(data).values()]}
 

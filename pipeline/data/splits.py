@@ -1,4 +1,4 @@
-"""What the stage prepare wrote: the three splits and what they hold."""
+"""Reading of the stage prepare's results: the three splits and their summary."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +19,12 @@ PREPROCESSING_FILE = PREPARED / "preprocessing.json"
 
 
 class Summary(BaseModel):
-    """What is in the splits; a value per split stands under the split's name, null where the split has no rows.
+    """The content of the splits; values of a split are under its name, null where the split has no rows.
 
     `target_mean` and `target_scale` are in the target's own units: target = y * target_scale + target_mean.
-    `majority_share` is the accuracy of always saying the training part's most frequent class, `mean_rmse` the root
-    mean squared error, in the target's units, of always saying the training part's mean: the scores to beat.
-    `duplicates` counts, for "a_b", the rows of b whose prepared features stand in a as well.
+    The scores to beat: `majority_share` is the accuracy of always predicting the most frequent class of the training
+    part, `mean_rmse` the root mean squared error, in the target's units, of always predicting its mean.
+    `duplicates` counts, for "a_b", the rows of b whose prepared features are also those of a row of a.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,12 +48,12 @@ class Summary(BaseModel):
 
     @property
     def problem(self) -> Problem:
-        """What the prepared data asks of a model."""
+        """Return the problem that the prepared data poses to a model."""
         return Problem(self.task, self.n_features, len(self.classes) if self.classes else 1)
 
 
 def split_file(name: SplitName) -> Path:
-    """Where the split of that name is."""
+    """Return the path of a split."""
     return PREPARED / f"{name}.npz"
 
 
@@ -80,6 +80,6 @@ def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
         return reader(path)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
-    # A wrong name among the arrays is a TypeError.
+    # `Split` raises TypeError for an array with a wrong name.
     except (ValidationError, ValueError, TypeError):
         raise InputError(f"{path} is not what the stage prepare writes; delete it and run `dvc repro`") from None

@@ -1,4 +1,4 @@
-"""What is in the prepared splits: counts, the score to beat, digests, rows that stand in two splits."""
+"""Description of the prepared splits: counts, the score to beat, digests, rows that are in two splits."""
 
 import hashlib
 from itertools import combinations
@@ -14,7 +14,7 @@ Splits = dict[SplitName, Split]
 
 
 def describe_splits(splits: Splits, target: Target, target_scale: float | None) -> dict[str, Any]:
-    """The fields of `Summary` that follow from the splits."""
+    """Return the fields of `Summary` that follow from the splits."""
     described = {
         "rows": {name: len(split) for name, split in splits.items()},
         "digest": {name: digest(split) for name, split in splits.items()},
@@ -34,7 +34,7 @@ def describe_splits(splits: Splits, target: Target, target_scale: float | None) 
 
 
 def digest(split: Split) -> str:
-    """SHA-256 over type, shape and bytes of x, then of y."""
+    """Return the SHA-256 over type, shape and bytes of x, then of y."""
     sha256 = hashlib.sha256()
     for array in (split.x, split.y):
         sha256.update(f"{array.dtype.str} {array.shape}".encode())
@@ -43,14 +43,14 @@ def digest(split: Split) -> str:
 
 
 def duplicates(splits: Splits) -> dict[str, int]:
-    """For each pair "a_b" of splits, how many rows of b have exactly the features of a row of a."""
+    """Count, for each pair "a_b" of splits, the rows of b that have exactly the features of a row of a."""
     keys = {name: [_row_key(row) for row in split.x] for name, split in splits.items()}
-    known = {name: set(found) for name, found in keys.items()}
-    return {f"{a}_{b}": sum(key in known[a] for key in keys[b]) for a, b in combinations(SPLITS, 2)}
+    distinct = {name: set(row_keys) for name, row_keys in keys.items()}
+    return {f"{a}_{b}": sum(key in distinct[a] for key in keys[b]) for a, b in combinations(SPLITS, 2)}
 
 
 def _row_key(row: np.ndarray) -> bytes:
-    # Adding 0 makes -0.0 the 0.0 that it equals.
+    # Adding 0 turns -0.0 into 0.0, which equals it but has other bytes.
     return hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest()
 
 
@@ -59,5 +59,5 @@ def _share(count: list[int], majority: int) -> float | None:
 
 
 def _mean_rmse(split: Split, target_scale: float) -> float | None:
-    # The training part's mean is 0 in y.
+    # y is standardized, so the training part's mean is 0.
     return float(np.sqrt(np.mean(np.square(split.y, dtype=float))) * target_scale) if len(split) else None

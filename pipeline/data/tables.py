@@ -1,4 +1,4 @@
-"""Tables: reading a user's file, and telling numbers, booleans and text apart."""
+"""Reading of tables, and recognition of numbers, booleans and text in their columns."""
 
 import warnings
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipeline.errors import InputError, nearest_first
 
 Kind = Literal["number", "boolean", "text"]
 
-# What pandas calls the values of a column, missing ones left out.
+# By the name that pandas gives to the values of a column, without the missing ones.
 KINDS: dict[str, Kind] = {
     "floating": "number", "integer": "number", "mixed-integer-float": "number", "decimal": "number",
     "boolean": "boolean", "string": "text",
@@ -24,9 +24,10 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_table(setting: str, name: str, text_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, list[str]]:
-    """Read a `.csv`, `.tsv` or `.parquet`, and what a user should know about the reading.
+    """Read a `.csv`, `.tsv` or `.parquet` file; return the table and notes for the user.
 
-    text_columns are read as text even where each value looks like a number, so that "1" meets "1" of another file.
+    Args:
+        text_columns: read as text even if all values look like numbers, as they are text in the other file.
 
     Raises:
         InputError: it is not such a table, holds no row, or has two columns of one name.
@@ -54,7 +55,7 @@ def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple
         if b"\0" in file.read(4096):
             raise ValueError("it is a binary file, not text in UTF-8")
     separator = SEPARATORS[path.suffix.lower()]
-    # pandas renames a repeated column, so the names are read as they stand first.
+    # pandas renames a repeated column, so the names are first read as plain text.
     header = pd.read_csv(
         path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig"
     )
@@ -64,7 +65,7 @@ def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple
     if len(repeated):
         raise _repeated(setting, str(path), repeated.iloc[0])
     with warnings.catch_warnings():
-        # A row longer than the header: pandas would cut it off and warn.
+        # pandas would cut off a row that is longer than the header, with a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         frame = pd.read_csv(
             path, sep=separator, index_col=False, low_memory=False, encoding="utf-8-sig",
@@ -80,24 +81,24 @@ def _repeated(setting: str, name: str, column: str) -> InputError:
 
 
 def shown(columns: list[str], like: str = "") -> str:
-    """Column names for a message: the first of them if there are many, those like `like` in front."""
+    """List column names for a message, those most similar to `like` first, at most `SHOWN_COLUMNS` of them."""
     return nearest_first(like, columns, most=SHOWN_COLUMNS)
 
 
-def first_row(wrong: np.ndarray, test_rows: int | None, test_source: str | None) -> str:
-    """Where the first true value is, counted from 1 in its own part; the last `test_rows` are those of the test set."""
-    row = int(np.argmax(wrong))
-    own = len(wrong) - (test_rows or 0)
-    if row < own:
+def first_row(marked: np.ndarray, test_rows: int | None, test_source: str | None) -> str:
+    """Name the first row that is marked, counted from 1 in its own part; the last `test_rows` are the test set."""
+    row = int(np.argmax(marked))
+    other_rows = len(marked) - (test_rows or 0)
+    if row < other_rows:
         return f"row {row + 1}"
     part = "the test set" if test_source is None else f"data.test_source {test_source}"
-    return f"row {row - own + 1} of {part}"
+    return f"row {row - other_rows + 1} of {part}"
 
 
-def tidy(column: pd.Series, what: str, advice: str) -> tuple[Kind | None, pd.Series]:
-    """What a column holds, and its values: float64 with NaN (0 and 1 for booleans), or `str` objects with NaN.
+def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Series]:
+    """Return the kind of a column and its values: float64 (booleans as 0 and 1) or `str` objects, NaN where missing.
 
-    The kind is None if every value is missing. `what` names the column in messages, `advice` ends them.
+    The kind is None if every value is missing. Messages begin with `label` and end with `advice`.
 
     Raises:
         InputError: dates, lists, bytes or values of several kinds.
@@ -106,15 +107,15 @@ def tidy(column: pd.Series, what: str, advice: str) -> tuple[Kind | None, pd.Ser
         column = column.astype(column.dtype.categories.dtype if column.notna().all() else object)
     if column.isna().all():
         return None, pd.Series(np.nan, column.index, float)
-    found = pd.api.types.infer_dtype(column, skipna=True)
-    kind = KINDS.get(found)
-    if found.startswith(("date", "time", "period")) or (kind == "text" and _all_dates(column)):
+    inferred = pd.api.types.infer_dtype(column, skipna=True)
+    kind = KINDS.get(inferred)
+    if inferred.startswith(("date", "time", "period")) or (kind == "text" and _all_dates(column)):
         raise InputError(
-            f"{what} holds dates (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by numbers "
+            f"{label} holds dates (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by numbers "
             f"(year, month, days since), or {advice}"
         )
     if kind is None:
-        raise InputError(f"{what} holds {found} values; numbers, booleans and text are allowed: {advice}")
+        raise InputError(f"{label} holds {inferred} values; numbers, booleans and text are allowed: {advice}")
     if kind == "text":
         return kind, column.astype(object).where(column.notna(), np.nan)
     return kind, pd.Series(column.to_numpy(float, na_value=np.nan), column.index)

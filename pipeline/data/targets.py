@@ -1,4 +1,4 @@
-"""What is to be predicted: classes or numbers."""
+"""Reading of the target: its task, its values and the names of its classes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,15 +12,21 @@ from pipeline.settings import Data
 
 Task = Literal["classification", "regression"]
 
-# Whole numbers are taken for class labels up to so many different ones, and not if half the rows have one of their own.
+# Whole numbers are class labels if there are at most so many different ones, and at most one for every two rows.
 MAX_NUMBERED_CLASSES = 20
-# Up to here the user is told that whole numbers were taken as numbers.
+# With at most so many different whole numbers, a note says that they were taken as numbers.
 DOUBTFUL_CLASSES = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """y: classification, the class index, int32 [n]; regression, the number, float64 [n]. classes: their names."""
+    """The values to predict.
+
+    Attributes:
+        y: int32 [n], class indices; or float64 [n], the numbers of a regression.
+        classes: the name of each class; None for regression.
+        note: what the user should know.
+    """
 
     task: Task
     y: np.ndarray
@@ -29,38 +35,40 @@ class Target:
 
 
 def read_target(column: pd.Series, name: str | None, data: Data, test_rows: int | None = None) -> Target:
-    """Tell the task, unless `data.task` does, and read the target accordingly.
+    """Read the target for `data.task`, or for the task that its values suggest.
 
     Class names are in the order of the numbers, or of the alphabet; a whole number's name has no decimals.
-    test_rows: how many rows at the end are the source's own test set; None if it has none.
+
+    Args:
+        test_rows: how many rows at the end are the source's own test set; None if it has none.
 
     Raises:
         InputError: a missing value, infinity, one class or value only, or text where numbers are needed.
     """
-    what = "the target" if name is None else f"data.target: column {name!r}"
-    _check_complete(column, what, data, test_rows)
-    kind, values = tidy(column, what, "choose another data.target")
+    label = "the target" if name is None else f"data.target: column {name!r}"
+    _check_complete(column, label, data, test_rows)
+    kind, values = tidy(column, label, "choose another data.target")
     guessed = _guess(kind, values)
     task = guessed if data.task == "auto" else data.task
     if task == "regression" and kind != "number":
-        raise InputError(f"data.task regression needs a target of numbers; {what} holds {kind} values")
+        raise InputError(f"data.task regression needs a target of numbers; {label} holds {kind} values")
     if kind == "number" and (values.abs() > LARGEST).any():
         first = first_row(values.abs() > LARGEST, test_rows, data.test_source)
-        raise InputError(f"{what} holds infinity or a number beyond {LARGEST:.1e} (first in {first})")
+        raise InputError(f"{label} holds infinity or a number beyond {LARGEST:.1e} (first in {first})")
     if values.nunique() < 2:
-        raise InputError(f"{what} has one value only, {_name(values.iloc[0], kind)!r}; there is nothing to tell apart")
+        raise InputError(f"{label} has one value only, {_name(values.iloc[0], kind)!r}; there is nothing to tell apart")
     if task == "regression":
         return Target(task, values.to_numpy(float), None, _regression_note(values, data))
-    found, y = np.unique(values.to_numpy(), return_inverse=True)
-    return Target(task, y.astype(np.int32), [_name(value, kind) for value in found])
+    class_values, y = np.unique(values.to_numpy(), return_inverse=True)
+    return Target(task, y.astype(np.int32), [_name(value, kind) for value in class_values])
 
 
-def _check_complete(column: pd.Series, what: str, data: Data, test_rows: int | None) -> None:
+def _check_complete(column: pd.Series, label: str, data: Data, test_rows: int | None) -> None:
     missing = column.isna().to_numpy()
     if missing.any():
         first = first_row(missing, test_rows, data.test_source)
         raise InputError(
-            f"{what} is missing in {missing.sum()} of {len(column)} rows (first in {first}); "
+            f"{label} is missing in {missing.sum()} of {len(column)} rows (first in {first}); "
             "fill them in or take the rows out (in a text file an empty cell, NA, NaN, None and null all mean missing)"
         )
 

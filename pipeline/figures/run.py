@@ -1,6 +1,6 @@
-"""The pictures of one run, as SVG: its curves over the epochs, its gap, and where it errs.
+"""The figures of one run: its curves over the epochs, its gap and its errors.
 
-Blue (training) and orange (validation) are told apart by everyone, and by their lines: solid and dashed.
+Training is blue and solid, validation orange and dashed, so that colour blindness and grey print don't matter.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ MOST_CLASSES_WITH_NUMBERS = 12
 def curves_figure(
     history: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str, scale: str = "linear"
 ) -> Figure:
-    """Training and validation over the epochs: mean and range of the seeds, and each seed's best epoch."""
+    """Plot training and validation over the epochs: mean and range of the seeds, and each seed's best epoch."""
     shown = [split for split in SPLIT_LINES if f"{split}_{metric}" in history]
     if not shown:
         return note("no split was scored after each epoch: no curves")
@@ -33,7 +33,7 @@ def curves_figure(
 
 @styled
 def gap_figure(gaps: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: str) -> Figure:
-    """How much worse the validation rows are than the training rows, over the epochs; above 0 is worse."""
+    """Plot how much worse the validation rows are than the training rows, over the epochs; above 0 is worse."""
     if f"gap_{metric}" not in gaps:
         return note("no validation rows or no training scores: no gap")
     figure, axes = new_axes()
@@ -47,7 +47,7 @@ def gap_figure(gaps: pd.DataFrame, best_epoch: np.ndarray, metric: str, label: s
 
 @styled
 def confusion_figure(errors: pd.DataFrame, classes: list[str], split: str) -> Figure:
-    """Which classes are taken for which: shares of each true class, summed over the seeds."""
+    """Plot which classes are taken for which: shares of each true class, summed over the seeds."""
     counts = errors.pivot_table(index="actual", columns="predicted", values="count").loc[classes, classes].to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(6, 5), layout="constrained")
@@ -60,7 +60,7 @@ def confusion_figure(errors: pd.DataFrame, classes: list[str], split: str) -> Fi
             if counts[row, column]:
                 color = "black" if shares[row, column] > 0.5 else "white"
                 axes.text(column, row, f"{shares[row, column]:.2f}", ha="center", va="center", color=color, fontsize=8)
-        # Dollars in a name are no formula.
+        # A class name may contain dollar signs, which Matplotlib would read as a formula.
         axes.set_xticks(
             range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0, parse_math=False
         )
@@ -71,7 +71,7 @@ def confusion_figure(errors: pd.DataFrame, classes: list[str], split: str) -> Fi
 
 @styled
 def agreement_figure(errors: pd.DataFrame, split: str) -> Figure:
-    """Predicted against actual numbers, and the line on which they agree."""
+    """Plot predicted against actual numbers, and the line on which they agree."""
     figure, axes = new_axes()
     axes.scatter(errors["actual"], errors["predicted"], s=9, color=BLUE, alpha=0.5)
     ends = [errors["actual"].min(), errors["actual"].max()]
@@ -84,19 +84,19 @@ def _band(axes: Axes, history: pd.DataFrame, column: str, name: str, color: str,
     table = history.pivot_table(index="epoch", columns="seed", values=column)
     for seed in table:
         axes.plot(table.index, table[seed], color=color, linewidth=0.5, alpha=0.4)
-    # The mean ends where the first seed stops: after that it would be the mean of ever fewer seeds.
-    whole = table.dropna()
-    axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=color, alpha=0.15, linewidth=0)
+    # The mean ends where the first seed stops, since after that it would be the mean of ever fewer seeds.
+    complete = table.dropna()
+    axes.fill_between(complete.index, complete.min(axis=1), complete.max(axis=1), color=color, alpha=0.15, linewidth=0)
     label = f"{name}: mean and range of {table.shape[1]} seeds" if table.shape[1] > 1 else name
-    axes.plot(whole.index, whole.mean(axis=1), color=color, linestyle=line, label=label)
+    axes.plot(complete.index, complete.mean(axis=1), color=color, linestyle=line, label=label)
 
 
 def _mark_best(axes: Axes, best_epoch: np.ndarray) -> None:
-    found = best_epoch[best_epoch > 0]
-    if len(found) == 0:
+    epochs = best_epoch[best_epoch > 0]
+    if len(epochs) == 0:
         return
-    label = "best epochs" if len(found) > 1 else "best epoch"
-    # In axes coordinates upwards, so that the marks stay out of the curves.
+    label = "best epochs" if len(epochs) > 1 else "best epoch"
+    # The vertical position is in axes coordinates, so that the marks stay below the curves.
     transform = axes.get_xaxis_transform()
-    axes.plot(found, np.full(len(found), 0.02), "^", color=GREY, transform=transform, label=label, clip_on=False)
-    axes.axvline(found.mean(), color=GREY, linewidth=1, linestyle=":")
+    axes.plot(epochs, np.full(len(epochs), 0.02), "^", color=GREY, transform=transform, label=label, clip_on=False)
+    axes.axvline(epochs.mean(), color=GREY, linewidth=1, linestyle=":")

@@ -1,7 +1,7 @@
-"""Is one arm better than another, by how much, and how sure is it: paired, row by row, by the seeds of a ring.
+"""Paired comparisons of a study's arms: differences with their errors, verdicts, and influential rows.
 
-Differences of the losses of rows in, arm minus reference, `[rings, 2, n]` an arm (see `pipeline.statistics.ring`);
-below 0 the arm is better. A row that no seed judges is NaN.
+Each arm is given by the differences of row losses, arm minus reference, `[rings, 2, n]` (see
+`pipeline.statistics.ring`); below 0 the arm is better. A difference is NaN where a row judges no seed.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ from pipeline.statistics.ring import Ring, over_judges
 
 Finding = Literal["helps", "hurts", "no detectable difference", "neither beats knowing nothing"]
 
-FEWEST_NEIGHBOURS = 3  # arms of one question from which a common design effect can be told
+FEWEST_NEIGHBOURS = 3  # the number of arms that a common design effect can be estimated from
 INFLUENTIAL_ROWS = 10
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of an arm, given the other arms of its question.
+    """The verdict on one of the arms that answer a question.
 
     Attributes:
-        difference: its mean, with an interval that leaves out 0 just where a difference is found.
-        p, p_adjusted: two-sided, of no difference; alone, and by Holm (1979) among the arms of the question.
-        finding: None where it cannot be told: one seed cannot tell, which is not to have looked and found nothing.
-        detectable: the difference that four of five such studies would have found.
-        times_rows, times_rings: how many times as many rows, or rings of seeds, would find a difference of the size
-            seen; None where it is found, or no number of them alone would do.
+        difference: the mean difference, with an interval that excludes 0 exactly if a difference is found.
+        p, p_adjusted: two-sided, for no difference; alone, and adjusted by Holm (1979) for the arms of the question.
+        finding: None where nothing can be said, as with one seed; this is not "no detectable difference".
+        detectable: the difference that four of five such studies would find.
+        times_rows, times_rings: the factors by which more rows, or rings of seeds, would detect a difference of the
+            observed size; None where it is found, or where no number of them alone would do.
     """
 
     difference: Interval
@@ -42,7 +42,7 @@ class Verdict:
     times_rings: float | None = None
 
     def scaled(self, factor: float) -> "Verdict":
-        """Return the same in another unit of the loss."""
+        """Return the verdict in another unit of the loss."""
         detectable = None if self.detectable is None else self.detectable * factor
         return Verdict(
             self.difference.scaled(factor), self.p, self.p_adjusted, self.finding, detectable, self.times_rows,
@@ -52,11 +52,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Influence:
-    """The rows that carry most of a difference.
+    """The rows that contribute most to a difference.
 
     Attributes:
-        rows: their numbers in the pool, the most influential one first.
-        differences: the mean difference of each.
+        rows: row numbers in the pool, the most influential one first.
+        differences: the mean difference of each of these rows.
         without: the mean difference of all other rows.
     """
 
@@ -67,7 +67,15 @@ class Influence:
 
 @dataclass(frozen=True)
 class _Spread:
-    """What the rows of an arm say: the mean of each `[n]`, variances of their mean, and the models' design effect."""
+    """Statistics of one arm, see `estimates`.
+
+    Attributes:
+        by_row: the mean difference of each row, `[n]`.
+        rows_variance: variance of the mean over new rows.
+        unit: variance of the mean with one independent difference per row; the design effect multiplies it.
+        effect: the design effect of the models, before it is moderated.
+        freedom: degrees of freedom of the design effect.
+    """
 
     by_row: np.ndarray
     rows_variance: float
@@ -79,35 +87,35 @@ class _Spread:
 def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
     """Estimate the mean difference of each arm of one question, with the error of other rows and other models.
 
-    With d_i the mean of the differences of row i, and s^2 the variance of one difference a row,
+    With d_i the mean of the differences of row i, and s^2 the variance of a single difference per row,
 
         SE^2 = var(d) / n + (D - 1) s^2 / n
 
-    The first term is what new rows would change (Bayle et al. 2020). It takes the models as given, and a comparison of
-    algorithms by it alone is too sure (Bayle, Janson and Mackey 2025), so the second adds what new models would change:
-    the rows that one model judges have its luck in common. The design effect D (Kish 1965) is the variance of the mean
-    of fold means next to that of the mean of as many independent rows, at least 1. Ten folds tell little of it, so an
-    arm's own D is raised to the common one of the arms beside it (Smyth 2004), and never lowered: an arm can be less
-    stable than its neighbours. Where whole groups are drawn, both variances are of sums over groups.
-
-    Args:
-        differences: of each arm, `[rings, 2, n]`, NaN where no seed judges a row. The losses of an arm in place of
-            differences give the error of its mean loss.
+    The first term is the variance over new rows (Bayle et al. 2020). It takes the models as given, and alone it makes a
+    comparison of algorithms too certain (Bayle, Janson and Mackey 2025). So the second term adds the variance over new
+    models, whose chance is shared by all rows that judge the same model. The design effect D (Kish 1965), at least 1,
+    is the variance of the mean of fold means over that of the mean of as many independent rows. Ten folds estimate it
+    poorly, so an arm's D is raised to the common one of the question's arms (Smyth 2004), but never lowered, since an
+    arm can be less stable than its neighbours. Where whole groups are drawn, both variances are of sums over groups.
 
     An arm equal to its reference has an error of 0. With fewer than two seeds the error is not known.
 
+    Args:
+        differences: for each arm, `[rings, 2, n]`, NaN where a row judges no seed. The losses of an arm in place of
+            differences give the error of its mean loss.
+
     Raises:
-        ValueError: an arm has a row that judges and is not finite, or none that judges.
+        ValueError: an arm has an infinite difference, or no row that judges.
     """
-    spreads = [_spread(np.asarray(each, float), ring) for each in differences]
+    spreads = [_spread(np.asarray(values, float), ring) for values in differences]
     varied = [place for place, spread in enumerate(spreads) if spread.unit > 0 and spread.freedom > 0]
     effects = [spread.effect for spread in spreads]
     freedoms = [spread.freedom for spread in spreads]
     if len(varied) >= FEWEST_NEIGHBOURS:
         by_row = np.stack([spreads[place].by_row for place in varied])
-        own = np.array([effects[place] for place in varied])
-        common, freedom = _moderated(own, by_row[:, np.isfinite(by_row).all(axis=0)], freedoms[varied[0]])
-        for place, effect in zip(varied, np.maximum(own, common), strict=True):
+        varied_effects = np.array([effects[place] for place in varied])
+        common, freedom = _moderated(varied_effects, by_row[:, np.isfinite(by_row).all(axis=0)], freedoms[varied[0]])
+        for place, effect in zip(varied, np.maximum(varied_effects, common), strict=True):
             effects[place], freedoms[place] = float(effect), freedom
     results = []
     for spread, effect, freedom in zip(spreads, effects, freedoms, strict=True):
@@ -120,29 +128,31 @@ def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
 
 
 def _spread(values: np.ndarray, ring: Ring) -> _Spread:
-    known = np.isfinite(values)
-    if not known.any() or (np.isinf(values)).any():
+    is_known = np.isfinite(values)
+    if not is_known.any() or (np.isinf(values)).any():
         raise ValueError("an arm has no row that judges, or one whose loss is infinite")
     by_row = over_judges(values)
     judged = np.isfinite(by_row)
     groups = None if ring.groups is None else ring.groups[judged]
     unit = between = within = freedom = 0.0
-    total = known.sum()
-    for fold, of_roles, known_roles in zip(ring.fold, values, known, strict=True):
-        parts = [_by_fold(role[of], fold[of], ring, of) for role, of in zip(of_roles, known_roles, strict=True)]
-        parts = [part for part in parts if part is not None]
-        if not parts:
+    total = is_known.sum()
+    for fold, in_ring, judging in zip(ring.fold, values, is_known, strict=True):
+        roles = [_by_fold(role[rows], fold[rows], ring, rows) for role, rows in zip(in_ring, judging, strict=True)]
+        roles = [role for role in roles if role is not None]
+        if not roles:
             continue
-        folds = max(part[2] for part in parts)
-        singles, of_folds = (np.mean([part[place] for part in parts]) for place in range(2))
-        unit += (known_roles.sum() / total) ** 2 * singles
-        between, within, freedom = between + (folds - 1) * of_folds, within + (folds - 1) * singles, freedom + folds - 1
+        row_variances, fold_variances, folds = zip(*roles, strict=True)
+        row_variance, steps = np.mean(row_variances), max(folds) - 1
+        unit += (judging.sum() / total) ** 2 * row_variance
+        between += steps * np.mean(fold_variances)
+        within += steps * row_variance
+        freedom += steps
     rows_variance = _variance_of_mean(by_row[judged], groups)
     return _Spread(by_row, rows_variance, float(unit), between / within if within > 0 else 1.0, freedom)
 
 
 def _by_fold(values: np.ndarray, fold: np.ndarray, ring: Ring, judged: np.ndarray) -> tuple[float, float, int] | None:
-    """Return the variances of the mean of a role's rows and of that of its fold means, and how many folds judge."""
+    """Return the variance of the mean of a role's rows, that of the mean of its fold means, and the number of folds."""
     sizes = np.bincount(fold, minlength=ring.folds)
     present = sizes > 0
     folds = int(present.sum())
@@ -155,7 +165,7 @@ def _by_fold(values: np.ndarray, fold: np.ndarray, ring: Ring, judged: np.ndarra
 
 
 def _variance_of_mean(values: np.ndarray, groups: np.ndarray | None) -> float:
-    """Return the variance of a mean over rows that are independent, or whose groups are."""
+    """Return the variance of a mean over rows, of which each row, or each group of rows, is independent."""
     n = len(values)
     if n < 2 or np.ptp(values) == 0:
         return 0.0
@@ -166,35 +176,37 @@ def _variance_of_mean(values: np.ndarray, groups: np.ndarray | None) -> float:
     return float(len(names) / max(1, len(names) - 1) * np.square(sums).sum() / n**2)
 
 
-def _moderated(effects: np.ndarray, differences: np.ndarray, own: float) -> tuple[np.ndarray, float]:
-    """Shrink design effects of `own` degrees of freedom towards their common one; return them and their freedom then.
+def _moderated(effects: np.ndarray, differences: np.ndarray, freedom: float) -> tuple[np.ndarray, float]:
+    """Shrink design effects towards their common one; return them and their new degrees of freedom.
 
-    By the moments of their logarithms (Smyth 2004, section 6.2). The freedom is at most that of a mean of m variances
-    that go together as their arms do.
+    The prior is fitted to the moments of their logarithms (Smyth 2004, section 6.2). The degrees of freedom are at most
+    those of a mean of m variances that correlate as their arms do.
 
     Args:
+        effects: of the arms, `[m]`.
         differences: of the arms' rows, `[m, n]`.
+        freedom: degrees of freedom of each effect.
     """
     m = len(effects)
     correlation = np.square(np.corrcoef(differences)[~np.eye(m, dtype=bool)]).mean()
-    most = own * m / (1 + (m - 1) * correlation)
-    logs = np.log(np.maximum(effects, 1e-6)) - special.digamma(own / 2) + np.log(own / 2)
-    beyond = logs.var(ddof=1) - special.polygamma(1, own / 2) * (1 - correlation)
+    most = freedom * m / (1 + (m - 1) * correlation)
+    logs = np.log(np.maximum(effects, 1e-6)) - special.digamma(freedom / 2) + np.log(freedom / 2)
+    beyond = logs.var(ddof=1) - special.polygamma(1, freedom / 2) * (1 - correlation)
     if beyond <= 2e-6:
         return np.full(m, np.exp(logs.mean())), most
     half = optimize.brentq(lambda half: special.polygamma(1, half) - beyond, 1e-3, 1e6)
     common = np.exp(logs.mean() + special.digamma(half) - np.log(half))
-    return (2 * half * common + own * effects) / (2 * half + own), max(own, min(2 * half + own, most))
+    return (2 * half * common + freedom * effects) / (2 * half + freedom), max(freedom, min(2 * half + freedom, most))
 
 
 def choose(losses: np.ndarray, ring: Ring) -> np.ndarray:
-    """Return which option judges each row, int `[rings, n]`: the best one on the rows of the other folds.
+    """Choose an option for each row, int `[rings, n]`: the best one on the rows of the other folds.
 
     So the rows that judge an option had no say in choosing it.
 
     Args:
-        losses: of each option, `[options, rings, 2, n]`; NaN where no seed judges. Where that is so for one option, no
-            other is credited with less.
+        losses: of each option, `[options, rings, 2, n]`, NaN where a row judges no seed. What is NaN for one option
+            counts for none.
     """
     totals = np.where(np.isfinite(losses).all(axis=0), losses, 0).sum(axis=2)  # [options, rings, n]
     picks = np.empty(ring.fold.shape, int)
@@ -205,23 +217,24 @@ def choose(losses: np.ndarray, ring: Ring) -> np.ndarray:
 
 
 def judge(differences: Sequence[Estimate], over_nothing: Sequence[Estimate | None]) -> list[Verdict]:
-    """Say of each arm of one question whether it helps or hurts: 5 % is the chance of one wrong claim or more (Holm).
+    """Judge for each arm of one question whether it helps or hurts; a wrong claim has a chance of at most 5 % (Holm).
 
-    Among models that are worse than knowing nothing a smaller loss is no help: an arm helps, or its reference does,
-    only if the better of the two is also found to be better than knowing nothing.
+    A smaller loss is no help among models that are worse than knowing nothing: an arm or its reference can only help if
+    the better of the two is also found to be better than knowing nothing.
 
-    The intervals hold together (Bonferroni). One that would contain 0 though Holm's less strict step finds the arm has
-    that step's level, so an interval leaves out 0 just where a difference is found. Arms that are the same computation
-    as their reference are no comparison, and are not counted.
+    The intervals hold together (Bonferroni). An arm that only a less strict step of Holm's method finds gets an
+    interval of that step's level, so that intervals exclude 0 exactly if a difference is found. Arms that are the same
+    computation as their reference are no comparison and are not counted.
 
     Args:
-        over_nothing: of each arm, the loss of the better one of it and its reference, less that of knowing nothing;
-            None for no such guard.
+        over_nothing: for each arm, the loss of the better of it and its reference minus that of knowing nothing; None
+            to leave out this check.
     """
-    is_same = [each.mean == 0 and each.error == 0 for each in differences]
-    alone = [None if same else each.p for each, same in zip(differences, is_same, strict=True)]
+    is_same = [estimate.mean == 0 and estimate.error == 0 for estimate in differences]
+    alone = [None if same else estimate.p for estimate, same in zip(differences, is_same, strict=True)]
     counted = sum(p is not None for p in alone)
-    adjusted, beats = holm(alone), holm([None if each is None else each.p for each in over_nothing])
+    adjusted = holm(alone)
+    p_nothing = holm([None if estimate is None else estimate.p for estimate in over_nothing])
     verdicts = []
     for place, estimate in enumerate(differences):
         if is_same[place]:
@@ -235,7 +248,7 @@ def judge(differences: Sequence[Estimate], over_nothing: Sequence[Estimate | Non
         stricter = sum(other is not None and other < p for other in alone)
         level = counted if not is_found or p * counted < SIGNIFICANCE else counted - stricter
         nothing = over_nothing[place]
-        is_useless = nothing is not None and not (nothing.mean < 0 and (beats[place] or 0) < SIGNIFICANCE)
+        is_useless = nothing is not None and not (nothing.mean < 0 and (p_nothing[place] or 0) < SIGNIFICANCE)
         verdicts.append(
             Verdict(
                 estimate.interval(level),
@@ -258,12 +271,12 @@ def _finding(mean: float, is_found: bool, is_useless: bool) -> Finding:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return p-values adjusted for there being several, in their order (Holm 1979); None stays so, uncounted."""
-    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    """Return p-values adjusted for their number (Holm 1979), in the same order; None stays None and is not counted."""
+    ranked = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0
-    for rank, (p, place) in enumerate(known):
-        highest = max(highest, min(1.0, (len(known) - rank) * p))
+    for rank, (p, place) in enumerate(ranked):
+        highest = max(highest, min(1.0, (len(ranked) - rank) * p))
         adjusted[place] = highest
     return adjusted
 
@@ -271,7 +284,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def probability_better(arm: np.ndarray, reference: np.ndarray) -> Interval:
     """Return how often a seed of the arm has a lower loss than the same seed of its reference, ties counting half.
 
-    P(A > B) of Bouthillier et al. (2021), with the exact interval of a share.
+    This is P(A > B) of Bouthillier et al. (2021), with the exact interval of a share.
 
     Args:
         arm, reference: the losses of the same seeds, `[R]`; pairs without two finite losses are left out.
@@ -282,7 +295,7 @@ def probability_better(arm: np.ndarray, reference: np.ndarray) -> Interval:
 
 
 def influence(differences: np.ndarray, rows: int = INFLUENTIAL_ROWS) -> Influence:
-    """Find the rows that carry most of a mean difference `[rings, 2, n]`, and what is left of it without them."""
+    """Find the rows that contribute most to a mean difference, `[rings, 2, n]`, and the mean without them."""
     by_row = over_judges(differences)
     judged = np.flatnonzero(np.isfinite(by_row))
     mean = by_row[judged].mean()

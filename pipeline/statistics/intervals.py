@@ -1,4 +1,4 @@
-"""A number with its 95 % interval, and how one is made that holds no impossible value."""
+"""Means with their 95 % intervals, which contain no impossible value."""
 
 from dataclasses import dataclass
 
@@ -19,21 +19,21 @@ class Interval:
 
     @property
     def is_known(self) -> bool:
-        """Whether the mean and both ends are known."""
+        """Return whether the mean and both ends are known."""
         return None not in (self.mean, self.low, self.high)
 
     def scaled(self, factor: float) -> "Interval":
-        """Return all three numbers times a factor above 0."""
+        """Return the interval with all numbers multiplied by a factor above 0."""
         return Interval(*(None if value is None else value * factor for value in (self.mean, self.low, self.high)))
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, how far it would vary with other rows and other models, and how well that is known.
+    """A mean, its variance over other rows and other models, and the degrees of freedom of that variance.
 
     Attributes:
-        rows_variance: variance of the mean that other rows of the kind would cause.
-        models_variance: variance of the mean that other trainings of the same configuration would cause.
+        rows_variance: variance of the mean over other rows of the same population.
+        models_variance: variance of the mean over other trainings of the same configuration.
         freedom: degrees of freedom of the standard error; 0 where the error is not known.
         n: number of independent rows, or of groups of rows, behind the mean.
     """
@@ -46,7 +46,7 @@ class Estimate:
 
     @property
     def error(self) -> float:
-        """The standard error of the mean."""
+        """Return the standard error of the mean."""
         return float(np.sqrt(self.rows_variance + self.models_variance))
 
     @property
@@ -59,20 +59,20 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
 
     def interval(self, comparisons: int = 1) -> Interval:
-        """Return Student's interval; with several comparisons all of them hold together (Bonferroni)."""
+        """Return Student's interval; the intervals of several comparisons hold together (Bonferroni)."""
         if not self.freedom:
             return Interval(self.mean)
         half = self.error * self._critical(comparisons)
         return Interval(self.mean, self.mean - half, self.mean + half)
 
     def detectable(self, comparisons: int = 1, power: float = 0.8) -> float | None:
-        """Return the smallest true mean that such a study finds with this power, among so many comparisons."""
+        """Return the smallest true mean that such a study detects with this power, among so many comparisons."""
         return self.error * self._reach(comparisons, power) if self.freedom else None
 
     def times_as_many(self, comparisons: int = 1, power: float = 0.8) -> tuple[float | None, float | None]:
-        """Return how many times as many rows, or as many models, would find a true mean of the size seen.
+        """Return by which factors more rows, or more models, would detect a true mean of the observed size.
 
-        Each is None where no number of them alone would do.
+        A factor is None where no number of them alone would do.
         """
         if not self.freedom or self.mean == 0:
             return None, None
@@ -91,13 +91,13 @@ class Estimate:
 def over_seeds(values: np.ndarray) -> Interval:
     """Return the mean over seeds with Student's interval; values that are not finite are left out.
 
-    `low` and `high` are None for fewer than two seeds, all three for none.
+    `low` and `high` are None for fewer than two seeds, `mean` too for none.
     """
     values = np.asarray(values, np.float64)
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return Interval(float(values[0]) if len(values) else None)
-    if np.ptp(values) == 0:  # the mean and the variance of equal numbers may be rounded
+    if np.ptp(values) == 0:  # rounding would give equal numbers a variance
         return Interval(*[float(values[0])] * 3)
     low, high = stats.t.interval(CONFIDENCE, len(values) - 1, values.mean(), stats.sem(values))
     return Interval(float(values.mean()), float(low), float(high))
@@ -106,8 +106,8 @@ def over_seeds(values: np.ndarray) -> Interval:
 def crossed(values: np.ndarray) -> Estimate:
     """Estimate a mean over seeds and rows, `[R, n]`, where all seeds are scored on the same rows.
 
-    The variances over rows and over seeds are added, which errs on the wide side (Owen 2007); degrees of freedom by
-    Welch and Satterthwaite.
+    The variances over rows and over seeds are added, which errs on the wide side (Owen 2007); the degrees of freedom
+    are those of Welch and Satterthwaite.
     """
     values = np.asarray(values, np.float64)
     seeds, n = values.shape
@@ -123,7 +123,7 @@ def crossed(values: np.ndarray) -> Estimate:
 
 
 def of_share(share: float, n: float) -> Interval:
-    """Return the exact interval of a share of n, which need not be whole (Clopper and Pearson 1934)."""
+    """Return the exact interval of a share of n (Clopper and Pearson 1934); n need not be a whole number."""
     if not n:
         return Interval()
     successes = share * n
@@ -135,8 +135,8 @@ def of_share(share: float, n: float) -> Interval:
 def bounded_share(estimate: Estimate) -> Interval:
     """Return the interval of a share within [0, 1]: the exact one for its effective number of rows.
 
-    That number is what a plain sample would need for the same error (Korn and Graubard 1998); it is at most the number
-    of rows, also where all are right and no error can be seen.
+    That number is the size of a simple random sample with the same error (Korn and Graubard 1998); it is at most the
+    number of rows, also where all predictions are right and the error seems to be 0.
     """
     share = min(1.0, max(0.0, estimate.mean))
     if not estimate.freedom:
@@ -151,7 +151,7 @@ def bounded_share(estimate: Estimate) -> Interval:
 
 
 def above_0(estimate: Estimate) -> Interval:
-    """Return the interval of a loss, which is symmetric for its logarithm and so never below 0."""
+    """Return the interval of a loss, which is symmetric on a logarithmic scale and so never below 0."""
     if not estimate.freedom or estimate.mean <= 0:
         return Interval(estimate.mean)
     spread = np.exp(estimate.error / estimate.mean * stats.t.ppf((1 + CONFIDENCE) / 2, estimate.freedom))

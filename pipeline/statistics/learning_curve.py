@@ -1,4 +1,4 @@
-"""What more rows would bring: a power law through the losses at several numbers of training rows."""
+"""Prediction of the loss with more rows, by a power law through the losses at several numbers of training rows."""
 
 from dataclasses import dataclass
 
@@ -14,25 +14,25 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """loss(n) = floor + scale * n ** -exponent (Hestness et al. 2017, Deep Learning Scaling is Predictable)."""
+    """The law loss(n) = floor + scale * n ** -exponent (Hestness et al. 2017, Deep Learning Scaling is Predictable)."""
 
     floor: float
     scale: float
     exponent: float
 
     def predict(self, n: float | np.ndarray) -> float | np.ndarray:
-        """The mean loss with n training rows."""
+        """Return the mean loss with n training rows."""
         return self.floor + self.scale * np.asarray(n, np.float64)[()] ** -self.exponent
 
 
 def fit_power_law(sizes: np.ndarray, losses: np.ndarray) -> PowerLaw | None:
-    """Fit the mean losses at `sizes` `[S]`, of R seeds, `[R, S]`, by least squares of the relative errors.
+    """Fit the mean over seeds of the losses `[R, S]` at `sizes` `[S]`, by least squares of the relative errors.
 
-    For an exponent the rest of the law is linear, so one search over the exponent finds all (variable projection, Golub
-    and Pereyra 1973). Floor and scale are at least 0, the exponent is between 0 and 2; a loss that does not fall with
-    more rows has scale and exponent 0. Losses that are not finite are left out.
+    For a given exponent the law is linear in the other parameters, so only the exponent is searched for (variable
+    projection, Golub and Pereyra 1973). Floor and scale are at least 0, the exponent is between 0 and 2; a loss that
+    does not fall with more rows has scale and exponent 0. Losses that are not finite are left out.
 
-    None for fewer than three different sizes, for mean losses that are not above 0, and where the fit fails.
+    Return None for fewer than three different sizes, for mean losses that are not above 0, and where the fit fails.
 
     Raises:
         ValueError: the losses are not `[R, S]`, or a size is not above 0.
@@ -43,13 +43,13 @@ def fit_power_law(sizes: np.ndarray, losses: np.ndarray) -> PowerLaw | None:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What twice the rows would bring by a power law, and how well such a law predicted what is known already.
+    """A power law's prediction for twice the rows, and a test of such a law on the largest number of rows.
 
     Attributes:
-        law: None where the points determine none; all but `rows` is then unknown.
+        law: None where the points determine no law; then only `rows` is known.
         rows: the largest number of rows.
-        change: the loss at twice the rows less that at `rows`; below 0 more rows help.
-        predicted_before, seen: the loss at `rows` as the law without that point predicts it, and as it is; None where
+        change: the loss at twice the rows minus that at `rows`; below 0 more rows help.
+        predicted_before, seen: the loss at `rows` as a law without that point predicts it, and as observed; None where
             the other points determine no law.
     """
 
@@ -63,16 +63,19 @@ class Prediction:
 def what_twice_the_data_brings(sizes: np.ndarray, losses: np.ndarray, n: int) -> Prediction:
     """Predict the change of the loss from n to 2n rows by the power law, with its 95 % interval.
 
-    The interval is that of a bootstrap over seeds, which stay whole: curves of resampled seeds are fitted again, with
-    floors below 0 too, since a bound where the truth may lie makes a bootstrap fail (Andrews 2000). The means of few
-    resampled seeds vary too little, so their relative deviations are stretched as Student's t asks (compare the
-    expanded percentile interval of Hesterberg 2015). It says how sure the fit is if the law holds. Whether it holds is
-    tried on what is known: a law without the largest size predicts the loss there, and the interval reaches as far from
-    the mean as that prediction missed.
+    The interval comes from a bootstrap over whole seeds: the law is fitted again to the mean curves of resampled seeds,
+    with floors below 0 too, since a bootstrap fails where the truth may be on a bound (Andrews 2000). The means of few
+    resampled seeds vary too little, so their relative deviations are stretched by Student's t (compare the expanded
+    percentile interval of Hesterberg 2015). This interval assumes that the law holds. To test that, a law fitted
+    without the largest size predicts the loss there, and the interval is made to reach at least as far from the mean as
+    that prediction is off.
 
     Args:
-        sizes, losses: see `fit_power_law`, which also says what is raised.
+        sizes, losses: see `fit_power_law`.
         n: the largest of the sizes.
+
+    Raises:
+        ValueError: see `fit_power_law`.
     """
     sizes, losses = _checked(sizes, losses)
     law = _fit(sizes, _means(losses))
@@ -80,13 +83,13 @@ def what_twice_the_data_brings(sizes: np.ndarray, losses: np.ndarray, n: int) ->
         return Prediction(None, n, Interval())
     change = _interval_of_change(sizes, losses, law, n)
     smaller = sizes < n
-    before, seen = _fit(sizes[smaller], _means(losses)[smaller]), float(_means(losses)[~smaller].mean())
-    if before is None or not np.isfinite(seen):
+    law_before, seen = _fit(sizes[smaller], _means(losses)[smaller]), float(_means(losses)[~smaller].mean())
+    if law_before is None or not np.isfinite(seen):
         return Prediction(law, n, change)
-    predicted = float(before.predict(n))
-    missed = abs(predicted - seen)
+    predicted = float(law_before.predict(n))
+    miss = abs(predicted - seen)
     if change.is_known:
-        change = Interval(change.mean, min(change.low, change.mean - missed), max(change.high, change.mean + missed))
+        change = Interval(change.mean, min(change.low, change.mean - miss), max(change.high, change.mean + miss))
     return Prediction(law, n, change, predicted, seen)
 
 
@@ -100,19 +103,19 @@ def _checked(sizes: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _means(losses: np.ndarray) -> np.ndarray:
-    """Over the first of the two last axes, of the finite losses; NaN where there is none."""
+    """Return the means of the finite losses over the second to last axis; NaN where there are none."""
     finite = np.isfinite(losses)
     count = finite.sum(axis=-2)
     return np.where(finite, losses, 0).sum(axis=-2) / np.where(count > 0, count, np.nan)
 
 
 def _fit(sizes: np.ndarray, means: np.ndarray, floor_below_0: bool = False) -> PowerLaw | None:
-    known = np.isfinite(means)
-    sizes, means = sizes[known], means[known]
+    is_finite = np.isfinite(means)
+    sizes, means = sizes[is_finite], means[is_finite]
     if len(np.unique(sizes)) < FEWEST_SIZES or not (means > 0).all():
         return None
     largest, ones = sizes.max(), np.ones(len(sizes))
-    floors = [ones, -ones] if floor_below_0 else [ones]  # nnls knows no negative coefficients
+    floors = [ones, -ones] if floor_below_0 else [ones]  # nnls allows no negative coefficients
 
     def linear(exponent: float) -> tuple[np.ndarray, float]:
         terms = np.stack([*floors, (sizes / largest) ** -exponent], axis=1)
@@ -123,7 +126,7 @@ def _fit(sizes: np.ndarray, means: np.ndarray, floor_below_0: bool = False) -> P
             lambda exponent: linear(exponent)[1], bounds=(0, STEEPEST), method="bounded", options={"xatol": 1e-6}
         ).x
         (*floor, scale), _ = linear(exponent)
-    except RuntimeError:  # from nnls: no solution within its iterations
+    except RuntimeError:  # nnls found no solution within its iterations
         return None
     if scale == 0:
         exponent = 0.0
@@ -147,5 +150,5 @@ def _interval_of_change(sizes: np.ndarray, losses: np.ndarray, law: PowerLaw, n:
     if not changes:
         return Interval(mean)
     low, high = np.quantile(changes, [1 - upper, upper])
-    # The fit knows no floor below 0 and the resamples do, so it may lie outside.
+    # Only the resamples allow floors below 0, so the mean may be outside of their quantiles.
     return Interval(mean, float(min(low, mean)), float(max(high, mean)))

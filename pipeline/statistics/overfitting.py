@@ -1,4 +1,4 @@
-"""When a training begins to overfit, read off its history seed by seed."""
+"""The epochs at which a training is at its best and begins to overfit, from its history, seed by seed."""
 
 import numpy as np
 import pandas as pd
@@ -10,20 +10,20 @@ HELD_OUT = ("val", "holdout")
 
 
 def overfitting(history: pd.DataFrame, loss: str) -> pd.DataFrame:
-    """Measure when each seed was at its best, and when its loss on new rows began to rise for good.
+    """Measure at which epoch each seed was at its best, and when its loss on new rows began to rise for good.
 
     Args:
         history: a row per seed and epoch: seed, epoch, `train_<loss>`, `val_<loss>` and, where there is a holdout,
             `holdout_<loss>`; see `trainer.Fitted`. Seeds may have trained for different numbers of epochs.
-        loss: the metric's name; one for which higher is better is turned round as by `scores.gap`.
+        loss: the metric's name; the sign of a metric for which higher is better is reversed, as by `scores.gap`.
 
     Returns:
-        A row per seed: seed, and as means over the rows held out twice (`val` and `holdout`),
-        best_epoch: of the lowest loss, the first of equals.
-        onset_epoch: the first after which the loss never comes back to its minimum, so the one after the last
-            minimum; NaN if that is the last epoch.
-        train_rise: training loss at the end, less that of the best epoch. Below 0 as long as training goes on to fit.
-        A seed that never had a finite loss has none of them, and one whose loss is not finite at the end no rise: NaN.
+        A row per seed: seed, and the following measures, averaged over `val` and `holdout` where there are both.
+        best_epoch: the epoch of the lowest loss, the first of equal ones.
+        onset_epoch: the epoch after the last minimum, from which on the loss never returns to it; NaN if the last
+            minimum is in the last epoch.
+        train_rise: training loss at the end minus that of the best epoch, below 0 as long as training improves it.
+        All are NaN for a seed without any finite loss; the rise is NaN where the last training loss is not finite.
 
     Raises:
         KeyError: the history has no training or validation losses.
@@ -41,14 +41,14 @@ def _of_seed(epochs: pd.DataFrame, loss: str) -> dict[str, float]:
     return measures.mean().to_dict()
 
 
-def _of_rows(number: np.ndarray, train: np.ndarray, losses: np.ndarray, loss: str) -> dict[str, float]:
+def _of_rows(epoch_numbers: np.ndarray, train: np.ndarray, losses: np.ndarray, loss: str) -> dict[str, float]:
     height = gap(loss, 0, losses)
     if not np.isfinite(height).any():
         return dict.fromkeys(MEASURES, np.nan)
     minima = np.flatnonzero(height == height[np.isfinite(height)].min())
     best, after = minima[0], minima[-1] + 1
     return {
-        "best_epoch": number[best],
-        "onset_epoch": number[after] if after < len(number) else np.nan,
+        "best_epoch": epoch_numbers[best],
+        "onset_epoch": epoch_numbers[after] if after < len(epoch_numbers) else np.nan,
         "train_rise": gap(loss, train[best], train[-1]),
     }

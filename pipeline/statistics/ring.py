@@ -1,8 +1,8 @@
-"""Which rows each seed of a study holds out: the seeds go round a ring of folds, so that every row judges twice.
+"""Assignment of held-out rows to the seeds of a study, in a ring of folds, so that every row judges twice.
 
 The pool of rows is cut into folds. Seed k holds out the folds k and k + 1 (after the last comes the first) and trains
-on the others. Each of the two folds judges what was stopped or chosen on the other, so a row has two roles: it is in
-the first fold of one seed, and in the second fold of another.
+on the others. Each of the two folds judges what was stopped or chosen on the other: its rows score that seed. So a row
+has two roles: it is in the first fold of one seed and in the second fold of another.
 """
 
 from collections.abc import Sequence
@@ -21,15 +21,15 @@ ROWS_PER_FOLD = 2
 
 @dataclass(frozen=True, eq=False)
 class Ring:
-    """One ring of folds, or several independent ones, and the seeds that go round them.
+    """One ring of folds, or several independent ones, and the seeds that use them.
 
-    Seed number s goes round ring `s // folds` and begins at its fold `s % folds`.
+    Seed number s uses ring `s // folds` and holds out its fold `s % folds` and the next one.
 
     Attributes:
         fold: the fold of each row in each ring, int `[rings, n]`.
-        seeds: how many seeds there are, at most `rings * folds`; with fewer the last ring is not closed, and some of
-            its rows judge once or not at all.
-        groups: of each row, int `[n]`, where whole groups are drawn; None where rows are.
+        seeds: how many seeds there are, at most `rings * folds`; with fewer, some rows of the last ring judge once or
+            not at all.
+        groups: the group of each row, int `[n]`, where whole groups are drawn; None where rows are.
     """
 
     fold: np.ndarray
@@ -38,26 +38,26 @@ class Ring:
 
     @property
     def folds(self) -> int:
-        """The number of folds of a ring."""
+        """Return the number of folds of a ring."""
         return int(self.fold.max()) + 1
 
     @property
     def n(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return self.fold.shape[1]
 
     @cached_property
     def judges(self) -> np.ndarray:
-        """The seed number by which each row is judged, int `[rings, 2, n]`; -1 for none.
+        """Return the number of the seed that each row judges, int `[rings, 2, n]`; -1 for none.
 
-        The first role is that of a row in the first of the seed's two held-out folds, the second that in the second.
+        The second axis is the row's role: in the first or in the second of the seed's two held-out folds.
         """
         start = np.arange(len(self.fold))[:, None] * self.folds
         numbers = np.stack([start + self.fold, start + (self.fold - 1) % self.folds], axis=1)
         return np.where(numbers < self.seeds, numbers, -1)
 
     def held_out(self, seed: int, role: int) -> np.ndarray:
-        """Return the rows of the first (role 0) or the second (role 1) fold that a seed number holds out."""
+        """Return the rows of the first (role 0) or second (role 1) fold that a seed number holds out."""
         return np.flatnonzero(self.judges[seed // self.folds, role] == seed)
 
     def trained_on(self, seed: int) -> np.ndarray:
@@ -65,36 +65,36 @@ class Ring:
         return np.flatnonzero((self.judges[seed // self.folds] != seed).all(axis=0))
 
     def by_row(self, values: np.ndarray) -> np.ndarray:
-        """Return a value for each role and seed, `[2, R]`, at the rows it judges, `[rings, 2, n]`; NaN elsewhere."""
+        """Spread values of roles and seeds, `[2, R]`, over the rows that judge them, `[rings, 2, n]`; NaN elsewhere."""
         return np.where(self.judges >= 0, np.asarray(values, float)[np.arange(2)[:, None], self.judges], np.nan)
 
     def by_seed(self, values: np.ndarray) -> np.ndarray:
-        """Return the mean of values `[rings, 2, n]` over the rows that each seed judges, `[R]`; NaN values left out."""
-        known = (self.judges >= 0) & np.isfinite(values)
-        judges = self.judges[known]
+        """Return the mean of values `[rings, 2, n]` over the rows that judge each seed, `[R]`, without NaN values."""
+        is_known = (self.judges >= 0) & np.isfinite(values)
+        judges = self.judges[is_known]
         counts = np.bincount(judges, minlength=self.seeds)
-        sums = np.bincount(judges, weights=values[known], minlength=self.seeds)
+        sums = np.bincount(judges, weights=values[is_known], minlength=self.seeds)
         return sums / np.where(counts, counts, np.nan)
 
 
 def over_judges(values: np.ndarray) -> np.ndarray:
-    """Return the mean of values `[rings, 2, n]` over all seeds that judge a row, `[n]`; NaN where none does."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=(0, 1))
-    return np.where(known, values, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
+    """Return the mean of values `[rings, 2, n]` over all seeds that a row judges, `[n]`; NaN where there are none."""
+    is_finite = np.isfinite(values)
+    counts = is_finite.sum(axis=(0, 1))
+    return np.where(is_finite, values, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
 
 
 def draw_ring(n: int, seeds: Sequence[int], groups: np.ndarray | None = None) -> Ring:
     """Draw the folds of as many rings as the seeds need.
 
-    A ring has as many folds as there are seeds, at least 5 and at most 10. Each ring depends on its first seed.
+    A ring has as many folds as there are seeds, at least 5 and at most 10, and is drawn with its first seed.
 
     Args:
         n: how many rows there are.
         groups: the group of each row, int `[n]`, where whole groups are drawn; None where rows are.
 
     Raises:
-        InputError: too few rows or groups to be held out in turn.
+        InputError: there are too few rows or groups for the folds.
     """
     folds = min(FOLDS, max(FEWEST_FOLDS, len(seeds)))
     if groups is not None:
@@ -113,11 +113,11 @@ def draw_ring(n: int, seeds: Sequence[int], groups: np.ndarray | None = None) ->
 
 
 def draw_folds(n: int, folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
-    """Draw the fold of each row, int `[n]`, whole groups in one fold; folds differ by at most a row, or a group.
+    """Draw the fold of each row, int `[n]`, with whole groups in one fold; sizes differ by at most a row, or a group.
 
-    Folds are not stratified by class. In stratified folds the judging rows have the very class shares that the training
-    rows have, and new rows have not: with 200 rows of ten classes the loss came out 3 % too low, and large differences
-    of it 5 % too small. A row of a fold drawn at random is like a new one to the models that did not train on it.
+    Folds are not stratified by class. In stratified folds the judging rows have the same class shares as the training
+    rows, which new rows do not: with 200 rows of ten classes the loss was estimated 3 % too low, and large differences
+    5 % too small. To models that did not train on it, a row of a random fold is like a new row.
 
     Args:
         groups: the group of each row, int `[n]`, at least as many different ones as folds; None where rows are drawn.

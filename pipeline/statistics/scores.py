@@ -1,7 +1,7 @@
-"""What is reported of predictions: a score a row, the mean of a metric over rows, and its interval.
+"""Scores of predictions: of each row, metrics over rows, and their intervals.
 
-Logits and labels of R seeds in; the functions for classes take logits `[R, n, classes]` and class indices `[n]` or
-`[R, n]`, those for regression take predictions and targets `[R, n]` and `[n]` or `[R, n]`.
+The outputs of R seeds are logits `[R, n, classes]` or, for regression, numbers `[R, n]`; the actual class indices or
+numbers are `[n]` or `[R, n]`.
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ Task = Literal["classification", "regression"]
 
 # The loss and the score of each task, as they are reported.
 METRICS: dict[Task, tuple[str, str]] = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse", "r2")}
-# What each is the mean over rows of; the Brier score stands beside the cross-entropy.
+# The scores of rows whose means give the metrics; the Brier score is reported beside the cross-entropy.
 ROW_SCORES: dict[Task, tuple[str, ...]] = {
     "classification": ("cross_entropy", "accuracy", "brier"),
     "regression": ("squared_error",),
@@ -35,7 +35,7 @@ def by_row(task: Task, outputs: np.ndarray, actual: np.ndarray) -> dict[str, np.
         return {"squared_error": np.square(outputs - actual)}
     shape = np.broadcast_shapes(outputs.shape[:-1], actual.shape)
     actual, log_p = np.broadcast_to(actual, shape), special.log_softmax(outputs, axis=-1)
-    outputs, log_p = (np.broadcast_to(each, (*shape, outputs.shape[-1])) for each in (outputs, log_p))
+    outputs, log_p = (np.broadcast_to(array, (*shape, outputs.shape[-1])) for array in (outputs, log_p))
     cross_entropy = -np.take_along_axis(log_p, actual[..., None], axis=-1)[..., 0]
     hits = (outputs.argmax(axis=-1) == actual).astype(float)
     brier = 1 - 2 * np.exp(-cross_entropy) + np.exp(2 * log_p).sum(axis=-1)
@@ -43,15 +43,15 @@ def by_row(task: Task, outputs: np.ndarray, actual: np.ndarray) -> dict[str, np.
 
 
 def row_score_of(metric: str) -> str:
-    """Return the name of the score a row whose mean the metric follows from."""
+    """Return the name of the row score whose mean gives the metric."""
     return "squared_error" if metric in METRICS["regression"] else metric
 
 
 def from_mean(metric: str, mean: float | np.ndarray, variance: float | np.ndarray = np.nan) -> float | np.ndarray:
-    """Return the metric that follows from the mean of its row scores.
+    """Return the metric for a mean of its row scores.
 
     Args:
-        variance: of the actual values, for R2.
+        variance: variance of the actual values, for R2.
     """
     if metric == "rmse":
         return np.sqrt(mean)
@@ -75,9 +75,9 @@ def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> In
 
 
 def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> Interval:
-    """Return the mean over seeds with a 95 % interval for other seeds and other rows of the kind: both are samples.
+    """Return a metric's mean over seeds with a 95 % interval that treats seeds and rows as samples.
 
-    Seeds whose outputs are not finite are left out; without any, nothing is known.
+    Seeds whose outputs are not finite are left out; if none is left, the interval is unknown.
     """
     outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
     if not len(outputs):
@@ -87,7 +87,7 @@ def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.nd
 
 
 def interval_over_seeds(metric: str, values: np.ndarray, n: int) -> Interval:
-    """Return the mean of a metric of seeds, `[R]`, with its interval for other seeds, within the metric's bounds.
+    """Return the mean of a metric over seeds, `[R]`, with its interval over seeds, within the metric's bounds.
 
     Args:
         n: the number of rows that each seed is scored on.

@@ -1,1 +1,1 @@
-"""The record of every run in MLflow, and the registry's champion; no other folder imports MLflow."""
+"""Logging of runs to MLflow, and the champion in its registry; no other folder imports MLflow."""

@@ -1,4 +1,4 @@
-"""A run with children under it, logged as they end: a search and its trials, a study and its arms."""
+"""Logging of a run with child runs: a search and its trials, a study and its arms."""
 
 import sys
 import time
@@ -25,19 +25,19 @@ from pipeline.tracking.run import (
 from pipeline.tracking.store import first_cause, tracking_uri, without_password
 from pipeline.tracking.view import share_view
 
-# Of all of a child's curves together. SQLite takes some 16 ms for a child, and 0.08 ms more for each point.
+# At most so many points in all curves of a child. SQLite takes some 16 ms for a child, and 0.08 ms for each point.
 CURVE_POINTS = 120
 
 
 @dataclass(frozen=True)
 class ChildRecord:
-    """One of many runs under a parent, all of it in a few requests.
+    """A child run, which is logged in a few requests.
 
     Attributes:
-        key: tells it from its siblings for good, such as a trial's number.
+        key: identifies it among its siblings for good, such as a trial's number.
         status: FINISHED, KILLED (ended early on purpose) or FAILED.
-        curves: by metric, its value after each epoch, the first one that of epoch 1; None is left out, and so are
-            points between others where there are more than `CURVE_POINTS` in all.
+        curves: by metric, its value after each epoch from epoch 1 on; None is left out, and curves of more than
+            `CURVE_POINTS` in all are thinned.
         began, ended: milliseconds since 1970.
     """
 
@@ -55,8 +55,8 @@ class ChildRecord:
 class ParentRun:
     """A run with children that are logged as they end, each once, however often the parent is resumed.
 
-    When the store is lost, one line says so, and by `log_again` what to do about it, and nothing more is logged;
-    opening the parent again logs what is missing. `children` has the run id of each key that is logged.
+    When the store is lost, one line says so and how to log what is missing (`log_again`), and nothing more is logged.
+    After the parent is opened again, missing children can be added. `children` holds the run ids by key.
     """
 
     KEY = "child.key"
@@ -75,15 +75,15 @@ class ParentRun:
 
     @property
     def logged(self) -> set[str]:
-        """The keys of the children that are logged."""
+        """Return the keys of the children that are logged."""
         return set(self.children)
 
     def open(self) -> None:
-        """Make the run, or find it with the children that it has; a run id that the store does not know is no error."""
+        """Open the run and look up its children; create it if it has no id or the store does not know the id."""
         self._or_lost(self._open)
 
     def add(self, children: Iterable[ChildRecord]) -> None:
-        """Log those of the children that are not logged yet."""
+        """Log the children that are not logged yet."""
         for child in children:
             if child.key not in self.children:
                 self._or_lost(lambda child=child: self._add(child))
@@ -99,11 +99,11 @@ class ParentRun:
         self._or_lost(lambda: self._finish(scores, params, files, datasets))
 
     def show(self, key: str, columns: Sequence[str]) -> None:
-        """Make a view of the children with these columns, and say how to see it; see `tracking_view.share_view`."""
+        """Make a view of the children with these columns, and print how to open it; see `view.share_view`."""
         self._or_lost(lambda: self._show(key, columns))
 
     def end(self, status: Literal["KILLED", "FAILED"]) -> None:
-        """End the run without results; it can be opened again. One that never was is no error."""
+        """End the run without results; it can be opened again. Do nothing if it was never opened."""
         if self.client is None:
             return
         self._or_lost(lambda: self.client.set_terminated(self.run_id, status))
@@ -117,9 +117,9 @@ class ParentRun:
             if not is_loss(error):
                 raise
             self.lost = True
-            where = without_password(tracking_uri())
+            uri = without_password(tracking_uri())
             print(
-                f"warning: {self.name} is not logged to {where} any more: {first_cause(error)}; {self.log_again}",
+                f"warning: {self.name} is not logged to {uri} any more: {first_cause(error)}; {self.log_again}",
                 file=sys.stderr,
             )
 
@@ -131,12 +131,12 @@ class ParentRun:
     def _open(self) -> None:
         self.client = open_client(tracking_uri())
         self.experiment_id = experiment_id_of(self.client, self.experiment)
-        found = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
+        query = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
         if self.run_id is not None and self._exists():
             self.client.update_run(self.run_id, status="RUNNING")
-            # All of them first: a deleted run would move those on the pages after it.
-            for run in list(pages(self.client.search_runs, experiment_ids=[self.experiment_id], filter_string=found)):
-                if run.info.status == "RUNNING":  # one that was cut off before it had ended is made anew
+            # All runs are read first, since deleting one would shift the pages after it.
+            for run in list(pages(self.client.search_runs, experiment_ids=[self.experiment_id], filter_string=query)):
+                if run.info.status == "RUNNING":  # it was interrupted and will be logged again
                     self.client.delete_run(run.info.run_id)
                 elif self.KEY in run.data.tags:
                     self.children[run.data.tags[self.KEY]] = run.info.run_id
@@ -162,8 +162,8 @@ class ParentRun:
         metrics = [Metric(name, float(value), child.ended, 0) for name, value in child.scores.items()]
         for name, curve in child.curves.items():
             points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if value is not None]
-            kept = thinned(points, CURVE_POINTS // len(child.curves))
-            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in kept]
+            points = thinned(points, CURVE_POINTS // len(child.curves))
+            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in points]
         params = [Param(name, param_text(value)) for name, value in child.params.items()]
         self.client.log_batch(run, metrics=metrics, params=params[:PARAMS_PER_BATCH])
         self.client.set_terminated(run, child.status, child.ended)
@@ -179,12 +179,12 @@ class ParentRun:
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
-        found = self.client.get_run(self.run_id).data
-        had = {**found.params, **{name: text for name, text in found.tags.items() if name in found.params}}
+        logged = self.client.get_run(self.run_id).data
+        current = {**logged.params, **{name: text for name, text in logged.tags.items() if name in logged.params}}
         texts = {name: param_text(value) for name, value in params.items()}
-        # A param never changes, and a run that is gone on with may have other settings, such as more trials.
-        changed = [RunTag(name, text) for name, text in texts.items() if had.get(name, text) != text]
-        new = [Param(name, text) for name, text in texts.items() if name not in had]
+        # MLflow cannot change a param, so a setting that differs in a resumed run, such as more trials, becomes a tag.
+        changed = [RunTag(name, text) for name, text in texts.items() if current.get(name, text) != text]
+        new = [Param(name, text) for name, text in texts.items() if name not in current]
         metrics = [Metric(name, float(value), now, 0) for name, value in scores.items()]
         self.client.log_batch(self.run_id, metrics=metrics, tags=changed)
         for params in batches(new, PARAMS_PER_BATCH):
@@ -197,7 +197,7 @@ class ParentRun:
 
 
 def thinned(points: Sequence, most: int) -> Sequence:
-    """At most so many of the points, evenly spread, the first and the last among them."""
+    """Return at most `most` of the points, evenly spread, with the first and the last."""
     if len(points) <= most:
         return points
     return [points[place] for place in np.linspace(0, len(points) - 1, most).round().astype(int)]

@@ -1,4 +1,4 @@
-"""Which code made a run, and who started it, as the tags that MLflow shows."""
+"""MLflow's tags for the code of a run and the user who started it."""
 
 import functools
 import getpass
@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What stages write under version control; changes there say nothing of the code that ran.
+# Stages write these files, which are in git, so changes to them do not mean that the code has changed.
 WRITTEN_BY_STAGES = ("dvc.lock", "experiments/results")
 
 
 def source_tags() -> dict[str, str]:
-    """The user and the script."""
+    """Return the tags for the user and the script."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
@@ -24,12 +24,12 @@ def source_tags() -> dict[str, str]:
 
 @functools.cache
 def git_tags(folder: Path) -> dict[str, str]:
-    """The commit, and whether files in `folder` differ from it; nothing outside of git or before the first commit."""
-    outside = [f":(exclude){path}" for path in WRITTEN_BY_STAGES]
+    """Return the tags for the commit, and whether files in `folder` differ from it; none if there is no commit."""
+    exclusions = [f":(exclude){path}" for path in WRITTEN_BY_STAGES]
     command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", "."]
     try:
         status = subprocess.run(
-            [*command, *outside], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+            [*command, *exclusions], cwd=folder, capture_output=True, text=True, timeout=10, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return {}

@@ -1,4 +1,4 @@
-"""What MLflow knows of runs: how often a test set was looked at, and the numbers of a run and of its children."""
+"""Reading of runs from MLflow: the looks at a test set, and a run with its children."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Looks:
-    """How many runs have read a test set, and whether they differ in their settings."""
+    """The number of runs that have read a test set, and whether their settings differ."""
 
     looks: int
     settings_changed: bool
@@ -23,7 +23,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A run as MLflow knows it; of a metric with many steps, the value of the last."""
+    """A run in MLflow; a metric with several steps has the value of the last one."""
 
     run_id: str
     name: str
@@ -34,24 +34,24 @@ class LoggedRun:
 
 
 def test_looks(digest: str, settings: Mapping[str, object] | None = None) -> Looks | None:
-    """The runs of any experiment, deleted ones too, that have read the test set of this digest; None: a lost store.
+    """Count the runs that have read the test set with this digest, deleted ones too; None if the store is lost.
 
     Args:
-        settings: flat, of a look that is about to come; it counts as a change where they differ, not as a look.
+        settings: the flat settings of the next look, which is not counted; if they differ, settings have changed.
     """
     try:
-        found = list(_looks(open_client(tracking_uri()), digest[:DIGEST_LENGTH]))
+        runs = list(_looks(open_client(tracking_uri()), digest[:DIGEST_LENGTH]))
     except Exception as error:
         if not is_loss(error):
             raise
         return None
-    used = {_asked(run.data.params) for run in found}
-    if settings is not None and found:
-        used.add(_asked({name: param_text(value) for name, value in settings.items()}))
-    return Looks(len(found), len(used) > 1)
+    all_settings = {_settings_of(run.data.params) for run in runs}
+    if settings is not None and runs:
+        all_settings.add(_settings_of({name: param_text(value) for name, value in settings.items()}))
+    return Looks(len(runs), len(all_settings) > 1)
 
 
-def _asked(params: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+def _settings_of(params: Mapping[str, str]) -> frozenset[tuple[str, str]]:
     return frozenset((name, value) for name, value in params.items() if name.startswith(SETTINGS))
 
 
@@ -74,7 +74,7 @@ def _looks(client: "MlflowClient", digest: str) -> Iterator["Run"]:
 
 
 def read_run(run_id: str) -> LoggedRun | None:
-    """The run; None where the store has none of that id, or has it deleted.
+    """Read a run; None if the store does not have it or it is deleted.
 
     Raises:
         TrackingLost: the store cannot be read.
@@ -96,7 +96,7 @@ def read_run(run_id: str) -> LoggedRun | None:
 
 
 def read_children(run_id: str) -> dict[str, LoggedRun]:
-    """The children that a `ParentRun` logged, by key.
+    """Read the children that a `ParentRun` logged, by key.
 
     Raises:
         TrackingLost: the store cannot be read.

@@ -1,6 +1,6 @@
-"""What MLflow is told of a run: everything at once, when its result files are written.
+"""Logging of a run to MLflow: all at once, after its result files are written.
 
-Importing mlflow takes most of a second, so it is imported when a run is logged and not before.
+Importing mlflow takes most of a second, so it is only imported when a run is logged.
 """
 
 import functools
@@ -31,33 +31,33 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, LoggedModel
 
-# What mlflow reads from the environment; a value that the user has set stays.
+# Defaults of environment variables that mlflow reads; values that the user has set are not changed.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what goes wrong arrives as an exception
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # problems are reported by exceptions
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # The defaults, seven retries and 120 s each, would hold up a finished run for minutes when the server is lost.
+    # With MLflow's defaults, seven retries and 120 s, a finished run would wait for minutes when the server is lost.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
 # Limits of `log_batch` and of its values: https://mlflow.org/docs/latest/rest-api.html#request-limits
 PARAMS_PER_BATCH = 100
-METRICS_PER_BATCH = 900  # of 1,000 entities in all, the params included
+METRICS_PER_BATCH = 900  # at most 1,000 entities in all, including params
 PARAM_LENGTH = 6000
 PAGE = 1000
 DIGEST_LENGTH = 36
-# The sections of params.yaml that a run of the pipeline has; those that a look at the test set is a look at.
+# Params with these prefixes are the settings that the model of a look at the test set depends on.
 SETTINGS = ("data.", "model.", "train.")
 
 
 class TrackingLost(Exception):
-    """The tracking store was lost, so the run is not logged; the message is one line that says which and why."""
+    """The tracking store is lost, so the run is not logged; the message is one line with the store and the cause."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One split that the run read: where it came from and what tells it from other data."""
+    """A split that the run read: its source, and the digest that identifies it."""
 
     name: str
     digest: str
@@ -68,13 +68,13 @@ class Dataset:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """All that is logged of one run, as plain data and finished files.
+    """The content of a run to log, as plain data and finished files.
 
-    `curves` has one row per epoch and one column per metric, the epoch as its index; `scores` are final. `model` is a
-    `.keras` file of a model from prepared rows, float32 `[n, n_features]`, to `[n, n_outputs]`.
+    `curves` has one row per epoch, with the epoch as index, and one column per metric; `scores` are final. `model` is
+    the `.keras` file of a model from prepared rows, float32 `[n, n_features]`, to `[n, n_outputs]`.
 
     Raises:
-        ValueError: a score has the name of a curve; MLflow would show the curve's last epoch in its place.
+        ValueError: a score has the name of a curve, whose last epoch MLflow would show in its place.
     """
 
     experiment: str
@@ -98,8 +98,8 @@ class RunRecord:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Hold up the garbage collector, for the first import of mlflow."""
-    # Half of the time of importing mlflow goes to walking all that Keras and TensorFlow hold, over and over.
+    """Suspend the garbage collector, for the first import of mlflow."""
+    # Half of the time of that import is spent in the collector, which walks all objects of Keras and TensorFlow.
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -131,7 +131,7 @@ def log_run(record: RunRecord) -> str:
 
 
 def log_run_or_say(record: RunRecord, log_again: str) -> str | None:
-    """Like `log_run`, but a lost store costs one line on standard error that names `log_again`, the command to repeat.
+    """Log a run as `log_run` does; if the store is lost, print one line with `log_again`, the command to repeat.
 
     Raises:
         FileNotFoundError: a file of the record does not exist; nothing is logged.
@@ -147,8 +147,8 @@ def _log(client: "MlflowClient", record: RunRecord) -> str:
     experiment_id = experiment_id_of(client, record.experiment)
     tags = {**source_tags(), **git_tags(Path.cwd()), **record.tags}
     run_id = client.create_run(experiment_id, tags=tags, run_name=record.name).info.run_id
-    # A run counts as failed until all of it is there: one that is cut off midway, be it by an error, a kill or a lost
-    # server, never looks complete or still running.
+    # A run counts as failed until all of it is logged, so that one that is cut off by an error, a kill or a lost server
+    # never looks complete or still running.
     client.update_run(run_id, status="FAILED")
     model_id = (
         log_model(client, experiment_id, run_id, "model", partial(_write_model, record)) if record.model else None
@@ -165,7 +165,7 @@ def _log(client: "MlflowClient", record: RunRecord) -> str:
 
 
 def experiment_id_of(client: "MlflowClient", name: str) -> str:
-    """The experiment of this name, made where there is none."""
+    """Return the id of the experiment of this name, which is created if there is none."""
     from mlflow.exceptions import MlflowException
 
     experiment = client.get_experiment_by_name(name)
@@ -208,18 +208,18 @@ def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id
 
 
 def param_text(value: object) -> str:
-    """A setting as it is logged: cut visibly where it is too long."""
+    """Return the text of a setting to log, with an ellipsis where it is too long."""
     text = str(value)
     return text if len(text) <= PARAM_LENGTH else f"{text[: PARAM_LENGTH - 1]}…"
 
 
 def batches(items: list, size: int) -> Iterator[list]:
-    """A list in pieces of at most this size."""
+    """Split a list into pieces of at most this size."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def pages(search: Callable[..., Any], **query: Any) -> Iterator[Any]:
-    """All that a client's `search` finds, page by page."""
+    """Yield all results of a client's `search`, page by page."""
     token = None
     while True:
         page = search(max_results=PAGE, page_token=token, **query)
@@ -230,8 +230,8 @@ def pages(search: Callable[..., Any], **query: Any) -> Iterator[Any]:
 
 
 def dataset_input(dataset: Dataset) -> "DatasetInput":
-    """A split as MLflow is told of it."""
-    # The entities themselves: what `mlflow.data` adds is a hash of the data, and the pipeline has one.
+    """Return MLflow's entity for a split."""
+    # `mlflow.data` would only add a hash of the data, which the pipeline has already.
     from mlflow.entities import Dataset as MlflowDataset
     from mlflow.entities import DatasetInput, InputTag
 
@@ -253,7 +253,7 @@ def _write_model(record: RunRecord, folder: Path, logged: "LoggedModel") -> None
 def log_model(
     client: "MlflowClient", experiment_id: str, run_id: str, name: str, write: "Callable[[Path, LoggedModel], None]"
 ) -> str:
-    """Log what `write` puts into the folder as a model of the run; its id."""
+    """Log the files that `write` puts into a folder as a model of the run; return the model's id."""
     from mlflow.entities import LoggedModelOutput
 
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
@@ -277,7 +277,7 @@ def _mlflow() -> ModuleType:
 
 @functools.cache
 def open_client(uri: str) -> "MlflowClient":
-    """A client of the store, which is made if it is an SQLite file that is not there yet."""
+    """Return a client of the store; an SQLite file that does not exist is created."""
     mlflow = _mlflow()
     if (path := sqlite_path(uri)) and not path.exists():
         _create_sqlite(path)
@@ -285,8 +285,9 @@ def open_client(uri: str) -> "MlflowClient":
 
 
 def _create_sqlite(path: Path) -> None:
-    # MLflow makes the tables in some sixty steps. In memory they do not wait for the disk, seconds on a busy one; and
-    # of several processes that come first, one gives its whole file the name: none meets another's half-made tables.
+    # MLflow makes the tables in some sixty steps. In memory they need not wait for the disk, which takes seconds on a
+    # busy one. If several processes do this at once, one of them gives its complete file the name, so that none sees
+    # half-made tables.
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -294,8 +295,8 @@ def _create_sqlite(path: Path) -> None:
     engine = SqlAlchemyStore("sqlite:///:memory:", (path.parent / "artifacts").as_uri()).engine
     try:
         with closing(sqlite3.connect(beside)) as file:
-            # Readers do not wait for a writer, and a commit waits for the disk once instead of three times. Some
-            # network drives cannot do it and go on without.
+            # With this journal readers do not wait for a writer, and a commit waits for the disk once instead of three
+            # times. Some network drives do not support it.
             with suppress(sqlite3.OperationalError):
                 file.execute("PRAGMA journal_mode = wal")
             with closing(engine.raw_connection()) as memory:
@@ -316,11 +317,11 @@ def _claim(path: Path, beside: Path) -> None:
 
 
 def is_loss(error: Exception) -> bool:
-    """Whether the error says that the store went away or refuses to write; any other is our bug."""
+    """Return whether the error says that the store is lost or refuses to write; any other error is our bug."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     if isinstance(error, MlflowException):
-        # That one is about what we sent, so it is our bug.
+        # An invalid value was sent by us, so it is our bug.
         return error.error_code != "INVALID_PARAMETER_VALUE"
     return isinstance(error, OSError | SQLAlchemyError)

@@ -1,4 +1,4 @@
-"""Where runs go, and whether it can be reached: all that a stage needs before its work, without MLflow."""
+"""The location of the tracking store, and a check before the work that it can be reached, without MLflow."""
 
 import importlib.metadata
 import os
@@ -17,11 +17,11 @@ from urllib.request import urlopen
 from pipeline.errors import InputError
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
-PATIENCE_SECONDS = 5  # for a server or a database to answer before training
+PATIENCE_SECONDS = 5  # for the answer of a server or a database
 
 
 def tracking_uri() -> str:
-    """Where runs go: `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`; the path of an SQLite file made absolute."""
+    """Return `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`, with an absolute path for an SQLite file."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
     path = sqlite_path(uri)
     return f"sqlite:///{path.as_posix()}" if path else uri
@@ -31,10 +31,10 @@ def check_reachable() -> None:
     """Check, before the work, that `tracking_uri()` names a store that answers.
 
     Raises:
-        InputError: nothing answers there, it cannot be written to, or it is no store that MLflow knows.
+        InputError: nothing answers there, it cannot be written to, or MLflow does not know this kind of store.
     """
     uri = tracking_uri()
-    # "databricks" and the like stand without a colon; so does a folder.
+    # A URI without a colon is a name such as "databricks", or a folder.
     scheme = uri.partition(":")[0].partition("+")[0]
     check = CHECKS.get(scheme, _check_other)
     if problem := check(uri):
@@ -43,21 +43,21 @@ def check_reachable() -> None:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of an SQLite store; None where the URI names none."""
+    """Return the file of an SQLite store; None if the URI names none."""
     match = re.match(r"sqlite(?:\+\w+)?:///([^?:][^?]*)", uri)
     return Path(match[1]).absolute() if match else None
 
 
 def without_password(uri: str) -> str:
-    """The URI as it may be shown."""
+    """Return the URI with passwords masked."""
     shown = re.sub(r"(://[^/:@]*):[^@]*@", r"\1:***@", uri)
     return re.sub(r"([?&]password=)[^&]*", r"\1***", shown)
 
 
 def first_cause(error: BaseException) -> str:
-    """What an error that others wrap says, in one line."""
-    # MLflow, requests and urllib3 each wrap the one below; the innermost says what happened. A look into a cache that
-    # came to nothing may lie further in still.
+    """Return the message of the innermost error that this one wraps, in one line."""
+    # MLflow, requests and urllib3 wrap each other's errors, and the innermost one says what happened. A failed look-up
+    # in a cache can be still further inside and is not the cause.
     cause = error.__cause__ or error.__context__
     while cause and not isinstance(cause, LookupError | AttributeError):
         error, cause = cause, cause.__cause__ or cause.__context__
@@ -65,20 +65,20 @@ def first_cause(error: BaseException) -> str:
 
 
 def _check_server(uri: str) -> str | None:
-    parts = urlsplit(uri)
-    # Not /health, which also answers while the server's database is down and which compatible servers lack.
-    path = f"{parts.path.rstrip('/')}/api/2.0/mlflow/experiments/search"
-    url = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path, query="max_results=1").geturl()
+    split = urlsplit(uri)
+    # /health is of no use: it answers even if the server's database is down, and compatible servers lack it.
+    path = f"{split.path.rstrip('/')}/api/2.0/mlflow/experiments/search"
+    url = split._replace(netloc=split.netloc.rpartition("@")[2], path=path, query="max_results=1").geturl()
     remedy = "start the server, or unset MLFLOW_TRACKING_URI to log to a local file"
     try:
         urlopen(url, timeout=PATIENCE_SECONDS).close()
     except HTTPError as error:
-        # Any other refusal comes from a server that wants to know who asks; MLflow sends the credentials.
+        # Other codes come from a working server that requires credentials, which MLflow will send.
         if error.code == 404 or error.code >= 500:
             return f"which answers {error.code} {error.reason} to {path}, so it is no working MLflow server; {remedy}"
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        # There is a server; MLflow has settings of its own for certificates.
+        # An error of TLS means that there is a server; MLflow has its own settings for certificates.
         if not isinstance(reason, ssl.SSLError):
             return f"where no server answers ({reason}); {remedy}"
     return None
@@ -96,7 +96,7 @@ def _check_sqlite(uri: str) -> str | None:
     if not path.exists():
         return None
     try:
-        # Waits for its turn when another run is writing.
+        # Another run may be writing, so this waits for its turn.
         with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
@@ -107,7 +107,7 @@ def _check_sqlite(uri: str) -> str | None:
 def _check_database(uri: str) -> str | None:
     import sqlalchemy
 
-    # The drivers of these two take the same argument; ODBC has its own limit.
+    # The drivers of PostgreSQL and MySQL take the same argument; ODBC has its own limit.
     limit = {} if uri.startswith("mssql") else {"connect_timeout": PATIENCE_SECONDS}
     try:
         sqlalchemy.create_engine(uri, connect_args=limit).connect().close()

@@ -1,4 +1,4 @@
-"""What MLflow's page shows of an experiment when it is opened by a link: which runs, and which columns."""
+"""Links to MLflow's page of an experiment that show chosen runs and columns."""
 
 import json
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Without it MLflow guesses what the experiment is for, and shows its pages for language models.
+# Without this tag MLflow guesses the purpose of the experiment and shows its pages for language models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-# Where MLflow keeps the views that its button Share makes; it reads them as JSON too.
+# MLflow stores the views of its button Share in tags with this prefix; it also reads uncompressed JSON there.
 VIEW_TAG = "mlflow.sharedViewState."
 
 
 def share_view(client: "MlflowClient", experiment_id: str, key: str, parent: str, columns: Sequence[str]) -> str:
-    """Make a view of a parent's children with these columns, the lowest of the first on top; its link.
+    """Make a view of a parent's children with these columns, sorted by the first one; return its link.
 
     Args:
         columns: such as ``metrics.`best_epoch` ``.
     """
     state = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
-        "orderByKey": columns[0],  # in the order of time the page would fold them under their parent
+        "orderByKey": columns[0],  # sorted by time, the page would fold them under their parent
         "orderByAsc": True,
         "selectedColumns": list(columns),
     }

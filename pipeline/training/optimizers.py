@@ -5,33 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.settings import Train
+from pipeline.settings import OPTIMIZERS, Train
 from pipeline.training.fast.backend import keras, tf
 from pipeline.training.fast.packing import Pack, Shapes, Values, packs
-
-SGD = keras.optimizers.SGD
-OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
-    "gd": SGD,  # on the whole training set in one batch: see trainer.batch_size
-    "sgd": SGD,
-    "momentum": lambda momentum=0.9, **options: SGD(momentum=momentum, **options),
-    "nesterov": lambda momentum=0.9, **options: SGD(momentum=momentum, nesterov=True, **options),
-    "adagrad": keras.optimizers.Adagrad,
-    "adadelta": keras.optimizers.Adadelta,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "adamax": keras.optimizers.Adamax,
-    "nadam": keras.optimizers.Nadam,
-    # Keras' epsilon of 1e-30, squared where an input is constant, underflows in float32, and nothing trains.
-    "adafactor": lambda **options: keras.optimizers.Adafactor(epsilon_1=1e-16, **options),
-    "ftrl": keras.optimizers.Ftrl,
-    "lion": keras.optimizers.Lion,
-    "lamb": keras.optimizers.Lamb,
-    "muon": keras.optimizers.Muon,
-}
-
-# These take the norm, the mean or the singular values of a whole weight, so each seed's must be a variable of its own.
-MIXING = {"adafactor", "lamb", "muon"}
 
 
 def make_optimizer(train: Train, learning_rate: float | Callable[[], tf.Tensor] | None = None) -> keras.Optimizer:
@@ -41,10 +17,13 @@ def make_optimizer(train: Train, learning_rate: float | Callable[[], tf.Tensor] 
         learning_rate: instead of `train.learning_rate`; a callable is asked at every step.
     """
     rate = train.learning_rate if learning_rate is None else learning_rate
-    options = {"learning_rate": rate, "momentum": train.momentum, "weight_decay": train.weight_decay}
+    facts = OPTIMIZERS[train.optimizer]
+    momentum = facts.momentum if train.momentum is None else train.momentum
+    options = {"learning_rate": rate, "momentum": momentum, "weight_decay": train.weight_decay}
     if train.optimizer == "muon":  # what Keras' Muon leaves to Adam (biases) decays by a rate of its own
         options["adam_weight_decay"] = train.weight_decay
-    return OPTIMIZERS[train.optimizer](**{name: value for name, value in options.items() if value is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    return getattr(keras.optimizers, facts.keras)(**facts.options, **given)
 
 
 def default_learning_rate(train: Train) -> float:
@@ -154,7 +133,7 @@ def stacked_optimizer(train: Train, shapes: Shapes, max_norm: tf.Variable | None
     Args:
         max_norm: of the weights that enter a unit, after each step.
     """
-    return (OneByOne if train.optimizer in MIXING else SideBySide)(train, shapes, max_norm)
+    return (OneByOne if OPTIMIZERS[train.optimizer].mixes else SideBySide)(train, shapes, max_norm)
 
 
 def is_kernel(name: str) -> bool:

@@ -21,6 +21,7 @@ from pipeline.training.model import weight_shapes
 from pipeline.training.optimizers import default_learning_rate
 from pipeline.training.schedules import Patience, learning_rates
 from pipeline.training.stack import Batches, Stack
+from pipeline.training.structure import structure
 
 State = dict[str, np.ndarray]
 
@@ -183,7 +184,7 @@ class _Group:
         self.splits = {name: np.int32(rows) for name, rows in every.items() if rows.shape[1]}
         width = len(self.seeds) * (examples.problem.n_features + sum(model.hidden_units))
         self.scored_at_once = max(1, SCORED_NUMBERS_PER_BLOCK // width)
-        self._stack = _stack(*_structure(model, train), examples.problem, len(self.seeds))
+        self._stack = _stack(*structure(model, train), examples.problem, len(self.seeds))
         self.saved: list[np.ndarray] | None = None
         self.stack.start(model, train, self.seeds)
 
@@ -489,21 +490,7 @@ def _scored_positions(rows: int, limit: int | None) -> np.ndarray:
     return np.sort(np.random.default_rng(0).permutation(rows)[:limit])
 
 
-def _structure(model: Model, train: Train) -> tuple[str, str]:
-    """What a graph depends on: the settings without those that are variables and arguments of it."""
-    graph_of = Train(
-        optimizer=train.optimizer,
-        momentum=train.momentum,
-        weight_decay=train.weight_decay,
-        loss=train.loss,
-        **{name: 0.5 for name in ("clip_norm", "ema") if getattr(train, name)},
-    )
-    switches = ("dropout", "input_dropout", "max_norm", "gaussian_noise")
-    on = {name: 0.5 for name in switches if getattr(model, name)}
-    return model.model_copy(update={"l1": 0.0, "l2": 0.0} | on).model_dump_json(), graph_of.model_dump_json()
-
-
 @lru_cache(maxsize=16)
-def _stack(model: str, train: str, problem: Problem, replicas: int) -> Stack:
-    """A compiled graph for a structure."""
-    return Stack(Model.model_validate_json(model), Train.model_validate_json(train), problem, replicas)
+def _stack(model: Model, train: Train, problem: Problem, replicas: int) -> Stack:
+    """Return the graph of a `structure`, compiled once in a process while it is in use."""
+    return Stack(model, train, problem, replicas)

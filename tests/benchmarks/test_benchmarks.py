@@ -11,7 +11,7 @@ import pytest
 
 from experiments.benchmarks import epochs, fresh, memory, search, study, tables, tracking
 from experiments.benchmarks.__main__ import merged, read, write
-from experiments.benchmarks.aims import AIMS, Aim, Of
+from experiments.benchmarks.aims import AIMS, Aim, Query
 from experiments.benchmarks.epochs import FLOOR, OURS, SCIKIT, STOCK, TUNED, seconds_per_seed
 from experiments.benchmarks.floor import matrix_products
 from experiments.benchmarks.fresh import Answer
@@ -122,7 +122,7 @@ def test_graphs_are_what_an_epoch_takes_over_the_median():
 
 def test_trials_are_told_from_first_to_last_and_a_recorder_may_stop():
     seconds = {tracking.OURS: [0.01] * 100, tracking.CALLBACK: [0.02] * 100, tracking.STORAGE: [0.1] * 40 + [0.4] * 20}
-    found = {(each.work, each.peer): each for each in tracking.of_trials(seconds, asked=100)}
+    found = {(each.work, each.peer): each for each in tracking.of_trials(seconds, n_trials=100)}
     last = found["recording a trial: trials up to 100", tracking.STORAGE]
     assert last.median == 0.4
     assert "stopped at trial 60" in last.note
@@ -140,7 +140,7 @@ def test_aims_are_met_or_missed_or_not_measured():
 
 
 def test_aim_on_the_limit_is_met():
-    aim = Aim("memory", Of("epochs", FLOOR), Of("epochs", OURS, TEXTBOOK.name, 1), 0.5, at_least=False)
+    aim = Aim("memory", Query("epochs", FLOOR), Query("epochs", OURS, TEXTBOOK.name, 1), 0.5, at_least=False)
     assert aim.measured(RECORDS) == 0.5
     assert aim.is_met(0.5)
     assert not aim.is_met(0.51)

@@ -117,7 +117,7 @@ def test_configured_momentum_is_not_that_of_trials_with_another_optimizer(optimi
 def test_width_and_depth_make_equal_layers():
     dimensions = {"model.hidden_units": {"width": [16, 32], "depth": [1, 3]}}
     trial = Fixed(model__hidden_units__width=32, model__hidden_units__depth=3)
-    assert suggested(trial, dimensions).model.hidden_units == [32, 32, 32]
+    assert suggested(trial, dimensions).model.hidden_units == (32, 32, 32)
 
 
 def test_what_the_space_holds_of_a_configuration_stands_for_it():
@@ -150,7 +150,7 @@ def test_what_represents_a_configuration_gives_it_back():
 def test_layers_are_drawn_as_text_and_given_as_lists():
     dimensions = {"model.hidden_units": {"choices": [[32], [64, 32]]}, "train.optimizer": {"choices": ["adam", "sgd"]}}
     trial = Fixed(model__hidden_units="[64, 32]")
-    assert suggested(trial, dimensions).model.hidden_units == [64, 32]
+    assert suggested(trial, dimensions).model.hidden_units == (64, 32)
     start = settings(dimensions, model={"hidden_units": [64, 32]}, search={"sampler": "grid"})
     known = space.represent(start, start.search.space, 0.001)
     assert known == {"model.hidden_units": "[64, 32]", "train.optimizer": "adam"}

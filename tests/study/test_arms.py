@@ -50,7 +50,7 @@ def test_a_remedy_is_the_baseline_with_one_setting_changed():
     base = found[0]
     assert found[2].model == base.model.model_copy(update={"l2": 1e-3})
     assert found[5].train == base.train.model_copy(update={"early_stopping": EarlyStopping(patience=5)})
-    assert found[6].model.hidden_units == [4, 2]
+    assert found[6].model.hidden_units == (4, 2)
 
 
 def test_the_baseline_at_its_best_epoch_trains_as_long_and_is_no_remedy():
@@ -97,7 +97,7 @@ def test_a_remedy_that_cannot_be_is_told(remedies, told):
 def test_all_together_has_every_chosen_remedy_and_each_of_the_others_all_but_one():
     base, _, l2, _, norm, stop, half = arms.remedies(settings(), is_classification=True)
     together, *others = arms.combined(settings(), [l2, norm, stop, half])
-    assert (together.model.l2, together.model.batch_norm, together.model.hidden_units) == (1e-3, True, [4, 2])
+    assert (together.model.l2, together.model.batch_norm, together.model.hidden_units) == (1e-3, True, (4, 2))
     assert together.train.early_stopping == EarlyStopping(patience=5)
     assert together.reference == "baseline"
     assert names(others) == [
@@ -127,7 +127,7 @@ def test_shapes_are_compared_with_the_configured_one():
     found = arms.capacity(settings(widths=[2, 8], depths=[1, 2]), l2, "with")
     assert {arm.model.l2 for arm in found} == {1e-3}
     assert {arm.name: arm.model.hidden_units for arm in found} == {
-        "8-4, with": [8, 4], "2-2, with": [2, 2], "8-8, with": [8, 8], "8, with": [8],
+        "8-4, with": (8, 4), "2-2, with": (2, 2), "8-8, with": (8, 8), "8, with": (8,),
     }  # fmt: skip
     assert {arm.reference for arm in found if arm.name != "8-4, with"} == {"8-4, with"}
 
@@ -136,7 +136,7 @@ def test_a_linear_model_is_what_its_other_shapes_are_compared_with():
     linear = settings(model={"hidden_units": []}, widths=[2, 8], depths=[1, 2])
     found = arms.capacity(linear, arms.remedies(linear, is_classification=True)[0], "without")
     assert {arm.name: arm.model.hidden_units for arm in found} == {
-        "2, without": [2], "8, without": [8], "linear, without": [], "32, without": [32], "32-32, without": [32, 32],
+        "2, without": (2,), "8, without": (8,), "linear, without": (), "32, without": (32,), "32-32, without": (32, 32),
     }  # fmt: skip
     assert {arm.reference for arm in found} == {"linear, without", None}
     assert [arm.x for arm in found if arm.reference is None] == [0]

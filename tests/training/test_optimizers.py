@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from pipeline.settings import KERAS_LEARNING_RATES, MOMENTUM_OPTIMIZERS, Optimizer, Train
+from pipeline.settings import OPTIMIZERS, Optimizer, Train
 from pipeline.training.fast.backend import keras, tf
 from pipeline.training.optimizers import default_learning_rate, make_optimizer, stacked_optimizer
 
@@ -53,9 +53,14 @@ def test_name_makes_keras_class_with_keras_defaults(name):
     assert default_learning_rate(Train(optimizer=name)) == pytest.approx(float(expected.learning_rate.numpy()))
 
 
-def test_learning_rates_that_are_written_out_are_keras_own():
-    own = {name: default_learning_rate(Train(optimizer=name)) for name in NAMES}
-    assert pytest.approx(own) == KERAS_LEARNING_RATES
+def test_facts_about_every_optimizer_are_keras_own():
+    assert set(OPTIMIZERS) == set(NAMES)
+    for name, facts in OPTIMIZERS.items():
+        kind, options = KERAS[name]
+        config = kind(**options).get_config()
+        assert facts.learning_rate == pytest.approx(config["learning_rate"]), name
+        assert facts.has_own_decay == bool(config["weight_decay"]), name
+        assert facts.momentum is None or facts.momentum == pytest.approx(config["momentum"]), name
 
 
 def random_arrays(seed: int) -> dict[str, np.ndarray]:
@@ -98,7 +103,7 @@ def test_stacked_steps_equal_each_seed_alone_with_stock_keras(name):
             np.testing.assert_allclose(own, value, rtol=1e-4, atol=1e-6, err_msg=f"{weight} of seed {replica}")
 
 
-@pytest.mark.parametrize("name", MOMENTUM_OPTIMIZERS)
+@pytest.mark.parametrize("name", [name for name, facts in OPTIMIZERS.items() if facts.momentum is not None])
 def test_momentum_reaches_the_optimizers_that_have_one(name):
     assert make_optimizer(Train(optimizer=name, momentum=0.3)).momentum == 0.3
 

@@ -15,6 +15,7 @@ from pipeline.training import trainer
 from pipeline.training.fast.backend import keras, tf
 from pipeline.training.model import build_keras, initial_weights, set_weights
 from pipeline.training.optimizers import make_optimizer
+from pipeline.training.structure import structure
 from pipeline.training.trainer import Epoch, epoch_order, fit
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
@@ -206,7 +207,7 @@ def test_trainings_on_fewer_and_more_rows_share_a_graph(digits):
     model, train = Model(hidden_units=[11]), settings(epochs=1)
     for rows in (40, 150, 350):
         fit(replace(digits, train_rows=np.arange(rows)[None]), model, train, [0, 1])
-    stack = trainer._stack(*trainer._structure(model, train), DIGITS, 2)
+    stack = trainer._stack(*structure(model, train), DIGITS, 2)
     assert stack.epoch.experimental_get_tracing_count() == 1
 
 

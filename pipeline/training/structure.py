@@ -1,0 +1,31 @@
+"""The part of a configuration that a compiled graph depends on; the rest are numbers that a graph is given."""
+
+from typing import TypeVar
+
+from pipeline.settings import REGULARIZERS, Model, Train
+
+GRAPH_SETTINGS = {
+    "model": ("hidden_units", "activation"),
+    "train": ("optimizer", "momentum", "loss"),
+}
+Part = TypeVar("Part", Model, Train)
+ANY_STRENGTH = 0.5  # of a regularizer that is on
+
+
+def structure(model: Model, train: Train) -> tuple[Model, Train]:
+    """Return the settings that two configurations must share to train in one graph, the others at their defaults.
+
+    The initializer, learning rate, schedule, seeds and sizes are numbers to the graph.
+    """
+    return _structure("model", model), _structure("train", train)
+
+
+def _structure(section: str, settings: Part) -> Part:
+    fixed = {name: getattr(settings, name) for name in GRAPH_SETTINGS[section]}
+    for setting in type(settings).model_fields:
+        value, regularizer = getattr(settings, setting), REGULARIZERS.get(f"{section}.{setting}")
+        if regularizer is not None and regularizer.graph == "structure":
+            fixed[setting] = value
+        elif regularizer is not None and regularizer.graph == "switch" and value:
+            fixed[setting] = ANY_STRENGTH
+    return type(settings).model_validate(fixed)
