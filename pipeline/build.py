@@ -3,14 +3,20 @@
 Writes `models/architecture.json`, which `keras.models.model_from_json` reads, and `experiments/results/size.json`.
 """
 
+# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+from pipeline.training.fast.process import configure
+
+configure()
+
 import json
+
+import keras
 
 from pipeline.data.splits import read_summary
 from pipeline.errors import run_stage
 from pipeline.files import write_json
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
 from pipeline.settings import read_settings
-from pipeline.training.fast.backend import keras
 from pipeline.training.model import build_keras
 
 

@@ -3,6 +3,11 @@
 `python -m pipeline.evaluate --log-only` logs the files that are there once more, after a tracking server was lost.
 """
 
+# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+from pipeline.training.fast.process import configure
+
+configure()
+
 import json
 import sys
 

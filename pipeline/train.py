@@ -4,12 +4,18 @@ Writes `models/seeds.npz` (every seed's weights), `models/model.keras` (the firs
 prepared rows) and `experiments/results/history.csv` (a row per seed and epoch).
 """
 
+# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+from pipeline.training.fast.process import compile_for, configure
+
+configure()
+
 import hashlib
 import json
 import sys
 import time
 from contextlib import ExitStack
 
+import keras
 import numpy as np
 
 from pipeline.data.examples import Examples
@@ -20,7 +26,6 @@ from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MOD
 from pipeline.settings import Settings, flat, read_settings, seed_list
 from pipeline.tracking.store import check_reachable
 from pipeline.training.checkpoint import Checkpoint, Interrupted
-from pipeline.training.fast.backend import keras
 from pipeline.training.keras_file import save_model
 from pipeline.training.model import build_keras, set_weights
 from pipeline.training.progress import ProgressLine
@@ -81,6 +86,7 @@ def train(settings: Settings, summary: Summary) -> Fitted:
         summary.problem, read_split("train"), read_split("validation"), summary.target_scale or 1.0
     )
     seeds = seed_list(settings.train.seeds)
+    compile_for(examples.train_rows.shape[1] * settings.train.epochs)
     with ExitStack() as stack:
         checkpoint = stack.enter_context(Checkpoint(CHECKPOINT_FILE, identity(settings, summary)))
         resume = checkpoint.load()

@@ -1,5 +1,10 @@
 """Fixtures that several test files share."""
 
+# ruff: noqa: E402 (the process is configured before anything imports TensorFlow, as stages and workers do)
+from pipeline.training.fast.process import configure
+
+configure()
+
 import importlib
 import json
 import os

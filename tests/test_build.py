@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
+import keras
 import pytest
 
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
-from pipeline.training.fast.backend import keras
 
 
 def read_json(path: Path) -> dict:

@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 from typing import get_args
 
+import keras
 import numpy as np
 import pytest
 
@@ -21,7 +22,6 @@ from pipeline.settings import (
     parse_settings,
     read_settings,
 )
-from pipeline.training.fast.backend import keras
 
 SCHEDULES = "constant, exponential, step, plateau"
 

@@ -3,13 +3,13 @@
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.data.splits import read_split, read_summary
 from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MODEL_FILE, SEEDS_FILE
-from pipeline.training.fast.backend import keras
 from pipeline.training.seeds import read_seeds
 
 WRITTEN = (MODEL_FILE, SEEDS_FILE, HISTORY_FILE)

@@ -24,10 +24,9 @@ def search(task: dict[str, Any]) -> dict[str, float]:
 
     Work that does not depend on the number of trials is left out: imports, and making the stores.
     """
+    import keras  # noqa: F401 (imported here, so that its time does not count)
     import mlflow
     import optuna
-
-    from pipeline.training.fast.backend import keras  # noqa: F401 (imported here, so that its time does not count)
 
     rows, validation = read_split("train"), read_split("validation")
     mlflow.set_tracking_uri(f"sqlite:///{task['name']}-mlflow.db")

@@ -76,7 +76,8 @@ def fit_keras(
 
     Weight averaging and clipping are left out, which makes this peer a little faster.
     """
-    from pipeline.training.fast.backend import keras
+    import keras
+
     from pipeline.training.model import build_keras
     from pipeline.training.optimizers import make_optimizer
 

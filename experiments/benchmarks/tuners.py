@@ -17,9 +17,9 @@ OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam"
 
 def keras_tuner(task: dict[str, Any]) -> dict[str, float]:
     """Run KerasTuner's `RandomSearch`, with `executions_per_trial` for the seeds; return its seconds."""
+    import keras
     import keras_tuner
 
-    from pipeline.training.fast.backend import keras
     from pipeline.training.model import build_keras
     from pipeline.training.optimizers import make_optimizer
 

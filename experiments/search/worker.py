@@ -1,5 +1,10 @@
 """A worker of a search, which takes trials from the queue until none waits or the search is over."""
 
+# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+from pipeline.training.fast.process import compile_for, configure
+
+configure()
+
 import json
 import sys
 import time
@@ -17,7 +22,6 @@ from experiments.search.trial import run_trial
 from pipeline.data.examples import Examples
 from pipeline.errors import InputError
 from pipeline.settings import Settings, parse_settings, seed_list
-from pipeline.training.fast.compiler import compile_for
 from pipeline.training.optimizers import default_learning_rate
 from pipeline.training.trainer import Epoch
 
@@ -44,7 +48,7 @@ def work(url: str | None, name: str, is_orphan: Callable[[], bool] = lambda: Fal
     settings = parse_settings(json.loads(attributes["settings"]), f"the study {name}")
     study = storage.open_study(study_storage, name, settings.search, settings.train.epochs)
     examples = read_examples(attributes["data"], settings.search)
-    compile_for(examples.train_rows.shape[1] * settings.train.epochs * len(seed_list(settings.search.seeds)))
+    compile_for(examples.train_rows.shape[1] * settings.train.epochs)
     done, idle_since = 0, time.monotonic()
     with queue.sign_of_life(url) as worker:
         while not asked_to_stop() and not is_orphan():

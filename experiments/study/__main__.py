@@ -3,6 +3,11 @@
 `python -m experiments.study --log-only` tells MLflow of the finished study once more, after a server was lost.
 """
 
+# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+from pipeline.training.fast.process import configure
+
+configure()
+
 import signal
 import sys
 import time
@@ -57,7 +62,7 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Co
     began = time.monotonic()
     seeds, search = fresh_seeds(settings), read_search(settings)
     rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))
-    with Trainings(settings.study, seeds, context(seeds, summary)) as trainings:
+    with Trainings(settings, seeds, context(seeds, summary)) as trainings:
         sections = Sections(settings, rows, seeds, search, trainings)
         sections.run()
     result, by_seed = conclude(settings, summary, sections)

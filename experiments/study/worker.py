@@ -1,5 +1,10 @@
 """A worker process of a study: trains the jobs that it is given and keeps their results."""
 
+# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+from pipeline.training.fast.process import compile_for, configure
+
+configure()
+
 import multiprocessing
 import os
 import signal
@@ -20,11 +25,13 @@ from pipeline.training.trainer import Chosen, fit
 _state: dict[str, object] = {}
 
 
-def begin(seeds: list[int]) -> None:
-    """Read the rows, once for all jobs of this process."""
+def begin(seeds: list[int], epochs: int) -> None:
+    """Read the rows, once for all jobs of this process; `epochs` are those of most of them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the study, which ends its workers
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    _state.update(rows=read_rows(seeds, read_summary()), seeds=seeds)
+    rows = read_rows(seeds, read_summary())
+    compile_for(rows.train.shape[1] * epochs)
+    _state.update(rows=rows, seeds=seeds)
 
 
 def _end_with(study: BaseProcess) -> None:

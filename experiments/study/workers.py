@@ -10,15 +10,15 @@ from experiments.processes import prepare, share
 from experiments.study.jobs import Job, Result, kept_file, read_result
 from pipeline.errors import InputError
 from pipeline.progress import Bar
-from pipeline.settings import Study
+from pipeline.settings import Settings
 
 
-def _begin(workers: int, seeds: list[int]) -> None:
+def _begin(workers: int, seeds: list[int], epochs: int) -> None:
     os.environ |= share(workers)
     # With TensorFlow, which the study itself does not need so soon.
     from experiments.study.worker import begin
 
-    begin(seeds)
+    begin(seeds, epochs)
 
 
 def _work(jobs: list[tuple[Job, Path]]) -> None:
@@ -34,8 +34,9 @@ class Trainings(AbstractContextManager):
         where: the `study_jobs.context` of the study.
     """
 
-    def __init__(self, study: Study, seeds: list[int], where: str):
-        self.study, self.seeds, self.where = study, seeds, where
+    def __init__(self, settings: Settings, seeds: list[int], where: str):
+        self.workers, self.epochs = settings.study.workers, settings.study.epochs or settings.train.epochs
+        self.seeds, self.where = seeds, where
         self.results: dict[Job, Result] = {}
         self.used: set[Path] = set()
         self.from_before: set[Job] = set()
@@ -80,7 +81,7 @@ class Trainings(AbstractContextManager):
 
     def seconds_before(self) -> float:
         """What the trainings that were there already had taken, in as many processes."""
-        return sum(self.results[job].seconds for job in self.from_before) / self.study.workers
+        return sum(self.results[job].seconds for job in self.from_before) / self.workers
 
     def _load(self, job: Job) -> bool:
         path = kept_file(job, self.where)
@@ -92,9 +93,8 @@ class Trainings(AbstractContextManager):
 
     def _submit(self, task: list[Job]) -> Future:
         if self.pool is None:
-            self.pool = ProcessPoolExecutor(
-                self.study.workers, prepare("experiments.study.worker"), _begin, (self.study.workers, self.seeds)
-            )
+            start = (self.workers, self.seeds, self.epochs)
+            self.pool = ProcessPoolExecutor(self.workers, prepare("experiments.study.worker"), _begin, start)
         return self.pool.submit(_work, [(job, kept_file(job, self.where)) for job in task])
 
     def forget_others(self) -> None:

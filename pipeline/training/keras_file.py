@@ -4,8 +4,9 @@ import json
 import zipfile
 from pathlib import Path
 
+import keras
+
 from pipeline.files import written_whole
-from pipeline.training.fast.backend import keras
 
 
 def save_model(plain: keras.Model, path: Path) -> None:

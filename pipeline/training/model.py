@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from pipeline.data.examples import Problem
 from pipeline.settings import Model
 from pipeline.training.fast import noise
-from pipeline.training.fast.backend import keras, tf
 
 # Keras' defaults of BatchNormalization.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.99, 1e-3

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from pipeline.settings import OPTIMIZERS, Train
-from pipeline.training.fast.backend import keras, tf
 from pipeline.training.fast.packing import Pack, Shapes, Values, packs
 
 

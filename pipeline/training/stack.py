@@ -9,11 +9,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from pipeline.data.examples import Problem
 from pipeline.settings import Model, Train
 from pipeline.training.fast import noise
-from pipeline.training.fast.backend import gradients_forgotten, tf
+from pipeline.training.fast.gradients import gradients_forgotten
 from pipeline.training.fast.losses import cross_entropy
 from pipeline.training.fast.packing import Pack
 from pipeline.training.model import (

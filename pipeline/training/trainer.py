@@ -11,12 +11,12 @@ from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from pipeline.data.examples import Examples, Problem
 from pipeline.errors import InputError
 from pipeline.settings import EarlyStopping, Model, Train
 from pipeline.training.fast import noise
-from pipeline.training.fast.backend import tf
 from pipeline.training.model import weight_shapes
 from pipeline.training.optimizers import default_learning_rate
 from pipeline.training.schedules import Patience, learning_rates

@@ -2,13 +2,14 @@
 
 from typing import get_args
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline.data.examples import Problem
 from pipeline.settings import Activation, Initializer, Model
 from pipeline.training.fast import noise
-from pipeline.training.fast.backend import keras, tf
 from pipeline.training.model import Training, build_keras, forward, initial_weights, predict, set_weights
 
 CLASSES = Problem("classification", n_features=7, n_outputs=3)

@@ -2,11 +2,12 @@
 
 from typing import get_args
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline.settings import OPTIMIZERS, Optimizer, Train
-from pipeline.training.fast.backend import keras, tf
 from pipeline.training.optimizers import default_learning_rate, make_optimizer, stacked_optimizer
 
 NAMES = get_args(Optimizer)

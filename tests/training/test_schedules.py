@@ -1,10 +1,10 @@
 """Learning rates against Keras' schedules, patience against Keras' early stopping."""
 
+import keras
 import numpy as np
 import pytest
 
 from pipeline.settings import Schedule
-from pipeline.training.fast.backend import keras
 from pipeline.training.schedules import Patience, learning_rates
 
 STEPS, EPOCHS, BASE = 4, 6, 0.1

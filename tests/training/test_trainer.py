@@ -4,15 +4,16 @@ import gc
 from dataclasses import replace
 from typing import get_args
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.datasets import load_diabetes, load_digits
 
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.errors import InputError
 from pipeline.settings import EarlyStopping, Model, Optimizer, Schedule, Train
 from pipeline.training import trainer
-from pipeline.training.fast.backend import keras, tf
 from pipeline.training.model import build_keras, initial_weights, set_weights
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.structure import structure

@@ -6,8 +6,7 @@ that a step draws. Seed k draws the same numbers alone and among others.
 """
 
 import numpy as np
-
-from pipeline.training.fast.backend import tf
+import tensorflow as tf
 
 # Threefry-2x32 with the 13 rounds that pass TestU01's BigCrush: Salmon, Moraes, Dror and Shaw, "Parallel random
 # numbers: as easy as 1, 2, 3" (2011).

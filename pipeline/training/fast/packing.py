@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-
-from pipeline.training.fast.backend import tf
+import tensorflow as tf
 
 Shapes = dict[str, tuple[int, ...]]
 Values = TypeVar("Values", tf.Tensor, np.ndarray)

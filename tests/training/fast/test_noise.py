@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
 
 from pipeline.training.fast import noise
-from pipeline.training.fast.backend import tf
 
 
 @pytest.mark.parametrize(

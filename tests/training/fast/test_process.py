@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.settings import Model, Train
-from pipeline.training.fast import compiler
-from pipeline.training.fast.compiler import compile_for
+from pipeline.training.fast import process
+from pipeline.training.fast.process import compile_for
 from pipeline.training.trainer import fit
 
 
@@ -21,11 +21,11 @@ def flags(monkeypatch):
 
 
 def test_short_trainings_are_compiled_quickly_and_long_ones_well():
-    compile_for(compiler.FEW_ROWS)
+    compile_for(process.FEW_ROWS)
     assert os.environ["XLA_FLAGS"] == "--xla_cpu_prefer_vector_width=128"
-    compile_for(compiler.FEW_ROWS - 1)
+    compile_for(process.FEW_ROWS - 1)
     once = os.environ["XLA_FLAGS"]
-    assert once == f"{compiler.QUICK} --xla_cpu_prefer_vector_width=128"  # the user's own come last, and count
+    assert once == f"{process.QUICK} --xla_cpu_prefer_vector_width=128"  # the user's own come last, and count
     compile_for(1)
     assert os.environ["XLA_FLAGS"] == once
 
@@ -50,9 +50,9 @@ def train_with_everything() -> list[list[float]]:
 
 
 def test_a_graph_that_is_compiled_quickly_trains_to_the_same_numbers_up_to_rounding():
-    here = os.environ | {"XLA_FLAGS": compiler.QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
+    here = os.environ | {"XLA_FLAGS": process.QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
     code = (
-        "import json; from tests.training.fast import test_compiler as t; print(json.dumps(t.train_with_everything()))"
+        "import json; from tests.training.fast import test_process as t; print(json.dumps(t.train_with_everything()))"
     )
     quick = json.loads(subprocess.check_output([sys.executable, "-c", code], env=here, text=True))
     np.testing.assert_allclose(quick, train_with_everything(), rtol=1e-4)
