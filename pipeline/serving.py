@@ -1,10 +1,10 @@
-"""The champion as MLflow loads it: the user's own columns or images in, class names or numbers out.
+"""From raw columns or images to what the network sees, and a model behind that step: class names or numbers out.
 
-This file is copied beside the model and runs where this project is not, so it imports nothing of it.
+The training rows and the rows of a served model go through the same `apply`. This file is copied beside the served
+model and runs where this project is not, so it imports nothing of it.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,71 +14,52 @@ import pandas as pd
 TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
 
 
-class Champion:
-    """A Keras model of prepared rows behind the preprocessing that prepares them.
+def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
+    """Return the rows that the network sees, float32 `[n, features]`.
 
-    `preprocessing` is what the stage prepare fitted, as plain data: see `constants` and `classes` in its file.
+    Args:
+        preprocessing: the fitted constants as plain data. A number's feature is (value - center) / scale, a boolean's
+            0 or 1, a text's 1 for its category and 0 for the others, all 0 for a category that was not fitted; a
+            missing value is first replaced by `missing`. A pixel's feature is (value - center) / scale.
+        raw: a table with the columns by name, or images `[n, ...]`.
+
+    Raises:
+        ValueError: a column is missing, or has a value that is not of its kind.
     """
-
-    def __init__(self, model: Any, preprocessing: dict[str, Any]):
-        self.model, self.preprocessing = model, preprocessing
-
-    def predict(self, raw: Any) -> pd.DataFrame:
-        """The predicted class and each class's probability, or the prediction in the target's unit, a row for each.
-
-        Args:
-            raw: a table with the original column names; or images `[n, height, width]`, or their pixels `[n, pixels]`.
-
-        Raises:
-            ValueError: a column is missing, or has a value that is not of its kind; images of another size.
-        """
-        rows = self.prepare(raw)
-        # Keras predicts nothing for no rows.
-        outputs = self.model.predict(rows, verbose=0) if len(rows) else np.zeros((0, self.model.output_shape[-1]))
-        index = raw.index if isinstance(raw, pd.DataFrame) else None
-        outputs, classes = outputs.astype(np.float64), self.preprocessing["classes"]
-        if classes is None:
-            return pd.DataFrame({"prediction": outputs[:, 0]}, index=index)
-        named = pd.Series(classes, dtype=object).take(outputs.argmax(axis=1)).to_numpy()
-        probabilities = {f"probability_{name}": outputs[:, place] for place, name in enumerate(classes)}
-        return pd.DataFrame({"class": named} | probabilities, index=index)
-
-    def prepare(self, raw: Any) -> np.ndarray:
-        """What the network sees, float32 `[n, features]`."""
-        if self.preprocessing["kind"] == "image":
-            return self._images(raw)
-        columns = [_features(raw, column) for column in self.preprocessing["columns"]]
-        return np.concatenate(columns, axis=1).astype(np.float32)
-
-    def _images(self, raw: Any) -> np.ndarray:
+    if preprocessing["kind"] == "image":
         images = np.asarray(raw, np.float32)
-        pixels = self.model.input_shape[-1]
-        if images.ndim < 2 or int(np.prod(images.shape[1:])) != pixels:
-            raise ValueError(f"images must have {pixels} pixels each, [n, ...]; got {list(images.shape)}")
-        center, scale = (np.asarray(self.preprocessing[name]) for name in ("center", "scale"))
-        return ((images.reshape(len(images), pixels) - center) / scale).astype(np.float32)
+        pixels = images.reshape(len(images), int(np.prod(images.shape[1:])))
+        center, scale = (np.asarray(preprocessing[name]) for name in ("center", "scale"))
+        return ((pixels - center) / scale).astype(np.float32)
+    return np.concatenate([_features(raw, column) for column in preprocessing["columns"]], axis=1).astype(np.float32)
 
 
 def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
-    """A column's features, float64 `[n, k]`."""
+    """Return a column's features, float64 `[n, k]`."""
     name = column["name"]
     if name not in raw:
         raise ValueError(f"column {name!r} is missing; one without values may be all NaN")
-    values = raw[name].astype(object)
-    values = values.where(values.notna(), column["missing"])
+    values = raw[name]
     if column["kind"] == "text":
-        texts = values.map(lambda value: _text(value, column["categories"])).to_numpy(object)
-        # A category that was not among the training rows has 0 everywhere.
-        return (texts[:, None] == np.array(column["categories"], object)).astype(float)
+        return _one_hot(values, column["missing"], column["categories"])
     if column["kind"] == "boolean":
-        numbers = values.astype(str).str.lower().map(TRUTH)
+        numbers = values.astype(object).astype(str).str.lower().map(TRUTH)
     else:
         numbers = pd.to_numeric(values, errors="coerce")
-        numbers = (numbers - column["center"]) / column["scale"]
-    wrong = numbers.isna().to_numpy()
+    wrong = (numbers.isna() & values.notna()).to_numpy()
     if wrong.any():
         raise ValueError(f"column {name!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")
-    return numbers.to_numpy(float)[:, None]
+    filled = numbers.astype(float).fillna(float(column["missing"]))
+    if column["kind"] == "number":
+        filled = (filled - column["center"]) / column["scale"]
+    return filled.to_numpy(float)[:, None]
+
+
+def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
+    values = values.astype(object)
+    texts = values.where(values.notna(), missing).map(lambda value: _text(value, categories))
+    codes = pd.Index(categories, dtype=object).get_indexer(texts)
+    return (codes[:, None] == np.arange(len(categories))).astype(float)
 
 
 def _text(value: Any, categories: list[str]) -> str:
@@ -88,12 +69,47 @@ def _text(value: Any, categories: list[str]) -> str:
     return str(value)
 
 
-def _load_pyfunc(path: str) -> Champion:
-    # MLflow calls it with the folder of the data.
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
+class Champion:
+    """A Keras model of prepared rows behind the preprocessing that prepares them.
 
-    folder = Path(path)
-    model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
-    return Champion(model, json.loads((folder / "preprocessing.json").read_text(encoding="utf-8")))
+    `preprocessing` is what the stage prepare fitted, as plain data: the constants of `apply`, and `classes`, the names
+    of the classes or None for numbers.
+    """
+
+    def __init__(self, model: Any, preprocessing: dict[str, Any]):
+        self.model, self.preprocessing = model, preprocessing
+
+    @classmethod
+    def load(cls, model: Path, preprocessing: Path) -> "Champion":
+        """Read a `.keras` file, in Keras' safe mode, and the JSON of its preprocessing."""
+        import keras
+
+        network = keras.saving.load_model(model, compile=False, safe_mode=True)
+        return cls(network, json.loads(preprocessing.read_text(encoding="utf-8")))
+
+    def predict(self, raw: Any) -> pd.DataFrame:
+        """Return the predicted class and each class's probability, or the prediction in the target's unit, by row.
+
+        Args:
+            raw: a table with the original column names; or images `[n, height, width]`, or their pixels `[n, pixels]`.
+
+        Raises:
+            ValueError: a column is missing, or has a value that is not of its kind; images of another size.
+        """
+        if self.preprocessing["kind"] == "image":
+            self._check_size(np.shape(raw))
+        rows = apply(self.preprocessing, raw)
+        # Keras predicts nothing for no rows.
+        outputs = self.model.predict(rows, verbose=0) if len(rows) else np.zeros((0, self.model.output_shape[-1]))
+        index = raw.index if isinstance(raw, pd.DataFrame) else None
+        outputs, classes = outputs.astype(np.float64), self.preprocessing["classes"]
+        if classes is None:
+            return pd.DataFrame({"prediction": outputs[:, 0]}, index=index)
+        names = pd.Series(classes, dtype=object).take(outputs.argmax(axis=1)).to_numpy()
+        probabilities = {f"probability_{name}": outputs[:, place] for place, name in enumerate(classes)}
+        return pd.DataFrame({"class": names} | probabilities, index=index)
+
+    def _check_size(self, shape: tuple[int, ...]) -> None:
+        pixels = self.model.input_shape[-1]
+        if len(shape) < 2 or int(np.prod(shape[1:])) != pixels:
+            raise ValueError(f"images must have {pixels} pixels each, [n, ...]; got {list(shape)}")

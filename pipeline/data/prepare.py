@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline import serving
 from pipeline.data.examples import Split
 from pipeline.data.load import Dataset
 from pipeline.data.partition import partition
-from pipeline.data.preprocessing import ImagePreprocessing, TablePreprocessing
+from pipeline.data.preprocessing import feature_names, fit_images, fit_table
 from pipeline.data.splits import SplitName, Summary
 from pipeline.data.summarize import describe_splits
 from pipeline.data.targets import Target, read_target
@@ -41,13 +42,13 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         _check_class_sizes(target, dataset, data)
     rows = _split_rows(dataset, target, data)
     notes += _absent_classes(target, rows)
-    preprocessing, features = _fit(dataset, rows["train"], data, notes)
+    preprocessing = _fit(dataset, rows["train"], data, notes)
     mean, scale = _fit_target(target, rows["train"], data)
     y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
     groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
     splits = {
         name: Split(
-            _transformed(preprocessing, features, index),
+            _transformed(preprocessing, dataset.features, index),
             y[index],
             None if groups is None else groups[index],
             index.astype(np.int64),
@@ -59,14 +60,14 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         source=data.source,
         task=target.task,
         target=dataset.target_name,
-        features=preprocessing.feature_names,
+        features=feature_names(preprocessing),
         n_features=splits["train"].x.shape[1],
         image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
         warnings=notes,
         **fitted_target,
         **describe_splits(splits, target, scale),
     )
-    return Prepared(splits, summary, preprocessing.constants | fitted_target)
+    return Prepared(splits, summary, preprocessing | fitted_target)
 
 
 def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
@@ -137,29 +138,29 @@ def _check_official_groups(dataset: Dataset, data: Data) -> None:
         )
 
 
-def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> tuple[Any, Any]:
-    """The fitted preprocessing, and the features that it takes."""
+def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> dict[str, Any]:
+    """Return the constants of the preprocessing; a column without a value to train on is left out, with a note."""
     if isinstance(dataset.features, np.ndarray):
-        preprocessing = ImagePreprocessing(dataset.pixel_max, data.scaling)
-        return preprocessing.fit(dataset.features[train]), dataset.features
-    table = dataset.features
-    empty = [name for name in table if table[name].iloc[train].isna().all()]
+        return fit_images(dataset.features[train], dataset.pixel_max, data.scaling)
+    table = dataset.features.iloc[train]
+    empty = [name for name in table if table[name].isna().all()]
     notes += [f"column {name!r} has no value in the training part and is left out" for name in empty]
     if len(empty) == table.shape[1]:
         raise InputError(f"data.source {data.source} has no column with a value in the training part")
-    table = table.drop(columns=empty)
     kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}
-    return TablePreprocessing(kinds, data.scaling).fit(table.iloc[train]), table
+    return fit_table(table, kinds, data.scaling)
 
 
-def _transformed(preprocessing: Any, features: Any, index: np.ndarray) -> np.ndarray:
-    """float32 [rows, features], all finite."""
-    # A value far outside a narrow training range can be too large for float32; told below, by name.
+def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Return what the network sees of some rows, float32 `[rows, features]`, all finite."""
+    # A value far outside a narrow training range can be too large for float32; the message below names its column.
     with np.errstate(over="ignore"):
-        x = preprocessing.transform(features.iloc[index] if isinstance(features, pd.DataFrame) else features[index])
+        x = serving.apply(
+            preprocessing, features.iloc[index] if isinstance(features, pd.DataFrame) else features[index]
+        )
     finite = np.isfinite(x).all(axis=0)
     if not finite.all():
-        column = (preprocessing.feature_names or range(len(finite)))[int(finite.argmin())]
+        column = (feature_names(preprocessing) or range(len(finite)))[int(finite.argmin())]
         raise InputError(f"column {column!r} has a value that lies too far outside the training part's range")
     return x
 

@@ -4,15 +4,18 @@ import json
 import re
 import shutil
 import sys
+import tempfile
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from pipeline import serving
 from pipeline.data.splits import Summary
-from pipeline.tracking.model_folder import write_mlmodel
-from pipeline.tracking.run import is_loss, log_model, open_client
+from pipeline.tracking.run import is_loss, log_model, open_client, requirements
 from pipeline.tracking.store import first_cause, tracking_uri, without_password
 
 if TYPE_CHECKING:
@@ -23,13 +26,11 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 PACKAGES = ("mlflow", "keras", "tensorflow", "numpy", "pandas")
-LOADER = Path(serving.__file__)
-INPUT_EXAMPLE = "input_example.json"
-SERVING_EXAMPLE = "serving_input_example.json"
+SERVED_MODEL = Path(__file__).parent / "served_model.py"
 
 
 def registered_name(source: str) -> str:
-    """The name in the registry of the model for this `data.source`."""
+    """Return the name in the registry of the model for this `data.source`."""
     return "overfitting-study-" + (re.sub(r"[^\w-]+", "-", Path(source).stem, flags=re.ASCII).strip("-") or "data")
 
 
@@ -69,20 +70,31 @@ def write_champion(
     summary: Summary,
     preprocessing: Mapping[str, Any],
 ) -> None:
-    """Write the logged form: the loader's code, and as its data the model and the preprocessing; nothing pickled."""
-    (folder / "code").mkdir()
-    (folder / "data").mkdir()
-    shutil.copyfile(LOADER, folder / "code" / LOADER.name)
-    if isinstance(model, Path):
-        shutil.copyfile(model, folder / "data" / "model.keras")
-    else:
-        model.save(folder / "data" / "model.keras")
-    (folder / "data" / "preprocessing.json").write_text(json.dumps(preprocessing), encoding="utf-8")
-    about = {"metadata": _about(summary, preprocessing)}
-    if preprocessing["kind"] == "table":
-        about["saved_input_example_info"] = _write_example(folder, preprocessing["columns"])
-    flavor = {"loader_module": LOADER.stem, "code": "code", "data": "data"}
-    write_mlmodel(folder, logged, _signature(preprocessing), {"python_function": flavor}, PACKAGES, **about)
+    """Write the logged form: code, and as its artifacts the model and the preprocessing; nothing is pickled."""
+    import mlflow
+    from mlflow.models import Model
+
+    with tempfile.TemporaryDirectory() as beside, warnings.catch_warnings():
+        # MLflow advises on type hints and examples, which say less than the signature, and uses a form that pandas 3
+        # deprecates.
+        warnings.simplefilter("ignore")
+        artifacts = {"model": Path(beside) / "model.keras", "preprocessing": Path(beside) / "preprocessing.json"}
+        if isinstance(model, Path):
+            shutil.copyfile(model, artifacts["model"])
+        else:
+            model.save(artifacts["model"])
+        artifacts["preprocessing"].write_text(json.dumps(preprocessing), encoding="utf-8")
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=str(SERVED_MODEL),
+            code_paths=[serving.__file__],
+            artifacts={name: str(path) for name, path in artifacts.items()},
+            signature=_signature(preprocessing),
+            input_example=_example(preprocessing),
+            pip_requirements=requirements(*PACKAGES),
+            metadata=_about(summary, preprocessing),
+            mlflow_model=Model(run_id=logged.source_run_id, model_id=logged.model_id),
+        )
 
 
 def _about(summary: Summary, preprocessing: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,18 +121,13 @@ def _signature(preprocessing: Mapping[str, Any]) -> "ModelSignature":
     return ModelSignature(inputs, Schema([ColSpec("string", "class"), *probabilities]))
 
 
-def _write_example(folder: Path, columns: list[dict[str, Any]]) -> dict[str, str]:
-    # What stands for a missing value is the column's middle, or its most frequent value: together a likely row.
-    row = [bool(column["missing"]) if column["kind"] == "boolean" else column["missing"] for column in columns]
-    example = {"columns": [column["name"] for column in columns], "data": [row]}
-    (folder / INPUT_EXAMPLE).write_text(json.dumps(example), encoding="utf-8")
-    (folder / SERVING_EXAMPLE).write_text(json.dumps({"dataframe_split": example}), encoding="utf-8")
-    return {
-        "artifact_path": INPUT_EXAMPLE,
-        "serving_input_path": SERVING_EXAMPLE,
-        "type": "dataframe",
-        "pandas_orient": "split",
-    }
+def _example(preprocessing: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return a likely row: of each column what stands for a missing value, its middle or its most frequent one."""
+    if preprocessing["kind"] == "image":
+        return None
+    columns = preprocessing["columns"]
+    row = {c["name"]: bool(c["missing"]) if c["kind"] == "boolean" else c["missing"] for c in columns}
+    return pd.DataFrame([row])
 
 
 def _register(client: "MlflowClient", name: str, run_id: str, write: Any, scores: Mapping[str, float]) -> int:

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.tracking.model_folder import write_prepared_model
+import numpy as np
+
 from pipeline.tracking.provenance import git_tags, source_tags
 from pipeline.tracking.store import first_cause, sqlite_path, tracking_uri, without_password
 from pipeline.tracking.view import KIND
@@ -36,6 +38,7 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # problems are reported by exceptions
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # With MLflow's defaults, seven retries and 120 s, a finished run would wait for minutes when the server is lost.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -247,7 +250,31 @@ def dataset_input(dataset: Dataset) -> "DatasetInput":
 
 
 def _write_model(record: RunRecord, folder: Path, logged: "LoggedModel") -> None:
-    write_prepared_model(folder, logged, record.model, record.n_features, record.n_outputs)
+    """Write a `.keras` file of a model from prepared rows, as `mlflow.keras` loads it."""
+    import keras
+    import mlflow.keras
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    rows, outputs = (
+        Schema([TensorSpec(np.dtype("float32"), (-1, width))]) for width in (record.n_features, record.n_outputs)
+    )
+    mlflow.keras.save_model(
+        keras.saving.load_model(record.model, compile=False, safe_mode=True),
+        str(folder),
+        mlflow_model=Model(run_id=logged.source_run_id, model_id=logged.model_id),
+        signature=ModelSignature(rows, outputs),
+        pip_requirements=requirements("mlflow", "keras", "tensorflow", "numpy"),
+    )
+    # MLflow saves a Keras model with a signature of tensors alone, and serves CSV by one of columns alone.
+    saved = Model.load(str(folder))
+    saved.signature = ModelSignature(Schema([ColSpec("double")] * record.n_features), outputs)
+    saved.save(str(folder / "MLmodel"))
+
+
+def requirements(*packages: str) -> list[str]:
+    """Return the packages with the versions that are installed, as pip takes them."""
+    return [f"{name}=={version(name)}" for name in packages]
 
 
 def log_model(

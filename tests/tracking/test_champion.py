@@ -15,7 +15,7 @@ import pytest
 from pipeline.data.load import load
 from pipeline.data.partition import partition
 from pipeline.data.prepare import Prepared, prepare
-from pipeline.serving import Champion
+from pipeline.serving import Champion, apply
 from pipeline.settings import Data, Model
 from pipeline.tracking import champion
 from pipeline.tracking.champion import register_champion, registered_name
@@ -173,10 +173,10 @@ def test_nothing_of_it_is_pickled(client, cases, name, tmp_path):
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     example = {"input_example.json", "serving_input_example.json"} if name != "digits" else set()
     assert files - {"registered_model_meta"} == {
-        "MLmodel", "requirements.txt", "python_env.yaml", "code/serving.py", "data/model.keras",
-        "data/preprocessing.json", *example,
+        "MLmodel", "requirements.txt", "python_env.yaml", "conda.yaml", "served_model.py", "code/serving.py",
+        "artifacts/model.keras", "artifacts/preprocessing.json", *example,
     }  # fmt: skip
-    assert "pickle" not in (folder / "MLmodel").read_text()
+    assert "pickle" not in (folder / "MLmodel").read_text().replace("cloudpickle_version", "")
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_row_without_any_value_and_with_a_new_category_is_predicted(loaded):
 )
 def test_category_that_pandas_reads_as_a_float_is_found(categories, values, found):
     column = {"name": "code", "kind": "text", "missing": "x", "categories": categories}
-    rows = Champion(None, {"kind": "table", "columns": [column]}).prepare(pd.DataFrame({"code": values}))
+    rows = apply({"kind": "table", "columns": [column]}, pd.DataFrame({"code": values}))
     np.testing.assert_array_equal(rows, [[float(each == category) for category in categories] for each in found])
 
 

@@ -222,7 +222,7 @@ def test_logged_model_is_a_keras_file_with_pinned_requirements_and_the_scores(lo
     [model] = store.search_logged_models([store.get_experiment_by_name("digits").experiment_id])
     assert {metric.key: metric.value for metric in model.metrics}["test_accuracy"] == 0.75
     files = {file.path for file in store.list_logged_model_artifacts(model.model_id)}
-    assert files == {"MLmodel", "data", "python_env.yaml", "requirements.txt"}
+    assert files == {"MLmodel", "conda.yaml", "data", "python_env.yaml", "requirements.txt"}
     requirements = mlflow.pyfunc.get_model_dependencies(logged_model)
     assert {line.partition("==")[0] for line in Path(requirements).read_text().splitlines()} == {
         "mlflow",

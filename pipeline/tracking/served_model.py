@@ -1,0 +1,30 @@
+"""The champion as MLflow runs it, a model from code: this file and `serving.py` are copied beside the model.
+
+It runs where this project is not, and is executed by MLflow alone, once when the model is logged.
+"""
+
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+
+try:
+    from serving import Champion  # the copy beside the model
+except ModuleNotFoundError:
+    from pipeline.serving import Champion  # there is no copy yet: the model is being logged
+
+
+class ServedChampion(mlflow.pyfunc.PythonModel):
+    """Raw columns or images in, class names with probabilities or numbers out; see `serving.Champion`."""
+
+    def load_context(self, context):
+        """Read the network and its preprocessing from the artifacts of the model."""
+        self.champion = Champion.load(*(Path(context.artifacts[name]) for name in ("model", "preprocessing")))
+
+    # Images come as arrays too. MLflow takes no other hint than this one without a warning, and checks none of it.
+    def predict(self, context, model_input: pd.DataFrame, params=None):
+        """Return a row of predictions for each row of the input."""
+        return self.champion.predict(model_input)
+
+
+mlflow.models.set_model(ServedChampion())
