@@ -37,6 +37,7 @@ from pipeline.data.examples import Problem, Split
 from pipeline.errors import run_stage
 from pipeline.settings import Model, Settings, Train, read_settings
 from pipeline.tracking import run as tracking
+from pipeline.tracking.sqlite import create_sqlite
 
 
 @pytest.fixture
@@ -84,8 +85,8 @@ def git() -> Callable[..., str]:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite store with its tables and no runs; making one takes a second, copying it does not."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    tracking._mlflow()
-    tracking._create_sqlite(path)
+    tracking.import_mlflow()
+    create_sqlite(path)
     return path
 
 

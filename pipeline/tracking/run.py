@@ -9,12 +9,11 @@ import itertools
 import json
 import logging
 import os
-import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.tracking.provenance import git_tags, source_tags
+from pipeline.tracking.sqlite import create_sqlite
 from pipeline.tracking.store import first_cause, sqlite_path, tracking_uri, without_password
 from pipeline.tracking.view import KIND
 
@@ -293,7 +293,8 @@ def log_model(
 
 
 @functools.cache
-def _mlflow() -> ModuleType:
+def import_mlflow() -> ModuleType:
+    """Import MLflow with the defaults of `ENVIRONMENT`; the first call takes most of a second."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a warning for each retry
@@ -305,42 +306,10 @@ def _mlflow() -> ModuleType:
 @functools.cache
 def open_client(uri: str) -> "MlflowClient":
     """Return a client of the store; an SQLite file that does not exist is created."""
-    mlflow = _mlflow()
+    mlflow = import_mlflow()
     if (path := sqlite_path(uri)) and not path.exists():
-        _create_sqlite(path)
+        create_sqlite(path)
     return mlflow.MlflowClient(uri)
-
-
-def _create_sqlite(path: Path) -> None:
-    # MLflow makes the tables in some sixty steps. In memory they need not wait for the disk, which takes seconds on a
-    # busy one. If several processes do this at once, one of them gives its complete file the name, so that none sees
-    # half-made tables.
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    engine = SqlAlchemyStore("sqlite:///:memory:", (path.parent / "artifacts").as_uri()).engine
-    try:
-        with closing(sqlite3.connect(beside)) as file:
-            # With this journal readers do not wait for a writer, and a commit waits for the disk once instead of three
-            # times. Some network drives do not support it.
-            with suppress(sqlite3.OperationalError):
-                file.execute("PRAGMA journal_mode = wal")
-            with closing(engine.raw_connection()) as memory:
-                memory.driver_connection.backup(file)
-        _claim(path, beside)
-    finally:
-        engine.dispose()
-        beside.unlink(missing_ok=True)
-
-
-def _claim(path: Path, beside: Path) -> None:
-    try:
-        path.hardlink_to(beside)
-    except FileExistsError:
-        pass  # another process was first
-    except OSError:
-        beside.replace(path)  # a drive without hard links
 
 
 def is_loss(error: Exception) -> bool:

@@ -20,6 +20,7 @@ import pytest
 from pipeline.tracking import run as tracking
 from pipeline.tracking.parent import CURVE_POINTS, ChildRecord, ParentRun
 from pipeline.tracking.run import Dataset, RunRecord, TrackingLost, log_run, log_run_or_say
+from pipeline.tracking.sqlite import create_sqlite
 from pipeline.tracking.store import check_reachable, tracking_uri
 
 # MLflow says so of its own classes when `mlflow.pyfunc` is imported.
@@ -300,7 +301,7 @@ def test_store_appears_on_a_drive_without_hard_links(folder, empty_store, monkey
         raise PermissionError
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    tracking._create_sqlite(folder / "mlflow.db")
+    create_sqlite(folder / "mlflow.db")
     assert [path.name for path in folder.iterdir()] == ["mlflow.db"]
 
 
