@@ -18,6 +18,8 @@ STUDY_CURVES_FILE = RESULTS / "study_curves.csv"
 SectionName = Literal[
     "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
+NewRows = Literal["holdout", "test"]  # the rows that judge
+RemedyGroup = Literal["without", "with"]  # the chosen remedy
 
 
 class Record(BaseModel):
@@ -55,7 +57,7 @@ class About(Record):
     rows: dict[Literal["train", "pool", "test"], int]
     folds: int
     rings: int
-    knowing_nothing: dict[Literal["holdout", "test"], dict[str, float]]
+    knowing_nothing: dict[NewRows, dict[str, float]]
     digest: dict[str, str]
     seeds: list[int]
     epochs: int
@@ -231,7 +233,7 @@ class Optimism(Record):
     optimism_fresh: float | None
     optimism_test: float | None
     beats_default: Finding | None
-    judged_on: Literal["holdout", "test"]
+    judged_on: NewRows
     at_edge: list[str]
 
 
@@ -276,7 +278,7 @@ class Study(Record):
     arms: list[Arm]
     overfits: Overfits
     chosen_remedy: str | None
-    power_law: dict[Literal["without", "with"], PowerLaw] | None
+    power_law: dict[RemedyGroup, PowerLaw] | None
     recommendation: Recommendation
     optimism: Optimism | None
     overtuning: list[Incumbent] | None

@@ -34,7 +34,8 @@ def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
 def main() -> None:
     """Write the architecture and its size."""
     settings, summary = read_settings(), read_summary()
-    plain = build_keras(settings.model, summary.problem, summary.target_mean or 0.0, summary.target_scale or 1.0)
+    problem = summary.problem
+    plain = build_keras(settings.model, problem, problem.target_mean, problem.target_scale)
     sizes = size(plain, summary.rows["train"])
     write_json(ARCHITECTURE_FILE, json.loads(plain.to_json()))
     write_json(SIZE_FILE, sizes)

@@ -12,12 +12,13 @@ from pipeline.settings import read_settings
 
 def _report(summary: Summary) -> str:
     rows = ", ".join(f"{name} {summary.rows[name]}" for name in SPLITS)
+    shares, errors = summary.majority_share or {}, summary.mean_rmse or {}
     if summary.classes:
         kind = f"{len(summary.classes)} classes"
-        beat = f"always saying the most frequent class is right for {summary.majority_share['train']:.1%} of train"
+        beat = f"always saying the most frequent class is right for {shares['train']:.1%} of train"
     else:
         kind = "regression"
-        beat = f"always saying the mean of train has an RMSE of {summary.mean_rmse['train']:.4g} on train"
+        beat = f"always saying the mean of train has an RMSE of {errors['train']:.4g} on train"
     return f"{summary.source}: {kind}, {summary.n_features} features; rows: {rows}\nto beat: {beat}"
 
 

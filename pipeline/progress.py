@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 SECONDS_BETWEEN_LINES = 15.0
 
 
-class Bar(AbstractContextManager):
+class Bar(AbstractContextManager["Bar"]):
     """A progress bar that disappears at the end.
 
     Args:

@@ -58,7 +58,7 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
 def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
     values = values.astype(object)
     texts = values.where(values.notna(), missing).map(lambda value: _text(value, categories))
-    codes = pd.Index(categories, dtype=object).get_indexer(texts)
+    codes = pd.Index(categories, dtype=object).get_indexer(pd.Index(texts))
     return (codes[:, None] == np.arange(len(categories))).astype(float)
 
 

@@ -1,11 +1,11 @@
 """The schema of `params.yaml`: types, ranges and choices; an unknown setting is refused."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeGuard, get_args
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -116,6 +116,7 @@ Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Location = tuple[int | str, ...]  # of a value: the keys and places that lead to it
 
 
 def _as_tuple(value: object) -> object:
@@ -390,7 +391,7 @@ def flat(settings: BaseModel) -> dict[str, Any]:
     return dict(_flat("", settings.model_dump(mode="json")))
 
 
-def _flat(prefix: str, values: dict[str, Any]):
+def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _flat(f"{prefix}{name}.", value)
@@ -398,8 +399,8 @@ def _flat(prefix: str, values: dict[str, Any]):
             yield f"{prefix}{name}", value
 
 
-def _one_line(content: object, problems: list[dict[str, Any]]) -> str:
-    by_setting: dict[tuple, list[dict[str, Any]]] = {}
+def _one_line(content: object, problems: list[ErrorDetails]) -> str:
+    by_setting: dict[Location, list[ErrorDetails]] = {}
     for problem in problems:
         by_setting.setdefault(_setting(content, problem["loc"]), []).append(problem)
     # Each branch of a union reports what it would take. What counts is the one that came furthest into the value.
@@ -410,9 +411,9 @@ def _one_line(content: object, problems: list[dict[str, Any]]) -> str:
     return _told(furthest[0], by_setting[furthest[0]]) + more
 
 
-def _setting(content: object, location: tuple) -> tuple:
+def _setting(content: Any, location: Location) -> Location:
     """The parts of the location that stand in the file; the others are the names of types, or of a default."""
-    parts = []
+    parts: list[int | str] = []
     for part in location:
         with suppress(KeyError, IndexError, TypeError):
             content = content[part]
@@ -420,7 +421,7 @@ def _setting(content: object, location: tuple) -> tuple:
     return tuple(parts)
 
 
-def _told(setting: tuple, problems: list[dict[str, Any]]) -> str:
+def _told(setting: Location, problems: list[ErrorDetails]) -> str:
     name, problem = ".".join(map(str, setting)) or "the file", problems[0]
     found = f"; got {problem['input']!r}"
     match problem["type"]:
@@ -439,16 +440,16 @@ def _told(setting: tuple, problems: list[dict[str, Any]]) -> str:
     return f"{name} must be {' or '.join(rules)}{found}" if rules[0] != problem["msg"] else f"{name}: {rules[0]}{found}"
 
 
-def _known_settings(location: tuple) -> list[str]:
+def _known_settings(location: Location) -> list[str]:
     section: type[BaseModel] = Settings
     for part in location:
-        if part in section.model_fields:
-            annotation = section.model_fields[part].annotation
+        if field_info := section.model_fields.get(str(part)):
+            annotation = field_info.annotation
             section = next((a for a in (annotation, *get_args(annotation)) if _is_section(a)), section)
     return list(section.model_fields)
 
 
-def _is_section(annotation: object) -> bool:
+def _is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 

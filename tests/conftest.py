@@ -265,7 +265,8 @@ def scored(pool: Rows) -> Callable[..., Scored]:
             history, np.full(10, 2), np.full(10, 2), np.zeros(10, bool), {"output/kernel": np.zeros((10, 2, 2))},
             {name: np.asarray(losses, float) for name in (*names, "brier")}, np.ones((2, 10), bool), 1.0,
         )  # fmt: skip
-        return score(Arm(section, name, model=Model(), train=Train(epochs=2), **described), result, pool, STUDY_SEEDS)
+        configuration = Arm(section=section, name=name, model=Model(), train=Train(epochs=2), **described)
+        return score(configuration, result, pool, STUDY_SEEDS)
 
     return make
 

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.data.splits import SPLITS, read_split, read_summary
+from pipeline.evaluation.results import evaluate, read_results
 from pipeline.paths import (
     CURVES_FILE,
     ERRORS_FILE,
@@ -24,8 +26,8 @@ from pipeline.paths import (
 from pipeline.settings import read_settings
 from pipeline.statistics import scores
 from pipeline.tracking.store import tracking_uri
+from pipeline.training.fitted import read_fitted, write_fitted
 from pipeline.training.model import predict
-from pipeline.training.seeds import TrainedSeeds, read_seeds, write_seeds
 
 RESULTS = (EVALUATION_FILE, SEED_SCORES_FILE, CURVES_FILE, LOSS_FILE, ERRORS_FILE, *FIGURES.values())
 METRICS = {"classification": ["cross_entropy", "accuracy"], "regression": ["rmse", "r2"]}
@@ -45,56 +47,65 @@ def runs() -> list:
 
 
 def test_evaluation_has_each_metric_of_each_split_and_the_gap_with_its_interval(any_project):
-    metrics, found = METRICS[read_summary().task], evaluation()
-    assert list(found) == [*SPLITS, "gap", "best_epoch", "seeds", "scored", "diverged"]
+    metrics, scored = METRICS[read_summary().task], evaluation()
+    assert list(scored) == [*SPLITS, "gap", "best_epoch", "seeds", "scored", "diverged"]
     for group in (*SPLITS, "gap"):
-        assert list(found[group]) == metrics
-        for interval in found[group].values():
+        assert list(scored[group]) == metrics
+        for interval in scored[group].values():
             assert interval["low"] <= interval["mean"] <= interval["high"]
-    assert (found["seeds"], found["diverged"]) == (3, 0)
+    assert (scored["seeds"], scored["diverged"]) == (3, 0)
 
 
 def test_every_number_is_the_mean_of_the_seeds(any_project):
-    table, found = pd.read_csv(SEED_SCORES_FILE), evaluation()
+    table, scored = pd.read_csv(SEED_SCORES_FILE), evaluation()
     assert table["seed"].tolist() == [0, 1, 2]
     for group in (*SPLITS, "gap"):
-        for metric, interval in found[group].items():
+        for metric, interval in scored[group].items():
             column = table[f"{group}_{metric}"]
             # An RMSE is that of all errors, whose squares are averaged over the seeds.
             is_rmse = metric == "rmse" and group != "gap"
             mean = np.sqrt(np.square(column).mean()) if is_rmse else column.mean()
             assert interval["mean"] == pytest.approx(mean, rel=1e-4, abs=1e-6)
-    for metric in found["gap"]:
+    for metric in scored["gap"]:
         gap = scores.gap(metric, table[f"train_{metric}"], table[f"validation_{metric}"])
         np.testing.assert_allclose(table[f"gap_{metric}"], gap, atol=1e-5)
 
 
 def test_intervals_hold_nothing_impossible(any_project):
-    found = evaluation()
+    scored = evaluation()
     for split in SPLITS:
-        for metric, interval in found[split].items():
+        for metric, interval in scored[split].items():
             assert interval["high"] <= (np.inf if metric in ("cross_entropy", "rmse") else 1)
             assert interval["low"] >= (-np.inf if metric == "r2" else 0)
 
 
 def test_scores_are_of_the_prepared_splits_with_the_weights_of_the_stage_train(digits_project):
     test, table = read_split("test"), pd.read_csv(SEED_SCORES_FILE)
-    logits = predict(read_settings().model, read_summary().problem, read_seeds().weights, test.x)
+    logits = predict(read_settings().model, read_summary().problem, read_fitted().weights, test.x)
     for metric in ("cross_entropy", "accuracy"):
         expected = scores.score_seeds(metric, "classification", logits, test.y)
         np.testing.assert_allclose(table[f"test_{metric}"], expected, rtol=1e-6)
 
 
 def test_mlflow_has_the_same_numbers(any_project):
-    [run], found = runs(), evaluation()
+    [run], scored = runs(), evaluation()
     logged = run.data.metrics
     for group in (*SPLITS, "gap"):
-        for metric, interval in found[group].items():
+        for metric, interval in scored[group].items():
             assert logged[f"{group}.{metric}"] == interval["mean"]
-    assert logged["best_epoch"] == found["best_epoch"]["mean"]
+    assert logged["best_epoch"] == scored["best_epoch"]["mean"]
     table = pd.read_csv(SEED_SCORES_FILE)
     loss = METRICS[read_summary().task][0]
     assert logged[f"test.{loss}_sd"] == pytest.approx(table[f"test_{loss}"].std())
+
+
+def test_results_are_the_numbers_in_their_files(any_project):
+    splits = {name: read_split(name) for name in SPLITS}
+    results, written = evaluate(read_fitted(), read_settings().model, read_summary(), splits), read_results()
+    assert results.evaluation == written.evaluation
+    for table in ("seeds", "history", "curves", "loss"):
+        expected = getattr(written, table)
+        pd.testing.assert_frame_equal(getattr(results, table), expected, check_exact=True, check_dtype=False)
 
 
 def test_mlflow_has_settings_curves_data_and_model(digits_project):
@@ -107,7 +118,7 @@ def test_mlflow_has_settings_curves_data_and_model(digits_project):
     curve = client.get_metric_history(run.info.run_id, "val_cross_entropy")
     expected = pd.read_csv(CURVES_FILE)["val_cross_entropy"]
     assert [point.value for point in sorted(curve, key=lambda point: point.step)] == expected.tolist()
-    digests = {each.dataset.name: each.dataset.digest for each in run.inputs.dataset_inputs}
+    digests = {entry.dataset.name: entry.dataset.digest for entry in run.inputs.dataset_inputs}
     assert digests == {f"digits {name}": digest[:36] for name, digest in read_summary().digest.items()}
     assert run.outputs.model_outputs
     names = {
@@ -156,17 +167,18 @@ def test_the_same_evaluation_writes_the_same_bytes_and_one_more_run(any_project,
 
 
 def test_seed_that_diverged_is_left_out_and_counted(digits_project, stage):
-    trained, before = read_seeds(), pd.read_csv(SEED_SCORES_FILE)
-    weights = {name: value.copy() for name, value in trained.weights.items()}
+    fitted, before = read_fitted(), pd.read_csv(SEED_SCORES_FILE)
+    weights = {name: value.copy() for name, value in fitted.weights.items()}
     for value in weights.values():
         value[1] = np.nan
-    write_seeds(TrainedSeeds(trained.seeds, np.array([3, 0, 4]), np.array([False, True, False]), weights))
+    diverged = {"best_epoch": np.array([3, 0, 4]), "diverged": np.array([False, True, False])}
+    write_fitted(replace(fitted, weights=weights, **diverged))
     stage("evaluate")
-    found, table = evaluation(), pd.read_csv(SEED_SCORES_FILE)
-    assert (found["seeds"], found["scored"], found["diverged"]) == (3, 2, 1)
+    scored, table = evaluation(), pd.read_csv(SEED_SCORES_FILE)
+    assert (scored["seeds"], scored["scored"], scored["diverged"]) == (3, 2, 1)
     assert table["test_accuracy"].isna().tolist() == [False, True, False]
-    assert found["test"]["accuracy"]["mean"] == pytest.approx(before["test_accuracy"][[0, 2]].mean(), abs=1e-6)
-    assert found["best_epoch"]["mean"] == 3.5
+    assert scored["test"]["accuracy"]["mean"] == pytest.approx(before["test_accuracy"][[0, 2]].mean(), abs=1e-6)
+    assert scored["best_epoch"]["mean"] == 3.5
     newest, *_ = runs()
     assert newest.data.metrics["best_epoch"] == 3.5
     assert newest.data.metrics["best_epoch_sd"] == pytest.approx(np.std([3, 4], ddof=1))
@@ -202,13 +214,13 @@ def run_all(project, stage, empty_store, monkeypatch):
 def test_splits_without_rows_are_left_out(run_all, capsys, data, train, groups):
     run_all(data=data, model=SMALL["model"], train=SMALL["train"] | train)
     assert capsys.readouterr().err == ""
-    found = evaluation()
-    assert [name for name in found if name not in ("best_epoch", "seeds", "scored", "diverged")] == groups
+    scored = evaluation()
+    assert [name for name in scored if name not in ("best_epoch", "seeds", "scored", "diverged")] == groups
     # One seed has an interval for other rows alone, and its gap has none.
-    assert all(interval["low"] is None for interval in found.get("gap", {}).values())
+    assert all(interval["low"] is None for interval in scored.get("gap", {}).values())
     assert all(path.stat().st_size > 0 for path in RESULTS)
     [run] = runs()
-    assert {f"{group}.{metric}" for group in groups for metric in found[group]} <= set(run.data.metrics)
+    assert {f"{group}.{metric}" for group in groups for metric in scored[group]} <= set(run.data.metrics)
 
 
 def test_unreachable_store_is_told_before_the_test_set_is_read(digits_project, stage, free_port, monkeypatch, capsys):

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.data.splits import read_split, read_summary
 from pipeline.paths import ARCHITECTURE_FILE, CHECKPOINT_FILE, HISTORY_FILE, MODEL_FILE, SEEDS_FILE
-from pipeline.training.seeds import read_seeds
+from pipeline.training.fitted import read_fitted
 
 WRITTEN = (MODEL_FILE, SEEDS_FILE, HISTORY_FILE)
 
@@ -34,8 +34,8 @@ def refusal(stage, capsys) -> str:
 
 
 def test_seeds_file_has_every_seed_and_the_plain_model_is_the_first(digits_project):
-    trained = read_seeds()
-    assert trained.seeds.tolist() == [0, 1, 2]
+    trained = read_fitted()
+    assert trained.seeds == [0, 1, 2]
     assert trained.weights["hidden_1/kernel"].shape == (3, 64, 8)
     plain = keras.models.load_model(MODEL_FILE, safe_mode=True)
     np.testing.assert_array_equal(plain.get_layer("hidden_1").kernel, trained.weights["hidden_1/kernel"][0])
@@ -61,13 +61,13 @@ def test_plain_model_of_a_regression_gives_the_target_in_its_unit(diabetes_proje
 
 
 def test_history_has_a_row_for_each_seed_and_epoch_up_to_its_stop(digits_project):
-    history, trained = pd.read_csv(HISTORY_FILE), read_seeds()
+    history, trained = pd.read_csv(HISTORY_FILE), read_fitted()
     names = ["seed", "epoch", "train_cross_entropy", "train_accuracy", "val_cross_entropy", "val_accuracy"]
     assert list(history) == [*names, "learning_rate"]
     assert not history.isna().any(axis=None)
-    for seed, own in history.groupby("seed"):
-        assert own["epoch"].tolist() == list(range(1, len(own) + 1))
-        assert trained.best_epoch[seed] == own.loc[own["val_cross_entropy"].idxmin(), "epoch"]
+    for seed, epochs in history.groupby("seed"):
+        assert epochs["epoch"].tolist() == list(range(1, len(epochs) + 1))
+        assert trained.best_epoch[seed] == epochs.loc[epochs["val_cross_entropy"].idxmin(), "epoch"]
 
 
 def test_arrays_load_without_pickle(any_project):
@@ -94,10 +94,10 @@ def test_stage_says_what_came_out_and_leaves_no_checkpoint(digits_project, stage
 
 def test_seeds_may_be_named(digits_project, stage, change):
     change(train={"seeds": [14, 3, 0]})
-    before = read_seeds().weights["hidden_1/kernel"]
+    before = read_fitted().weights["hidden_1/kernel"]
     stage("train")
-    after = read_seeds()
-    assert after.seeds.tolist() == [14, 3, 0]
+    after = read_fitted()
+    assert after.seeds == [14, 3, 0]
     np.testing.assert_allclose(after.weights["hidden_1/kernel"][2], before[0], atol=1e-5)
 
 

@@ -28,7 +28,7 @@ from pipeline.paths import RESULTS
 from pipeline.settings import Model, Train
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import estimates, judge
-from pipeline.statistics.intervals import SIGNIFICANCE
+from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.ring import Ring
 
 POOLS = Path("models/judging")
@@ -81,12 +81,12 @@ def simulate_pool(population: Population, rows: int, seeds: int, number: int) ->
     drawn = population.draw(rng, rows)
     first = 100 * number
     held = rows // 5
-    splits = [
+    rest, held_out = (
         Split(drawn.x[part], drawn.y[part], None if drawn.groups is None else drawn.groups[part])
         for part in (slice(held, None), slice(None, held))
-    ]
+    )
     seed_numbers = [first + k for k in range(seeds)]
-    pool = pooled(*splits, seed_numbers, population.problem, 1.0)
+    pool = pooled(rest, held_out, seed_numbers, population.problem, 1.0)
     losses, truth = [], []
     for model_changes, train_changes, seed_shift in ARMS.values():
         model = Model.model_validate(BASE_MODEL | model_changes)
@@ -141,16 +141,17 @@ def summarize(pools: list[dict[str, np.ndarray]], seeds: int) -> dict[str, float
     for pool, values in zip(pools, losses, strict=True):
         ring = Ring(pool["fold"], seeds, pool["groups"] if len(pool["groups"]) else None)
         arms = estimates(list(values[1:] - values[:1]), ring)
-        intervals, verdicts = [arm.interval() for arm in arms], judge(arms, [None] * len(arms))
-        together = [verdict.difference for verdict in verdicts]
+        verdicts = judge(arms, [None] * len(arms))
+        low, high = _ends([arm.interval() for arm in arms])
+        together_low, together_high = _ends([verdict.difference for verdict in verdicts])
         rows.append(
             [
-                [interval.low <= truth <= interval.high for interval, truth in zip(intervals, expected, strict=True)],
-                [interval.low <= truth <= interval.high for interval, truth in zip(together, expected, strict=True)],
-                [verdict.p < SIGNIFICANCE for verdict in verdicts],
-                [verdict.p_adjusted < SIGNIFICANCE for verdict in verdicts],
-                [np.sign(arm.mean) == np.sign(truth) for arm, truth in zip(arms, expected, strict=True)],
-                [interval.high - interval.low for interval in intervals],
+                (low <= expected) & (expected <= high),
+                (together_low <= expected) & (expected <= together_high),
+                np.array([verdict.p for verdict in verdicts], float) < SIGNIFICANCE,
+                np.array([verdict.p_adjusted for verdict in verdicts], float) < SIGNIFICANCE,
+                np.sign([arm.mean for arm in arms]) == np.sign(expected),
+                high - low,
             ]
         )
     covered, together, alone, adjusted, sign, width = np.array(rows, float).transpose(1, 0, 2)
@@ -167,6 +168,11 @@ def summarize(pools: list[dict[str, np.ndarray]], seeds: int) -> dict[str, float
         "width": width[:, ~IS_NULL].mean(),
         **{name: (adjusted * sign)[:, place].mean() for place, name in enumerate(NAMES) if name not in NULLS},
     }
+
+
+def _ends(intervals: list[Interval]) -> np.ndarray:
+    """Return the lower ends of intervals, and the upper ends, `[2, n]`; NaN where they are not known."""
+    return np.array([[interval.low, interval.high] for interval in intervals], float).T
 
 
 def table(pools_folder: Path) -> pd.DataFrame:
@@ -201,7 +207,7 @@ def main() -> None:
 
 def as_markdown(shares: pd.DataFrame) -> str:
     """Return a table as Markdown, with three decimals."""
-    lines = [f"| setting | {' | '.join(shares)} |", "| --- |" + " ---: |" * shares.shape[1]]
+    lines = [f"| setting | {' | '.join(map(str, shares))} |", "| --- |" + " ---: |" * shares.shape[1]]
     for name, row in shares.iterrows():
         cells = [f"{value:.0f}" if column == "pools" else f"{value:.3f}" for column, value in row.items()]
         lines.append(f"| {name} | {' | '.join(cells)} |")

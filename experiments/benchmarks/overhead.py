@@ -5,7 +5,9 @@ all earlier ones; with random trials only the overhead of this project itself is
 """
 
 import tempfile
+from datetime import datetime
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +24,14 @@ EARLY, LATE = "a trial beside its training, early", "a trial beside its training
 
 def overheads(trials: list["FrozenTrial"]) -> dict[int, float]:
     """Return by trial number the seconds since the end of its worker's previous trial, without its training."""
-    by_worker: dict[str, list[FrozenTrial]] = {}
-    for trial in sorted(trials, key=lambda trial: trial.datetime_complete):
-        by_worker.setdefault(trial.user_attrs["worker"], []).append(trial)
+    by_worker: dict[str, list[tuple[datetime, FrozenTrial]]] = {}
+    ended = [(trial.datetime_complete, trial) for trial in trials if trial.datetime_complete]
+    for end, trial in sorted(ended, key=itemgetter(0)):
+        by_worker.setdefault(trial.user_attrs["worker"], []).append((end, trial))
     return {
-        trial.number: (trial.datetime_complete - before.datetime_complete).total_seconds()
-        - trial.user_attrs["training_seconds"]
+        trial.number: (end - end_before).total_seconds() - trial.user_attrs["training_seconds"]
         for worker_trials in by_worker.values()
-        for before, trial in pairwise(worker_trials)
+        for (end_before, _), (end, trial) in pairwise(worker_trials)
     }
 
 

@@ -15,10 +15,10 @@ PARTS = ("epochs", "search", "study")
 
 def benchmark_figure(records: Sequence[Record]) -> Figure:
     """Plot a panel for each work whose peers are compared: this project as blue dots, its peers as orange squares."""
-    shown = [record for record in records if record.part in PARTS and record.ratio is not None]
-    works: dict[str, list[Record]] = {}
-    for record in shown:
-        works.setdefault(record.work, []).append(record)
+    works: dict[str, list[tuple[float, Record]]] = {}
+    for record in records:
+        if record.part in PARTS and record.ratio is not None:
+            works.setdefault(record.work, []).append((record.ratio, record))
     heights = [ROW * len(of_work) + TITLE for of_work in works.values()] or [TITLE]
     figure = Figure(figsize=(8, sum(heights) + 0.3), layout="constrained")
     panels = figure.subplots(len(heights), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
@@ -28,17 +28,18 @@ def benchmark_figure(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, work: str, records: Sequence[Record]) -> None:
-    records = sorted(records, key=lambda record: -record.ratio)
-    for place, record in enumerate(records):
+def _panel(axes: Axes, work: str, records: Sequence[tuple[float, Record]]) -> None:
+    """Draw the records of one work, each with its ratio."""
+    records = sorted(records, key=lambda pair: -pair[0])
+    for place, (ratio, record) in enumerate(records):
         color, marker = {OURS: (BLUE, "o"), FLOOR: (GREY, "D")}.get(record.peer, (ORANGE, "s"))
-        scale = record.ratio * record.median
+        scale = ratio * record.median
         axes.plot([scale / record.high, scale / record.low], [place, place], color=color, linewidth=2, alpha=0.5)
-        axes.plot(record.ratio, place, marker, color=color)
-        text = f"{record.ratio:.2g}" if record.ratio < 10 else f"{record.ratio:.0f}"
+        axes.plot(ratio, place, marker, color=color)
+        text = f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}"
         axes.annotate(text, (scale / record.low, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
     axes.axvline(1, color=GREY, linewidth=1, linestyle=":")
-    axes.set_yticks(range(len(records)), [_label(record) for record in records])
+    axes.set_yticks(range(len(records)), [_label(record) for _, record in records])
     axes.set(xscale="log", title=work)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.title.set(fontsize=10, ha="left", x=0)

@@ -7,14 +7,17 @@ compiled something.
 """
 
 import time
+from functools import partial
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from experiments.study.rows import Labels, read_rows
+
 # In seconds over the median. Tracing and compiling a graph takes longer, and epochs on digits vary less.
 LEAST = 0.1
-LABELS = {"": "true", "shuffled labels": "shuffled"}
+LABELS: dict[str, Labels] = {"": "true", "shuffled labels": "shuffled"}
 
 
 def over_median(epochs: list[float], least: float = LEAST) -> list[float]:
@@ -23,9 +26,12 @@ def over_median(epochs: list[float], least: float = LEAST) -> list[float]:
     return [seconds - middle for seconds in epochs if seconds - middle > least]
 
 
+def _stamp(stamps: list[float], _: object) -> None:
+    stamps.append(time.perf_counter())
+
+
 def graphs(task: dict[str, Any]) -> dict[str, float]:
     """Train in a process of its own; return the seconds of all trainings and of graphs, and the number of graphs."""
-    from experiments.study.rows import read_rows
     from pipeline.data.splits import read_summary
     from pipeline.settings import Model, Train
     from pipeline.training.trainer import fit
@@ -36,7 +42,7 @@ def graphs(task: dict[str, Any]) -> dict[str, float]:
         model, train = Model.model_validate(training["model"]), Train.model_validate(training["train"])
         examples = rows.examples(training["rows"], LABELS.get(training["labels"], "wrong"))
         stamps = [time.perf_counter()]
-        fit(examples, model, train, seeds, [lambda epoch, stamps=stamps: stamps.append(time.perf_counter())])
+        fit(examples, model, train, seeds, [partial(_stamp, stamps)])
         seconds += time.perf_counter() - stamps[0]
         excesses += over_median(np.diff(stamps).tolist())
     return {"seconds": seconds, "graphs": sum(excesses), "compiled": len(excesses)}

@@ -35,9 +35,9 @@ class Project:
     def trials(self) -> list["FrozenTrial"]:
         """Return the trials of the one search that was run here, in order."""
         import optuna
+        from optuna.storages.journal import JournalFileBackend, JournalStorage
 
-        backend = optuna.storages.journal.JournalFileBackend(str(self.folder / "experiments" / "search.journal"))
-        storage = optuna.storages.journal.JournalStorage(backend)
+        storage = JournalStorage(JournalFileBackend(str(self.folder / "experiments" / "search.journal")))
         (name,) = optuna.get_all_study_names(storage)
         return optuna.load_study(storage=storage, study_name=name).trials
 

@@ -64,12 +64,12 @@ class Trial:
 
 @dataclass
 class Ours:
-    """The stage search as a command, each turn in a new copy of a project with prepared data."""
+    """The stage search as a command, each turn in a new copy of a project with prepared data; `last` is the latest."""
 
     prepared: Project
     seeds: int = SEEDS
     name: str = OURS
-    last: Project | None = field(default=None, init=False)
+    last: Project = field(init=False)
 
     def run(self, turn: int) -> Measured:
         """Time the search."""

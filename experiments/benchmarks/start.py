@@ -8,6 +8,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -21,7 +22,7 @@ FIRST, NOTHING, IMPORTS = "dvc repro to the first epoch", "dvc repro with nothin
 CLONE, CHANGED, NO_OP = "a fresh clone", "another learning rate", "all stages done"
 LIBRARIES = ("tensorflow", "mlflow", "optuna", "pandas", "sklearn")
 # These settings make every stage as short as possible; its results do not matter.
-TINY = {
+TINY: dict[str, dict[str, Any]] = {
     "train": {"epochs": 1, "seeds": 2, "early_stopping": None},
     "search": {"trials": 2, "workers": 1},
     "study": {"seeds": 2, "workers": 1, "sections": ["remedies"], "remedies": {"model.l2": [1e-4]}}

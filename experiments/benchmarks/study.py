@@ -9,7 +9,7 @@ the median of the sampled ones.
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from experiments.benchmarks.fresh import fresh_together
-from experiments.benchmarks.peers import measure
+from experiments.benchmarks.peers import Peer, measure
 from experiments.benchmarks.profile import LEAST
 from experiments.benchmarks.project import Project
 from experiments.benchmarks.records import Measured, Record, record
@@ -52,9 +52,9 @@ class Training:
         return json.dumps([_without_strengths(self.settings), self.rows], sort_keys=True)
 
     @property
-    def graph(self) -> str:
+    def graph(self) -> Hashable:
         """Return the key of the graph; the study trains those of one graph together in a worker."""
-        model, train = (kind.model_validate(self.settings[kind.__name__.lower()]) for kind in (Model, Train))
+        model, train = Model.model_validate(self.settings["model"]), Train.model_validate(self.settings["train"])
         return Job(model, train, self.rows, "true").graph
 
 
@@ -66,7 +66,7 @@ def _without_strengths(value: Any) -> Any:
 
 def trainings(study: dict[str, Any]) -> list[Training]:
     """Return the different trainings in a `study.json`, sorted by architecture class."""
-    distinct = {}
+    distinct: dict[str, Training] = {}
     for arm in study["arms"]:
         settings = {"model": arm["settings"]["model"], "train": arm["settings"]["train"]}
         labels = arm["name"] if arm["factor"] == "labels" and arm["name"] != "true labels" else ""
@@ -83,9 +83,11 @@ def total(all_trainings: Sequence[Training], seconds: dict[str, list[float]], se
     return seeds * sum(first[one.alike] + (one.epochs - 1) * later[one.alike] for one in all_trainings)
 
 
-def shares(all_trainings: Sequence[Training], processes: int, kind: Callable[[Training], str]) -> list[list[Training]]:
+def shares(
+    all_trainings: Sequence[Training], processes: int, kind: Callable[[Training], Hashable]
+) -> list[list[Training]]:
     """Share the trainings between processes, so that those of one kind are together."""
-    kinds: dict[str, list[Training]] = {}
+    kinds: dict[Hashable, list[Training]] = {}
     for training in all_trainings:
         kinds.setdefault(kind(training), []).append(training)
     groups = list(kinds.values())
@@ -170,7 +172,7 @@ def run(quick: bool) -> list[Record]:
         project.stage("pipeline.source", "pipeline.prepare", "experiments.search")
         settings = read_json(Path(folder) / "params.yaml")["study"]
         ours = Ours(project, settings["seeds"])
-        peers = [ours, Plain(PLAIN, ours, 1), Plain(TWO, ours, 2)]
+        peers: list[Peer] = [ours, Plain(PLAIN, ours, 1), Plain(TWO, ours, 2)]
         work = "the quick study on digits" if quick else "the default study on digits"
         records = measure(PART, work, "s", peers, 1 if quick else REPETITIONS, stock=PLAIN)
         return [*records, graphs(ours, settings["workers"])]

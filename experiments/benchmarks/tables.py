@@ -41,7 +41,7 @@ def rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
 
 def aim_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
     """Return a row of text for each aim."""
-    table = []
+    table: list[tuple[str, ...]] = []
     for aim in AIMS:
         measured = aim.measured(records)
         limit = f"at {'least' if aim.at_least else 'most'} {aim.limit:g} {aim.unit}".strip()

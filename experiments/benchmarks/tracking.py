@@ -9,15 +9,18 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from experiments.benchmarks.fresh import fresh
 from experiments.benchmarks.project import Project
 from experiments.benchmarks.records import Measured, Record, record
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 PART, REPETITIONS = "tracking", 3
 OURS, CALLBACK, STORAGE = "this project", "Optuna's MLflowCallback", "MLflow's MlflowStorage for Optuna"
@@ -71,7 +74,9 @@ class Callback:
         """Log the finished trial."""
         import optuna
 
-        distributions = {name: optuna.distributions.FloatDistribution(0, 1) for name in params}
+        distributions: dict[str, BaseDistribution] = {
+            name: optuna.distributions.FloatDistribution(0, 1) for name in params
+        }
         trial = optuna.trial.create_trial(params=params, distributions=distributions, value=min(curve))
         self.study.add_trial(trial)
         self.log(self.study, self.study.trials[-1])
@@ -99,7 +104,7 @@ class Storage:
         self.study.tell(trial, min(curve))
 
 
-RECORDERS = {OURS: Ours, CALLBACK: Callback, STORAGE: Storage}
+RECORDERS: dict[str, Callable[[Path], Recorder]] = {OURS: Ours, CALLBACK: Callback, STORAGE: Storage}
 
 
 def trials(task: dict[str, Any]) -> dict[str, list[float]]:
@@ -130,10 +135,10 @@ def evaluate(task: dict[str, Any]) -> dict[str, float]:
 
     spent, log_run = [], tracking.log_run
 
-    def timed(run: tracking.RunRecord) -> str:
+    def timed(record: tracking.RunRecord) -> str:
         began = time.perf_counter()
         try:
-            return log_run(run)
+            return log_run(record)
         finally:
             spent.append(time.perf_counter() - began)
 

@@ -29,7 +29,7 @@ def keras_tuner(task: dict[str, Any]) -> dict[str, float]:
         def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
             width = hp.Choice("width", [32, 64, 128, 256])
             model = Model(
-                hidden_units=[width] * hp.Int("depth", 1, 2),
+                hidden_units=(width,) * hp.Int("depth", 1, 2),
                 activation=hp.Choice("activation", ["relu", "tanh", "gelu"]),
                 l2=hp.Float("l2", 1e-6, 1e-2, sampling="log"),
                 dropout=hp.Float("dropout", 0.0, 0.5),

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from experiments.check import search as check_search
 from experiments.check.comparison import Comparison, printed
 from experiments.records import STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
+from experiments.search.results import SEARCH_FILE, TRIALS_FILE
 from experiments.study.log import arm_key, arm_numbers, headline_numbers
 from pipeline.data.splits import SPLITS
 from pipeline.errors import InputError, run_stage
@@ -60,15 +61,18 @@ def evaluation_and_mlflow() -> Iterator[Comparison]:
     metrics["best_epoch"] = evaluation["best_epoch"]["mean"], best_epoch
     means = {name: mean for name, (mean, _) in metrics.items()}
     deviations = {f"{name}_sd": scores.spread(values) for name, (_, values) in metrics.items()}
-    last = _table(CURVES_FILE).drop(columns="epoch").iloc[-1].to_dict()
-    for file, numbers in {EVALUATION_FILE: means, SEED_SCORES_FILE: deviations, CURVES_FILE: last}.items():
+    last_epoch = _table(CURVES_FILE).drop(columns="epoch").iloc[-1]
+    last = {str(name): value for name, value in last_epoch.items()}
+    numbers_of: dict[Path, Mapping[str, object]]
+    numbers_of = {EVALUATION_FILE: means, SEED_SCORES_FILE: deviations, CURVES_FILE: last}
+    for file, numbers in numbers_of.items():
         yield _with_metrics(file.name, numbers, run)
     yield from settings_and_mlflow("evaluate", run)
 
 
 def search_and_others() -> Iterator[Comparison]:
     """Compare the search's files with Optuna's study and with MLflow's runs."""
-    for file in (check_search.results.SEARCH_FILE, check_search.results.TRIALS_FILE):
+    for file in (SEARCH_FILE, TRIALS_FILE):
         _content(file)
     yield from check_search.against_optuna(read_settings())
     run = logged_run(SEARCH_RUN_FILE, "run_id", "dvc repro --force --single-item search")
@@ -88,7 +92,8 @@ def study_and_mlflow() -> Iterator[Comparison]:
     yield Comparison(
         STUDY_RUN_FILE.name, _name(run), "arms", record.runs, {key: child.run_id for key, child in children.items()}
     )
-    left, right = {}, {}
+    left: dict[str, object] = {}
+    right: dict[str, object] = {}
     for arm in study.arms:
         key, rows = arm_key(arm), by_seed.get((arm.section, arm.name), table.head(0))
         logged = children[key].metrics if key in children else {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import SupportsFloat
 
 NOTHING = "nothing"
 MOST_SHOWN = 20
@@ -56,7 +57,7 @@ def printed(values: Mapping[str, object]) -> dict[str, str]:
 def _printed(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, str | SupportsFloat):
         return str(value)
     try:
         return f"{float(value):.7g}"

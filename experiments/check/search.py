@@ -1,7 +1,7 @@
 """Comparisons of the search's files with Optuna's study and with MLflow's runs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import optuna
@@ -21,8 +21,12 @@ NOT_LOGGED = ("trial", "state", "error")  # columns of trials.csv that are no me
 
 def trial_table() -> dict[str, dict[str, str]]:
     """Return the rows of `trials.csv` as text, by trial."""
-    rows = pd.read_csv(results.TRIALS_FILE, dtype=str, keep_default_na=False).to_dict("records")
-    return {row["trial"]: row for row in rows}
+    return _by_trial(pd.read_csv(results.TRIALS_FILE, dtype=str, keep_default_na=False))
+
+
+def _by_trial(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    rows = table.to_dict("records")
+    return {str(row["trial"]): {str(name): value for name, value in row.items()} for row in rows}
 
 
 def read_study(settings: Settings, name: str) -> optuna.Study:
@@ -49,7 +53,7 @@ def against_optuna(settings: Settings) -> Iterator[Comparison]:
     study_title = f"Optuna's study {summary['study']}"
     study = read_study(settings, summary["study"])
     trials = asked_for(study)
-    in_file, in_study = trial_table(), _as_table([trial for trial in trials if trial.state in storage.FINISHED])
+    in_file, in_study = trial_table(), _by_trial(results.trial_rows([t for t in trials if t.state in storage.FINISHED]))
     yield Comparison("trials.csv", study_title, "numbers", *_cells(in_file, in_study))
     folds = json.loads(study.user_attrs["settings"])["search"].get("folds")
     recorded, expected = _conclusions(summary, trials)
@@ -64,7 +68,8 @@ def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterato
     # A search that was once set to more trials has logged those too.
     n_trials = sum(summary["counts"].values())
     children = {number: child for number, child in children.items() if int(number) < n_trials}
-    in_files, in_mlflow = {}, {}
+    in_files: dict[str, str] = {}
+    in_mlflow: dict[str, object] = {}
     for number, row in trial_table().items():
         in_files[f"trial {number}"] = status[row["state"]]
         if child := children.get(number):
@@ -82,11 +87,7 @@ def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterato
     yield Comparison("search.json", f"MLflow run {parent.run_id[:8]}", "numbers", left, right)
 
 
-def _as_table(trials: list[FrozenTrial]) -> dict[str, dict[str, object]]:
-    return {str(row["trial"]): row for row in results.trial_rows(trials).to_dict("records")}
-
-
-def _cells(*tables: dict[str, dict[str, object]]) -> Iterator[dict[str, str]]:
+def _cells(*tables: Mapping[str, Mapping[str, object]]) -> Iterator[dict[str, str]]:
     """Yield the cells of each table: the state of every trial, and all cells of the trials that every table has."""
     shared = set.intersection(*map(set, tables))
     for table in tables:
@@ -110,8 +111,10 @@ def _places(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _conclusions(summary: dict[str, Any], trials: list[FrozenTrial]) -> tuple[dict[str, object], dict[str, object]]:
     """Return the conclusions in `search.json`, and the same as they follow from the trials."""
     names = {state: state.name.lower() for state in results.STATUS}
-    recorded = {f"counts.{name}": summary["counts"][name] for name in names.values()}
-    expected = {f"counts.{name}": sum(trial.state == state for trial in trials) for state, name in names.items()}
+    recorded: dict[str, object] = {f"counts.{name}": summary["counts"][name] for name in names.values()}
+    expected: dict[str, object] = {
+        f"counts.{name}": sum(trial.state == state for trial in trials) for state, name in names.items()
+    }
     recorded |= {f"{place}.trial": described["trial"] for place, described in _places(summary)}
     recorded["all_diverged"] = summary.get("all_diverged")
     expected["all_diverged"] = bool(results.complete(trials)) and not results.ranked(trials)
@@ -136,6 +139,7 @@ def _best(trials: list[FrozenTrial]) -> dict[str, int]:
 
 def _numbers(prefix: str, described: object) -> dict[str, object]:
     """Return all leaves of a description under dotted names."""
+    parts: Iterable[tuple[object, object]]
     if isinstance(described, dict):
         parts = described.items()
     elif isinstance(described, list | tuple):

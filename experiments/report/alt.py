@@ -2,8 +2,18 @@
 
 import math
 
-from experiments.records import Arm, Incumbent, Optimism, SectionName, Study, StudyRun
-from experiments.report.arms import DETECTED, best_so_far, by_difference, ranked, remedy_name, score_of, short_name
+from experiments.records import Arm, Incumbent, Optimism, RemedyGroup, SectionName, Study, StudyRun
+from experiments.report.arms import (
+    DETECTED,
+    best_so_far,
+    by_difference,
+    by_x,
+    difference_of,
+    ranked,
+    remedy_name,
+    score_of,
+    short_name,
+)
 from experiments.report.numbers import UNKNOWN, Numbers, epoch, listed, sentence
 
 
@@ -38,12 +48,13 @@ class Alt:
         return f"Forest plot of changes of the {name} on new rows, below 0 is better. {sentence('; '.join(parts))}."
 
     def _difference(self, arm: Arm) -> str:
-        return f"{remedy_name(arm)} {self.numbers.loss_text(arm.difference.mean, True)}"
+        return f"{remedy_name(arm)} {self._loss(difference_of(arm).mean, True)}"
 
     def learning_curve(self) -> str:
         """Return a text with the ends of each curve, and the prediction."""
         parts = []
-        for group, name in (("without", "the baseline"), ("with", "the chosen remedy")):
+        names: dict[RemedyGroup, str] = {"without": "the baseline", "with": "the chosen remedy"}
+        for group, name in names.items():
             arms = [arm for arm in self.study.section("learning_curve") if arm.group == group]
             if not arms:
                 continue
@@ -60,7 +71,7 @@ class Alt:
             arms = [arm for arm in self.study.section("capacity") if arm.group == group and arm.factor == "width"]
             if not arms:
                 continue
-            best = min(arms, key=lambda arm: self._holdout(arm, math.inf))
+            best = min(arms, key=self._rank)
             parts.append(f"{name}: {self._ends(arms, 'units')}, lowest at {best.x:,.0f} units")
         return f"Training and holdout {self.numbers.loss_name} against the width. Holdout {'; '.join(parts)}."
 
@@ -77,8 +88,8 @@ class Alt:
         parts = []
         for group, title in groups.items():
             arms = [arm for arm in self.study.section(section) if arm.group == group and arm.chosen]
-            arms = sorted(arms, key=lambda arm: self._holdout(arm, math.inf))
-            losses = [f"{short_name(arm)} {self._loss(self._holdout(arm, None))}" for arm in arms]
+            arms = sorted(arms, key=self._rank)
+            losses = [f"{short_name(arm)} {self._loss(self._holdout(arm))}" for arm in arms]
             parts += [f"{sentence(title)}: {', '.join(losses)}."] if arms else []
         return f"Dot chart of holdout {self.numbers.loss_name} with intervals, lowest first. {' '.join(parts)}"
 
@@ -109,16 +120,20 @@ class Alt:
         }
         return [f"{self._loss(score.mean)} {rows}" for rows, score in scores.items() if score is not None]
 
-    def _loss(self, value: float | None) -> str:
-        return self.numbers.loss_text(value)
+    def _loss(self, value: float | None, sign: bool = False) -> str:
+        return self.numbers.loss_text(value, sign)
 
-    def _holdout(self, arm: Arm, otherwise: float) -> float:
-        mean = score_of(arm, "holdout", self.numbers.loss).mean
-        return otherwise if mean is None else mean
+    def _holdout(self, arm: Arm) -> float | None:
+        return score_of(arm, "holdout", self.numbers.loss).mean
+
+    def _rank(self, arm: Arm) -> float:
+        """Return the holdout loss as a key to sort by, which puts arms without one last."""
+        loss = self._holdout(arm)
+        return math.inf if loss is None else loss
 
     def _ends(self, arms: list[Arm], noun: str) -> str:
-        arms = sorted((arm for arm in arms if arm.x is not None), key=lambda arm: arm.x)
+        arms = by_x(arms)
         if not arms:
             return UNKNOWN
-        ends = [f"{self._loss(self._holdout(arm, None))} at {arm.x:,.0f} {noun}" for arm in (arms[0], arms[-1])]
+        ends = [f"{self._loss(self._holdout(arm))} at {arm.x:,.0f} {noun}" for arm in (arms[0], arms[-1])]
         return " and ".join(ends)

@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
-from experiments.records import Arm, Interval, Study
+from experiments.records import Arm, NewRows, Study
 from experiments.report.arms import (
     MORE_DATA,
     NO_DIFFERENCE,
     by_difference,
     by_loss,
+    difference_of,
     is_known,
     kind_of,
     ranked,
@@ -18,6 +19,7 @@ from experiments.report.arms import (
 )
 from experiments.report.numbers import Numbers, count, sentence
 from experiments.report.phrases import Phrases
+from pipeline.statistics.intervals import Interval
 
 TUNED = "each at the best of five learning rates around Keras' default, momentum 0.9"
 DEFAULTS = "each at Keras' defaults"
@@ -137,8 +139,8 @@ class Answers:
         reference = next((arm for arm in arms if short_name(arm) == configured), None)
         helping = [arm for arm in scored if arm.verdict == "helps"]
         if helping:
-            best, others = helping[0], [short_name(arm) for arm in helping[1:]]
-            also = f" Better than {short_reference(best)} too: {', '.join(others)}." if others else ""
+            best, rest = helping[0], [short_name(arm) for arm in helping[1:]]
+            also = f" Better than {short_reference(best)} too: {', '.join(rest)}." if rest else ""
             lowers = f"its {phrases.on_new_rows} is lower than that of {short_reference(best)} {phrases.lower(best)}"
             return Answer(sentence(short_name(best)), f", {how}: {lowers}.{also}")
         lowest = short_name(scored[0])
@@ -163,7 +165,7 @@ class Answers:
     def expected(self) -> Answer:
         """Return the scores of the recommended model on new rows, with those of knowing nothing."""
         recommendation, about, numbers = self.study.recommendation, self.study.about, self.numbers
-        split = "test" if recommendation.test else "holdout"
+        split: NewRows = "test" if recommendation.test else "holdout"
         scores = recommendation.test or recommendation.holdout
         rows = f"{about.rows.get('test', 0):,} test rows, with intervals for other seeds and other rows of the kind"
         if split == "holdout":
@@ -179,7 +181,7 @@ class Answers:
             lead, f"{loss}, {means}. Knowing nothing gives {nothing}.{self._no_more_often_right(scores, split)}"
         )
 
-    def _no_more_often_right(self, scores: dict[str, Interval], split: str) -> str:
+    def _no_more_often_right(self, scores: dict[str, Interval], split: NewRows) -> str:
         """Return a sentence if the model is not found to beat the accuracy of always saying the most frequent class."""
         score, chance = scores.get(self.numbers.score), self.phrases.nothing(self.numbers.score, split)
         if self.numbers.score != "accuracy" or not is_known(score) or chance is None or score.low > chance:
@@ -200,8 +202,8 @@ class Answers:
 
 def leading(arms: list[Arm]) -> Arm | None:
     """Return the arm of no detectable difference whose loss falls most; None where none falls."""
-    undetected = by_difference([arm for arm in arms if arm.verdict == NO_DIFFERENCE])
-    return undetected[0] if undetected and undetected[0].difference.mean < 0 else None
+    undetected = [arm for arm in arms if arm.verdict == NO_DIFFERENCE]
+    return next((arm for arm in by_difference(undetected) if (difference_of(arm).mean or 0) < 0), None)
 
 
 def _remedies(number: int) -> str:

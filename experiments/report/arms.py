@@ -1,8 +1,11 @@
 """Functions that select, order and name arms for the report."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeGuard
 
-from experiments.records import Arm, Incumbent, Influence, Interval, Optimism, Study
+from experiments.records import Arm, Incumbent, Influence, Optimism, Study
+from pipeline.statistics.intervals import Interval
 
 NOTHING = Interval()
 NO_DIFFERENCE = "no detectable difference"
@@ -13,30 +16,53 @@ TRIED = (1, 2, 5)  # times powers of ten: the numbers of trials after which the 
 KINDS = {"half the width": "less complexity", "early stopping": "early stopping", "all together": "all together"}
 
 
+@dataclass(frozen=True)
+class Known(Interval):
+    """An interval all of whose numbers are known; `is_known` tells the type checker of one."""
+
+    mean: float
+    low: float
+    high: float
+
+
 def score_of(arm: Arm, split: str, metric: str) -> Interval:
     """Return an arm's score; an empty interval where it was not scored."""
     return arm.scores.get(split, {}).get(metric) or NOTHING
 
 
-def is_known(interval: Interval | None) -> bool:
+def difference_of(arm: Arm) -> Interval:
+    """Return an arm's difference from its reference; an empty interval where it was not compared."""
+    return arm.difference or NOTHING
+
+
+def is_known(interval: Interval | None) -> TypeGuard[Known]:
     """Return whether an interval and all of its numbers are known."""
     return interval is not None and interval.is_known
 
 
 def is_compared(arm: Arm) -> bool:
     """Return whether an arm was compared with its reference."""
-    return arm.difference is not None and arm.difference.mean is not None
+    return difference_of(arm).mean is not None
 
 
 def by_loss(arms: list[Arm], loss: str) -> list[Arm]:
     """Return the arms that were scored, the lowest holdout loss first."""
-    scored = [arm for arm in arms if score_of(arm, "holdout", loss).mean is not None]
-    return sorted(scored, key=lambda arm: score_of(arm, "holdout", loss).mean)
+    return _in_order(arms, lambda arm: score_of(arm, "holdout", loss).mean)
 
 
 def by_difference(arms: list[Arm]) -> list[Arm]:
     """Return the arms that were compared, the largest fall of the loss first."""
-    return sorted(filter(is_compared, arms), key=lambda arm: arm.difference.mean)
+    return _in_order(arms, lambda arm: difference_of(arm).mean)
+
+
+def by_x(arms: list[Arm]) -> list[Arm]:
+    """Return the arms that have a place on their factor's scale, the lowest first."""
+    return _in_order(arms, lambda arm: arm.x)
+
+
+def _in_order(arms: list[Arm], key: Callable[[Arm], float | None]) -> list[Arm]:
+    keyed = [(number, arm) for arm in arms if (number := key(arm)) is not None]
+    return [arm for _, arm in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def more_data(study: Study) -> Arm | None:
@@ -74,14 +100,15 @@ def share_of_reference(arm: Arm, study: Study) -> Interval:
     """Return an arm's difference as a share of its reference's holdout loss."""
     reference = next((other for other in study.section(arm.section) if other.name == arm.reference), None)
     loss = score_of(reference, "holdout", study.about.loss).mean if reference else None
-    return arm.difference.scaled(1 / loss) if loss and is_compared(arm) else NOTHING
+    return difference_of(arm).scaled(1 / loss) if loss else NOTHING
 
 
 def carried_by_few(arm: Arm) -> Influence | None:
     """Return the influential rows without which less than half of the difference is left, or one of the other sign."""
-    if not is_compared(arm) or arm.influence is None or not arm.difference.mean:
+    difference = difference_of(arm).mean
+    if arm.influence is None or not difference:
         return None
-    return arm.influence if arm.influence.without / arm.difference.mean < 0.5 else None
+    return arm.influence if arm.influence.without / difference < 0.5 else None
 
 
 def best_so_far(study: Study) -> list[tuple[int, Incumbent | Optimism]]:

@@ -1,7 +1,8 @@
 """The report's account of how the study was done: recorded facts, statistics in plain words, and a glossary."""
 
-from experiments.records import Interval, Study, StudyRun
+from experiments.records import Study, StudyRun
 from experiments.report.numbers import Numbers, count, duration, some
+from pipeline.statistics.intervals import Interval
 
 MOST_NAMES = 60
 

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from experiments.records import Interval, Study
-from experiments.report.arms import score_of
+from experiments.records import Study
+from experiments.report.arms import is_known, score_of
+from pipeline.statistics.intervals import Interval
 
 UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -141,7 +142,7 @@ def ends(interval: Interval | None, decimals: int) -> str:
 
 def decimals_of(interval: Interval | None, decimals: int) -> int:
     """Return as many decimals, or more where an interval that leaves out 0 would read as if it did not."""
-    if interval is None or not interval.is_known or interval.low * interval.high <= 0:
+    if not is_known(interval) or interval.low * interval.high <= 0:
         return decimals
     nearest = min(abs(interval.low), abs(interval.high))
     while decimals < MOST_DECIMALS and round(nearest, decimals) == 0:

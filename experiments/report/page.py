@@ -199,7 +199,8 @@ class Page:
         }
 
     def _shapes(self) -> dict[str, list[Arm]]:
-        arms, groups = self.study.section("capacity"), {}
+        arms = self.study.section("capacity")
+        groups: dict[str, list[Arm]] = {}
         for group, title in (("without", "without a remedy"), ("with", "with the chosen remedy")):
             for factor, noun in (("width", "Width"), ("depth", "Depth")):
                 members = [arm for arm in arms if arm.group == group and arm.factor == factor]

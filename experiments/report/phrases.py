@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable
 
-from experiments.records import Arm, Interval, Study
+from experiments.records import Arm, Influence, NewRows, Study
 from experiments.report.arms import (
     BEYOND_NOTHING,
     DETECTED,
     NO_DIFFERENCE,
+    difference_of,
     is_compared,
     is_known,
     remedy_name,
@@ -15,6 +16,7 @@ from experiments.report.arms import (
     short_name,
 )
 from experiments.report.numbers import NO_BREAK, Numbers, count, listed, p_value, percent, some, times_as_many
+from pipeline.statistics.intervals import Interval
 
 MOST_NAMES = 6
 FOUND_IN = "would have been found in four of five such studies"
@@ -33,7 +35,7 @@ class Phrases:
         """Return the name of the loss on rows that were held out."""
         return f"{self.numbers.loss_name} on new rows"
 
-    def nothing(self, metric: str, split: str = "holdout") -> float | None:
+    def nothing(self, metric: str, split: NewRows = "holdout") -> float | None:
         """Return the score of knowing nothing; None where it is not known."""
         return self.study.about.knowing_nothing.get(split, {}).get(metric)
 
@@ -52,13 +54,13 @@ class Phrases:
         if arm.diverged:
             notes.append(f"{arm.diverged} of {self.seeds} diverged")
         if arm.seeds_range:
-            notes.append(f"its seeds range {self.range_of(arm)}")
+            notes.append(f"its seeds range {self.range_of(arm.seeds_range)}")
         return f" ({'; '.join(notes)})" if notes else ""
 
-    def range_of(self, arm: Arm) -> str:
-        """Return the lowest and highest loss of an arm's seeds."""
-        lowest, highest = arm.seeds_range
-        return f"from {self.numbers.loss_text(lowest)} to {self.numbers.loss_text(highest)}"
+    def range_of(self, losses: tuple[float, float]) -> str:
+        """Return a lowest and a highest loss."""
+        lowest, highest = map(self.numbers.loss_text, losses)
+        return f"from {lowest} to {highest}"
 
     def lower(self, arm: Arm) -> str:
         """Return by how much an arm lowers the loss on new rows, also in percent, and how often it is better."""
@@ -66,7 +68,7 @@ class Phrases:
         relative = "" if share is None else f", {-100 * share:.0f}{NO_BREAK}%"
         better = arm.probability_better
         by_seed = f"; seed by seed it is better in {percent(better)} of cases" if is_known(better) else ""
-        return f"by {self.numbers.losses(turned(arm.difference))}{relative}{by_seed}"
+        return f"by {self.numbers.losses(turned(difference_of(arm)))}{relative}{by_seed}"
 
     def detectable(self, arms: list[Arm]) -> str:
         """Return the difference that would have been found in arms without one; an empty text if all have one."""
@@ -85,7 +87,7 @@ class Phrases:
         ways = []
         if rows := times_as_many(arm.times_rows):
             ways.append(f"{rows} times as many rows")
-        if times_as_many(arm.times_rings):
+        if arm.times_rings and times_as_many(arm.times_rings):
             ways.append(f"{math.ceil(arm.times_rings * rings)} rings of seeds in place of {rings}")
         return f"{listed(ways, 'or')} would find a difference of the size seen" if ways else ""
 
@@ -112,13 +114,13 @@ class Phrases:
             parts.append(f"{_number_of(unknown, arms)} could not be compared")
         return listed(parts)
 
-    def few_rows(self, arms: list[Arm]) -> str:
+    def few_rows(self, arms: list[tuple[Arm, Influence]]) -> str:
         """Return the sentence about arms whose difference a few rows carry."""
-        rows, verb = len(arms[0].influence.differences), "is" if len(arms) == 1 else "are"
+        rows, verb = len(arms[0][1].differences), "is" if len(arms) == 1 else "are"
         left = [
-            f"{self.numbers.loss_text(arm.influence.without, True)} of "
-            f"{self.numbers.loss_text(arm.difference.mean, True)} for {_full_name(arm)}"
-            for arm in arms
+            f"{self.numbers.loss_text(influence.without, True)} of "
+            f"{self.numbers.loss_text(difference_of(arm).mean, True)} for {_full_name(arm)}"
+            for arm, influence in arms
         ]
         left_over = f"{some(left, MOST_NAMES)} {verb} left"
         return f"A few rows carry much of this. Without the {rows} rows that matter most, {left_over}."
@@ -135,7 +137,7 @@ class Phrases:
 
     def unsteady(self, arms: list[Arm]) -> str | None:
         """Return a note on the arms some of whose seeds collapse; None where there are none."""
-        names = [f"{arm.name} ({self.range_of(arm)})" for arm in arms if arm.seeds_range and arm.chosen]
+        names = [f"{arm.name} ({self.range_of(arm.seeds_range)})" for arm in arms if arm.seeds_range and arm.chosen]
         if not names:
             return None
         return (

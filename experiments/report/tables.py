@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
-from experiments.records import Arm, Interval, Study, StudyRun
+from experiments.records import Arm, EqualTime, Influence, NewRows, Study, StudyRun
 from experiments.report.arms import (
     changes_of,
+    difference_of,
     kind_of,
     method,
     remedy_name,
@@ -15,6 +17,7 @@ from experiments.report.arms import (
     short_reference,
 )
 from experiments.report.numbers import UNKNOWN, Numbers, count, decimals_of, ends, epoch, number, p_value
+from pipeline.statistics.intervals import Interval
 
 SHORT_ID = 8
 SPLITS = {"train": "training", "holdout": "holdout", "test": "test"}
@@ -27,6 +30,12 @@ RANKED = ["kind", "difference", "in %", "detectable", "P(better)", "adjusted p",
 SCORES = ["holdout loss", "holdout score", "Brier score", "gap", "score gap", "onset epoch", "MLflow run"]
 LABELS = ["train score", "holdout score", "train loss", "holdout loss", "onset epoch", "MLflow run"]
 WINNER = ["promised", "holdout loss", "test loss", "test score", *JUDGED]
+FLOORS = [
+    "holdout loss",
+    "holdout score",
+    "test loss",
+    "test score",
+]  # columns in which knowing nothing has values
 
 
 @dataclass(frozen=True)
@@ -104,19 +113,16 @@ class Tables:
         return Table("The baseline: every regularizer off", "", columns, cut)
 
     def _scores(self, name: str, arm: Arm, split: str) -> Row:
-        loss, score = (score_of(arm, split, metric) for metric in (self.numbers.loss, self.numbers.score))
-        if split == "train":  # these are all rows that were trained on, so there is no interval
-            loss, score = Interval(loss.mean), Interval(score.mean)
-        return Cell(name), [self._loss(loss), self._score(score), _brier(score_of(arm, split, "brier"))]
+        cells = [self._loss_on(split, arm), self._score_on(split, arm), _brier(score_of(arm, split, "brier"))]
+        return Cell(name), cells
 
-    def _nothing(self, name: str, split: str) -> Row:
-        return Cell(name), [self._floor(split, "loss"), self._floor(split, "score"), Cell("")]
+    def _nothing(self, name: str, split: NewRows) -> Row:
+        return Cell(name), [*self._floors(split), Cell("")]
 
-    def _floor(self, split: str, which: str) -> Cell:
-        floor = self.study.about.knowing_nothing.get(split, {})
-        if which == "loss":
-            return Cell(self.numbers.loss_text(floor.get(self.numbers.loss)))
-        return Cell(self.numbers.score_text(floor.get(self.numbers.score)))
+    def _floors(self, split: NewRows) -> list[Cell]:
+        """Return the loss and the score of knowing nothing."""
+        floor, numbers = self.study.about.knowing_nothing.get(split, {}), self.numbers
+        return [Cell(numbers.loss_text(floor.get(numbers.loss))), Cell(numbers.score_text(floor.get(numbers.score)))]
 
     def _onset(self) -> Cell:
         onsets = self.study.overfits.onset_range
@@ -143,7 +149,8 @@ class Tables:
             for title, members in arms.items()
             if members
         ]
-        floors = [self._floor(*column.split()) if _has_floor(column) else Cell("") for column in shown]
+        by_column = dict(zip(FLOORS, [*self._floors("holdout"), *self._floors("test")], strict=True))
+        floors = [by_column.get(column, Cell("")) for column in shown]
         if any(cell.text not in ("", UNKNOWN) for cell in floors):
             groups.append(Group("", [(Cell("knowing nothing"), floors)]))
         return Table(caption, "arm", [known[column][0] for column in shown], groups, folded)
@@ -153,14 +160,8 @@ class Tables:
         loss, score = self.numbers.loss, self.numbers.score
         columns: dict[str, tuple[str, Callable[[Arm], Cell]]] = {}
         for split, name in SPLITS.items():
-            columns[f"{split} loss"] = (
-                f"{name} {self.numbers.loss_name}",
-                lambda arm, split=split: self._loss(_without_ends(score_of(arm, split, loss), split)),
-            )
-            columns[f"{split} score"] = (
-                f"{name} {self.numbers.score_label}",
-                lambda arm, split=split: self._score(_without_ends(score_of(arm, split, score), split)),
-            )
+            columns[f"{split} loss"] = (f"{name} {self.numbers.loss_name}", partial(self._loss_on, split))
+            columns[f"{split} score"] = (f"{name} {self.numbers.score_label}", partial(self._score_on, split))
         columns["promised"] = ("promised by the search", lambda arm: Cell(self._promised(arm)))
         columns["Brier score"] = ("Brier score", lambda arm: _brier(score_of(arm, "holdout", "brier")))
         columns["score gap"] = (
@@ -194,16 +195,15 @@ class Tables:
                 rows.append((Cell(method(arm), self._diverged(arm)), cells))
             all_groups.append(Group(title, rows))
         if self.run.equal_time:
-            all_groups.append(self._equal_time())
-        floors = [Cell(""), self._floor("holdout", "loss"), self._floor("holdout", "score"), Cell("")]
+            all_groups.append(self._equal_time(self.run.equal_time))
+        floors = [Cell(""), *self._floors("holdout"), Cell("")]
         all_groups = [group for group in all_groups if group.rows]
         if all_groups:
             all_groups.append(Group("", [(Cell("knowing nothing"), floors)]))
         columns = ["rate", f"holdout {self.numbers.loss_name}", f"holdout {self.numbers.score_label}", "MLflow run"]
         return Table("Gradient descent, mini-batches, single examples", "method", columns, all_groups)
 
-    def _equal_time(self) -> Group:
-        equal = self.run.equal_time
+    def _equal_time(self, equal: EqualTime) -> Group:
         rows = []
         for name, loss in equal.losses.items():
             epochs = f"{equal.epochs[name]:.0f} epochs" if name in equal.epochs else ""
@@ -215,17 +215,16 @@ class Tables:
         rows = [(Cell(arm.name), [Cell(changes_of(arm), kind="settings")]) for arm in arms]
         return Table(caption, "arm", ["settings that are not the baseline's"], [Group("", rows)], folded=True)
 
-    def influential(self, arms: list[Arm], folded: bool) -> Table:
+    def influential(self, arms: list[tuple[Arm, Influence]], folded: bool) -> Table:
         """Return a table of the source rows that carry the arms' differences, with the difference of each row."""
         rows = []
-        for arm in arms:
-            influence = arm.influence
-            names = influence.rows or [None] * len(influence.differences)
+        for arm, influence in arms:
+            names = [f"row {row:,}: " for row in influence.rows or []] or [""] * len(influence.differences)
             by_row = [
-                f"{'' if row is None else f'row {row:,}: '}{number(difference, self._row_decimals, sign=True)}"
-                for row, difference in zip(names, influence.differences, strict=True)
+                f"{name}{number(difference, self._row_decimals, sign=True)}"
+                for name, difference in zip(names, influence.differences, strict=True)
             ]
-            cells = [self._loss(Interval(arm.difference.mean), True), self._loss(Interval(influence.without), True)]
+            cells = [self._loss(Interval(mean), True) for mean in (difference_of(arm).mean, influence.without)]
             rows.append((Cell(remedy_name(arm)), [*cells, Cell("; ".join(by_row), kind="settings")]))
         unit = "squared error" if self.numbers.loss == "rmse" else self.numbers.loss_name
         columns = ["difference", "without these rows", f"rows of the source, and the difference of each in its {unit}"]
@@ -260,6 +259,12 @@ class Tables:
     def _diverged(self, arm: Arm) -> str:
         return f"{arm.diverged} of {count(len(self.study.about.seeds), 'seed')} diverged" if arm.diverged else ""
 
+    def _loss_on(self, split: str, arm: Arm) -> Cell:
+        return self._loss(_without_ends(score_of(arm, split, self.numbers.loss), split))
+
+    def _score_on(self, split: str, arm: Arm) -> Cell:
+        return self._score(_without_ends(score_of(arm, split, self.numbers.score), split))
+
     def _loss(self, interval: Interval | None, sign: bool = False) -> Cell:
         if interval is None or interval.mean is None:
             return Cell()
@@ -281,7 +286,8 @@ class Tables:
 
 def by_group(arms: Iterable[Arm], titles: dict[str, str]) -> dict[str, list[Arm]]:
     """Return arms under the titles of their groups, which name the reference where all arms of a group share it."""
-    arms, groups = list(arms), {}
+    arms = list(arms)
+    groups: dict[str, list[Arm]] = {}
     for group, title in titles.items():
         members = [arm for arm in arms if arm.group == group]
         references = {short_reference(arm) for arm in members if arm.reference is not None}
@@ -289,11 +295,6 @@ def by_group(arms: Iterable[Arm], titles: dict[str, str]) -> dict[str, list[Arm]
         against = "the baseline" if against == "baseline" else against
         groups[f"{title}, against {against}" if against else title] = members
     return groups
-
-
-def _has_floor(column: str) -> bool:
-    split, _, which = column.partition(" ")
-    return split in ("holdout", "test") and which in ("loss", "score")
 
 
 def _without_ends(interval: Interval, split: str) -> Interval:

@@ -1,12 +1,13 @@
 """The sentences of the report's sections, which follow from the recorded numbers whichever way they point."""
 
-from experiments.records import Arm, Interval, PowerLaw, SectionName, Study, StudyRun
+from experiments.records import Arm, Influence, PowerLaw, SectionName, Study, StudyRun
 from experiments.report.answers import Answers
 from experiments.report.arms import (
     DETECTED,
     by_difference,
     by_loss,
     carried_by_few,
+    difference_of,
     is_compared,
     is_known,
     method,
@@ -20,6 +21,7 @@ from experiments.report.arms import (
 )
 from experiments.report.numbers import NO_BREAK, Numbers, count, epoch, listed, sentence
 from experiments.report.phrases import FOUND_IN, Phrases, turned
+from pipeline.statistics.intervals import Interval
 
 
 class Text:
@@ -91,13 +93,12 @@ class Text:
 
     def _closed(self) -> str:
         """Return the share of the gap that the best remedy closes."""
-        gap, arms = self.study.overfits.gap[self.numbers.loss].mean, by_difference(remedies(self.study))
-        if not arms or not gap or gap <= 0:
+        gap, best = self.study.overfits.gap[self.numbers.loss].mean, _best_remedy(self.study)
+        if best is None or (change := difference_of(best).mean) is None or not gap or gap <= 0:
             return ""
-        best = arms[0]
-        if best.difference.mean >= 0:
+        if change >= 0:
             return "No remedy lowers the loss on new rows, so none closes any of the gap."
-        share = f"{-100 * best.difference.mean / gap:.0f}{NO_BREAK}%"
+        share = f"{-100 * change / gap:.0f}{NO_BREAK}%"
         return (
             f"The best remedy, {best.name}, closes {share} of the gap: it changes the {self.phrases.on_new_rows} by "
             f"{self.phrases.judged(best)}."
@@ -290,13 +291,18 @@ class Text:
         return [self.phrases.few_rows(arms)] if arms else []
 
 
-def carried(study: Study, section: SectionName) -> list[Arm]:
+def carried(study: Study, section: SectionName) -> list[tuple[Arm, Influence]]:
     """Return the arms of a section whose difference a few rows carry, of those with a finding and the best remedy."""
     arms = study.section(section)
     if section == "remedies":
         arms = ranked(study) + [arm for arm in arms if arm.group == "leave_one_out"]
-    leader = next(iter(by_difference(remedies(study))), None)
-    return [arm for arm in arms if (arm.verdict in DETECTED or arm is leader) and carried_by_few(arm)]
+    best = _best_remedy(study)
+    arms = [arm for arm in arms if arm.verdict in DETECTED or arm is best]
+    return [(arm, influence) for arm in arms if (influence := carried_by_few(arm))]
+
+
+def _best_remedy(study: Study) -> Arm | None:
+    return next(iter(by_difference(remedies(study))), None)
 
 
 def _remedies(number: int) -> str:

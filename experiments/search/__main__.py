@@ -12,7 +12,7 @@ from experiments.search.conduct import search, trial_settings
 from experiments.search.rows import data_digests, folds_told, read_examples
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import Settings, read_settings, seed_list
 from pipeline.tracking import store
 
 
@@ -64,7 +64,8 @@ def main() -> None:
     settings, summary = read_settings(), read_summary()
     check(settings, summary)
     if settings.search.folds is not None:
-        print(folds_told(read_examples(data_digests(summary), settings.search), settings.search))
+        examples = read_examples(data_digests(summary), settings.search)
+        print(folds_told(examples, len(seed_list(settings.search.seeds)), settings.search.folds))
     with storage.loss_told(settings.search.storage):
         return search(settings, summary)
 

@@ -124,17 +124,17 @@ class ClusterWorkers(Workers):
         Raises:
             InputError: the cluster is gone.
         """
-        arguments = self.name, self.search.storage, self.search.workers
         try:
-            arguments += workers_by_host(self.search.workers, self.client.nthreads()), str(Path.cwd())
+            by_host = workers_by_host(self.search.workers, self.client.nthreads())
+            arguments = self.name, self.search.storage, self.search.workers, by_host, str(Path.cwd())
             return Task(self.client.submit(run_worker, *arguments, pure=False, retries=0))
         except (OSError, RuntimeError) as error:
             raise InputError(f"search.dask {self.search.dask} was lost: {error}; start again to go on") from None
 
 
-def _check_answers(address: str) -> None:
+def _check_answers(address: str | None) -> None:
     # A client that cannot connect prints a traceback when Python collects it, so the address is tried first.
-    match = re.fullmatch(r"(?:tcp|tls)://(.+):(\d{1,5})", address)
+    match = re.fullmatch(r"(?:tcp|tls)://(.+):(\d{1,5})", address or "")
     if not match:
         raise InputError(f"search.dask is {address}; it must be the address of a scheduler, such as tcp://host:8786")
     try:

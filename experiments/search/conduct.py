@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class Failures:
             InputError: as many as the limit have failed in a row.
         """
         ended = [trial for trial in queue.finished(trials) if trial.number not in self.before]
-        last = sorted(ended, key=lambda trial: trial.datetime_complete)[-self.limit :]
+        last = sorted(ended, key=lambda trial: trial.datetime_complete or datetime.max)[-self.limit :]
         if len(last) == self.limit and all(trial.state == TrialState.FAIL for trial in last):
             raise InputError(f"{self.limit} trials in a row failed, the last with {last[-1].user_attrs.get('error')}")
 

@@ -91,13 +91,14 @@ def parallel_figure(study: optuna.Study, importance: dict[str, float]) -> Figure
     with experimental():
         # Matplotlib warns of an axis on which all trials have one value.
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high ylims")
-        axes = optuna.visualization.matplotlib.plot_parallel_coordinate(
+        optuna.visualization.matplotlib.plot_parallel_coordinate(
             study, params=shown, target=target, target_name="validation loss"
         )
-    axes.figure.set_size_inches(10, 5)
-    axes.figure.subplots_adjust(left=0.08, bottom=0.3, right=0.95)  # room for the names below
-    plt.close(axes.figure)  # removes it from pyplot's list; the figure itself stays
-    return axes.figure
+    figure = plt.gcf()  # the new one that Optuna has drawn in
+    figure.set_size_inches(10, 5)
+    figure.subplots_adjust(left=0.08, bottom=0.3, right=0.95)  # room for the names below
+    plt.close(figure)  # removes it from pyplot's list; the figure itself stays
+    return figure
 
 
 @styled

@@ -1,8 +1,7 @@
 """The results of a search, made from its study alone: `search.json`, `trials.csv` and the pictures."""
 
 from dataclasses import asdict
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import optuna
 import pandas as pd
@@ -13,9 +12,6 @@ from pipeline.files import write_json, written_whole
 from pipeline.paths import RESULTS
 from pipeline.settings import Settings
 from pipeline.tracking.parent import ChildRecord
-
-if TYPE_CHECKING:
-    pass
 
 # Matplotlib and SciPy take a second each to import, so this happens where they are used, at the end of a search.
 
@@ -30,7 +26,11 @@ DOUBT_OF_FOLDS = (
     "judge it"
 )
 
-STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
+STATUS: dict[TrialState, Literal["FINISHED", "KILLED", "FAILED"]] = {
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAIL: "FAILED",
+}
 
 
 def complete(trials: list[FrozenTrial]) -> list[FrozenTrial]:
@@ -67,7 +67,13 @@ def progress_text(trials: list[FrozenTrial]) -> str:
 
 
 def trial_record(trial: FrozenTrial) -> ChildRecord:
-    """Return a finished trial as it is logged in MLflow."""
+    """Return a finished trial as it is logged in MLflow.
+
+    Raises:
+        ValueError: the trial has not ended.
+    """
+    if trial.datetime_start is None or trial.datetime_complete is None:
+        raise ValueError(f"trial {trial.number} has not ended")
     facts = trial.user_attrs.get("facts", {})
     numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
     if trial.user_attrs.get("seconds") is not None:
@@ -87,13 +93,9 @@ def trial_record(trial: FrozenTrial) -> ChildRecord:
         scores={f"value_{place}": value for place, value in enumerate(trial.values or [])} | numbers,
         curves=curves,
         tags=tags,
-        began=_milliseconds(trial.datetime_start),
-        ended=_milliseconds(trial.datetime_complete),
+        began=int(trial.datetime_start.timestamp() * 1000),
+        ended=int(trial.datetime_complete.timestamp() * 1000),
     )
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:

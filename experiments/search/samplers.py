@@ -33,7 +33,7 @@ class _TPE(TPESampler):
     same until there are more trials than these, and with two objectives.
     """
 
-    seen: "optuna.Study | _Part"
+    seen: optuna.Study
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -47,10 +47,11 @@ class _TPE(TPESampler):
         return super().sample_independent(self.seen, *of_parameter)
 
 
-class _Part:
+class _Part(optuna.Study):
     """A view of a study with fewer trials, as Optuna's Hyperband pruner shows its sampler one.
 
-    Its trials are chosen once for a new trial, so no parameter of that depends on what other workers do meanwhile.
+    Its trials are chosen once for a new trial, so no parameter of that depends on what other workers do meanwhile. All
+    its other attributes are the study's own, so it has no need of `Study.__init__`.
     """
 
     def __init__(self, study: optuna.Study):
@@ -58,17 +59,19 @@ class _Part:
         trials = study.get_trials(deepcopy=False)
         finished = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
         complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
-        best = heapq.nsmallest(BEST, complete, key=lambda trial: trial.value)
+        best = heapq.nsmallest(BEST, complete, key=lambda trial: trial.values[0])
         are_best = {trial.number for trial in best}
         latest = [trial for trial in finished if trial.number not in are_best][-LATEST:]
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
-        self.trials = sorted(best + latest + running, key=lambda trial: trial.number)
+        self.shown = sorted(best + latest + running, key=lambda trial: trial.number)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.study, name)
 
-    def _get_trials(self, deepcopy: bool, states: Container[TrialState], use_cache: bool) -> list[FrozenTrial]:
-        return [trial for trial in self.trials if trial.state in states]
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        return [trial for trial in self.shown if states is None or trial.state in states]
 
 
 def make_sampler(

@@ -65,7 +65,7 @@ def check_space(settings: Settings) -> None:
         place = f"search.space.{name}"
         if name not in searchable():
             raise InputError(f"{place} names no setting that can be searched; those are {_few(name)}")
-        if dimension.low is not None and not dimension.low < dimension.high:
+        if dimension.low is not None and dimension.high is not None and not dimension.low < dimension.high:
             raise InputError(f"{place}: the range is empty, low {dimension.low} is not below high {dimension.high}")
         if dimension.log and not (dimension.low and dimension.low > 0):
             raise InputError(f"{place}: log needs a low above 0, got {dimension.low}")
@@ -93,7 +93,7 @@ def grid(space: Space) -> list[dict[str, Any]]:
     for name, dimension in sorted(space.items(), key=lambda item: item[0] == OPTIMIZER):
         if dimension.switch or dimension.when or dimension.low is not None:
             raise InputError(f"search.sampler grid needs plain choices for every setting; search.space.{name} has none")
-        if dimension.width:
+        if dimension.width and dimension.depth:
             axes |= {f"{name}.width": dimension.width, f"{name}.depth": dimension.depth}
         else:
             axes[name] = _labels(dimension)
@@ -137,7 +137,7 @@ def represent(settings: Settings, space: Space, learning_rate: float) -> dict[st
             parameters[f"{name}.on"] = value != searchable()[name]
             if not parameters[f"{name}.on"]:
                 continue
-        if dimension.width:
+        if dimension.width and dimension.depth:
             if len(set(value)) == 1 and value[0] in dimension.width and len(value) in dimension.depth:
                 parameters |= {f"{name}.width": value[0], f"{name}.depth": len(value)}
         elif _contains(dimension, value):
@@ -169,14 +169,26 @@ def _suggest_parameter(trial: Suggests, parameter: str, dimension: Dimension) ->
     if dimension.choices:
         labels = _labels(dimension)
         return dimension.choices[labels.index(trial.suggest_categorical(parameter, labels))]
-    if isinstance(dimension.low, int) and isinstance(dimension.high, int):
-        return trial.suggest_int(parameter, dimension.low, dimension.high, log=dimension.log)
-    return trial.suggest_float(parameter, dimension.low, dimension.high, log=dimension.log)
+    low, high = _ends(dimension)
+    if isinstance(low, int) and isinstance(high, int):
+        return trial.suggest_int(parameter, low, high, log=dimension.log)
+    return trial.suggest_float(parameter, low, high, log=dimension.log)
+
+
+def _ends(dimension: Dimension) -> tuple[float, float]:
+    """Return the lowest and the highest value of a range.
+
+    Raises:
+        ValueError: the dimension is no range.
+    """
+    if dimension.low is None or dimension.high is None:
+        raise ValueError(f"{dimension} has no low and high")
+    return dimension.low, dimension.high
 
 
 def _labels(dimension: Dimension) -> list[Any]:
     """Return the choices as Optuna stores them: lists and sections, such as that of early stopping, as JSON text."""
-    return [json.dumps(choice) if isinstance(choice, list | dict) else choice for choice in dimension.choices]
+    return [json.dumps(choice) if isinstance(choice, list | dict) else choice for choice in dimension.choices or []]
 
 
 def _parameters(name: str, dimension: Dimension) -> Iterator[str]:
@@ -207,11 +219,12 @@ def _applicable(chosen: dict[str, Any]) -> dict[str, Any]:
 def _contains(dimension: Dimension, value: Any) -> bool:
     if dimension.choices:
         return value in dimension.choices
-    return isinstance(value, int | float) and dimension.low <= value <= dimension.high
+    low, high = _ends(dimension)
+    return isinstance(value, int | float) and low <= value <= high
 
 
 def _values(dimension: Dimension) -> list[Any]:
-    if dimension.width:
+    if dimension.width and dimension.depth:
         return [[width] * depth for width in dimension.width for depth in dimension.depth]
     return dimension.choices or [dimension.low, dimension.high]
 

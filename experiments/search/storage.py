@@ -55,7 +55,8 @@ class _Journal(JournalFileBackend):
 
     def __init__(self, path: Path):
         self.path, self.lock = path, _JournalLock(f"{path}.lock")
-        super().__init__(str(path), lock_obj=self.lock)
+        # Optuna's base class of locks is private, so this lock only has the same methods.
+        super().__init__(str(path), lock_obj=self.lock)  # type: ignore[arg-type]
 
     def append_logs(self, logs: list[dict]) -> None:
         self.mend()
@@ -95,6 +96,8 @@ def open_storage(url: str | None) -> BaseStorage:
     Raises:
         InputError: the storage cannot be reached, is no URL, or was made by another version of Optuna.
     """
+    if url is None:
+        return _open_journal(JOURNAL_FILE)
     path = journal_path(url)
     return _open_journal(path) if path else _open_database(url)
 

@@ -1,7 +1,7 @@
 """One trial of a search: several seeds trained side by side with its settings, and judged by the objectives."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import pandas as pd
 from pipeline.data.examples import Examples, Problem
 from pipeline.settings import Settings
 from pipeline.statistics import scores
-from pipeline.training.trainer import Epoch, Fitted, fit, with_train_scores
+from pipeline.training.fitted import Fitted
+from pipeline.training.trainer import Epoch, fit, with_train_scores
 
 REPORTS = 10  # how often, at most, a trial asks the pruner
 
@@ -75,7 +76,7 @@ def chance_level(examples: Examples) -> np.ndarray:
     return examples.y[examples.val_rows].std(axis=1, dtype=float) * examples.target_scale
 
 
-def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.ndarray) -> Outcome:
+def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: np.ndarray) -> Outcome:
     """Return the objectives and the facts of a finished training.
 
     Args:
@@ -89,7 +90,7 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.nd
         best["gap"] = gap.where(np.isfinite(gap), 0.0)
     else:
         best["gap"] = math.nan
-    means = {name: _finite(best[name].mean()) for name in (f"val_{loss}", f"val_{score}", "gap")}
+    means = {name: float(best[name].mean()) for name in (f"val_{loss}", f"val_{score}", "gap")}
     facts = {
         "per_seed": best[f"val_{loss}"].tolist(),
         "best_epoch": _finite(best["epoch"].mean()),
@@ -97,7 +98,7 @@ def judge(fitted: Fitted, problem: Problem, objectives: list[str], chance: np.nd
         "seed_epochs": len(fitted.history),
         "diverged": int(fitted.diverged.sum()),
         "curve": [_finite(value) for value in fitted.history.groupby("epoch")[f"val_{loss}"].mean()],
-        **means,
+        **{name: _finite(mean) for name, mean in means.items()},
         **{f"{name}_sd": scores.spread(best[name]) for name in means},
     }
     weights = sum(value[0].size for value in fitted.weights.values())

@@ -30,8 +30,9 @@ def be_worker(name: str, url: str | None, workers: int) -> None:
     os.environ |= share(workers)
     from experiments.search.worker import work
 
+    parent = multiprocessing.parent_process()
     with loss_told(url):
-        work(url, name, lambda: not multiprocessing.parent_process().is_alive())
+        work(url, name, lambda: parent is None or not parent.is_alive())
 
 
 class Workers(AbstractContextManager):

@@ -13,21 +13,19 @@ import sys
 import time
 from typing import Any
 
-import pandas as pd
-
 from experiments import records as record
 from experiments.study.conclusions import conclude
 from experiments.study.cost import cost, equal_time
 from experiments.study.jobs import context
 from experiments.study.log import log_study
 from experiments.study.rows import read_rows
-from experiments.study.scored import curves
 from experiments.study.sections import Sections
+from experiments.study.tables import Tables
 from experiments.study.workers import Trainings
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
-from pipeline.files import read_json, written_whole
-from pipeline.paths import CHAMPION_FILE, RESULTS
+from pipeline.files import read_json, write_json
+from pipeline.paths import CHAMPION_FILE, RESULTS, STUDY_RUN_FILE
 from pipeline.settings import Settings, flat, read_settings, seed_list
 from pipeline.tracking import store
 from pipeline.tracking.read import test_looks
@@ -37,7 +35,7 @@ FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these ha
 
 
 def read_search(settings: Settings) -> dict[str, Any]:
-    """Return what the stage search found; nothing where no section asks for it.
+    """Return the content of `search.json`; nothing where no section asks for it.
 
     Raises:
         InputError: it is missing or no JSON.
@@ -46,13 +44,13 @@ def read_search(settings: Settings) -> dict[str, Any]:
 
 
 def fresh_seeds(settings: Settings) -> list[int]:
-    """The study's seeds: as listed, or as many as asked for that no other stage uses."""
+    """Return the study's seeds: those that are listed, or as many as asked for that no other stage uses."""
     seeds = settings.study.seeds
-    return [FIRST_FRESH_SEED + seed for seed in seed_list(seeds)] if isinstance(seeds, int) else seeds
+    return [FIRST_FRESH_SEED + seed for seed in seed_list(seeds)] if isinstance(seeds, int) else list(seeds)
 
 
-def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Cost, record.EqualTime | None]:
-    """Train, choose, test and write the tables.
+def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.StudyRun, Tables]:
+    """Train, choose and test; write the recommended model, and return the results.
 
     Raises:
         InputError: a setting that no study can have, or too few rows.
@@ -64,24 +62,22 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.Co
     rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))
     with Trainings(settings, seeds, context(seeds, summary)) as trainings:
         sections = Sections(settings, rows, seeds, search, trainings)
-        sections.run()
-    result, by_seed = conclude(settings, summary, sections)
-    write_tables(by_seed, curves(each for of_section in sections.scored.values() for each in of_section))
+        compared = sections.run()
+    result, tables = conclude(sections, compared, summary)
     trainings.forget_others()
     seconds = time.monotonic() - began + trainings.seconds_before()
-    batches = [each for each in sections.scored.get("optimizers", []) if each.arm.group == "equal_updates"]
-    return result, cost(trainings.results, len(seeds), seconds), equal_time(batches)
-
-
-def write_tables(by_seed: pd.DataFrame, by_epoch: pd.DataFrame) -> None:
-    """Write `study.csv` and `study_curves.csv`."""
-    for path, table in {record.STUDY_SEEDS_FILE: by_seed, record.STUDY_CURVES_FILE: by_epoch}.items():
-        with written_whole(path) as beside:
-            table.to_csv(beside, index=False, float_format="%.7g")
+    run = record.StudyRun(
+        parent_run=None,
+        runs={},
+        cost=cost(trainings.results, len(seeds), seconds),
+        equal_time=equal_time(compared.get("optimizers")),
+        test_looks=looks_at_test(settings, summary),
+    )
+    return result, run, tables
 
 
 def looks_at_test(settings: Settings, summary: Summary) -> record.TestLooks:
-    """How often MLflow knows the test set to have been looked at, this look included."""
+    """Return how often MLflow knows the test set to have been looked at, this look included."""
     if not summary.rows["test"]:
         return record.TestLooks(looks=0, settings_changed_after_a_look=False)
     known = test_looks(summary.digest["test"], flat(settings))
@@ -90,12 +86,10 @@ def looks_at_test(settings: Settings, summary: Summary) -> record.TestLooks:
     )
 
 
-def log(settings: Settings, summary: Summary) -> None:
-    """Tell MLflow of the study whose files are there, and keep the runs' ids."""
-    found, run = record.read_study(), record.read_study_run()
-    curves, seeds = (pd.read_csv(path) for path in (record.STUDY_CURVES_FILE, record.STUDY_SEEDS_FILE))
-    parent, runs = log_study(found, run, curves, seeds, settings, summary, CHAMPION_FILE)
-    record.write_study(found, run.model_copy(update={"parent_run": parent, "runs": runs}))
+def log(settings: Settings, summary: Summary, result: record.Study, run: record.StudyRun, tables: Tables) -> None:
+    """Tell MLflow of a study whose files are written, and write down the ids of its runs."""
+    parent, runs = log_study(result, run, tables, settings, summary, CHAMPION_FILE)
+    write_json(STUDY_RUN_FILE, run.model_copy(update={"parent_run": parent, "runs": runs}).model_dump(mode="json"))
 
 
 def interrupt(*_: object) -> None:
@@ -105,7 +99,7 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def told(spent: record.Cost, arms: int) -> str:
+def in_a_line(spent: record.Cost, arms: int) -> str:
     """Return what was done, in a line."""
     return f"{arms} arms: {spent.runs} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s"
 
@@ -117,20 +111,21 @@ def main() -> None:
         raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
     store.check_reachable()
     if sys.argv[1:]:
-        log(settings, summary)
+        log(settings, summary, record.read_study(), record.read_study_run(), Tables.read())
         print("`dvc commit study` tells DVC that this is no change")
         return
     for number in INTERRUPTS:
         signal.signal(number, interrupt)
     try:
-        found, spent, timed = study(settings, summary)
+        result, run, tables = study(settings, summary)
     except KeyboardInterrupt:
         print("interrupted; what is trained is kept, and `dvc repro` goes on from there", file=sys.stderr)
         sys.exit(130)
-    looks = looks_at_test(settings, summary)
-    record.write_study(found, record.StudyRun(parent_run=None, runs={}, cost=spent, equal_time=timed, test_looks=looks))
-    print(told(spent, len(found.arms)))
-    log(settings, summary)
+    # Written before anything is logged, so that a lost MLflow store loses no result.
+    tables.write()
+    record.write_study(result, run)
+    print(in_a_line(run.cost, len(result.arms)))
+    log(settings, summary, result, run, tables)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,22 @@
-"""What a study concludes before it looks at the test set: what to recommend, and what the search's winner is worth."""
+"""The choices of a study before it looks at the test set: what to recommend, what the search's winner is worth."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from experiments import records as record
-from experiments.study.scored import (
-    Compared,
-    Judged,
-    Scored,
-    best,
-    crossfitted,
-    loss_factor,
-    metrics,
-    on_rows,
-    over_nothing,
-)
-from pipeline.settings import Dimension, Settings
-from pipeline.statistics.comparisons import Verdict
+from experiments.study.arm_records import metrics, settings_of
+from experiments.study.compared import Compared, loss_factor, over_nothing
+from experiments.study.scored import Scored, best, crossfitted
+from pipeline.settings import Dimension, Settings, StudySection
 from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.learning_curve import what_twice_the_data_brings
 from pipeline.statistics.scores import METRICS
 
 # Which arms may be recommended, by section and group.
-CANDIDATES = {"remedies": ("single", "together"), "winner": ("winner",)}
+CANDIDATES: dict[StudySection, tuple[str, ...]] = {"remedies": ("single", "together"), "winner": ("winner",)}
 EDGE = 0.05  # of a range, on its own scale, that counts as its end
 
 
@@ -34,16 +26,15 @@ def chosen_remedy(remedies: Compared) -> Scored | None:
     return best(candidates) if candidates else None
 
 
-def overfits(base: Scored, at_best: Scored, compared: Judged) -> record.Overfits:
+def overfits(remedies: Compared) -> record.Overfits:
     """Say whether the baseline does worse on new rows than on those it was trained on, and whether training on hurts.
 
-    Args:
-        at_best: the baseline with the weights of its best epoch.
-        compared: what comparing the two has found.
+    The latter is told by the comparison of the baseline at its best epoch with the baseline.
     """
+    base, [at_best] = remedies.arms[0], remedies.choices("best_epoch")
     loss, score = METRICS[base.rows.problem.task]
     gap = {name: base.gap(name) for name in (loss, score)}
-    change = compared.verdict.difference
+    change = remedies.judged[at_best.name].verdict.difference
     low, high = (None if end is None else 0.0 - end for end in (change.high, change.low))
     rise = Interval(0.0 - change.mean, low, high)
     train_rise, onsets = base.table["train_rise"].mean(), base.table["onset_epoch"].dropna()
@@ -59,39 +50,44 @@ def overfits(base: Scored, at_best: Scored, compared: Judged) -> record.Overfits
     )
 
 
-def recommended(sections: dict[str, Compared], base: Scored) -> tuple[Scored, Scored]:
-    """Return the arm to use, and the same with scores on rows that did not choose it.
+def recommended(sections: Mapping[StudySection, Compared], base: Scored) -> tuple[Scored, Scored]:
+    """Return the arm to use, and the same arm with scores on rows that did not choose it.
 
     Of the baseline and those that help, by the verdicts of their sections, it is the one with the lowest holdout loss.
     Candidates are the remedies, alone and all together, against the baseline, and the search's winner, against the
     default that the search began with.
     """
     helping = [
-        each
+        arm
         for name, groups in CANDIDATES.items()
         if name in sections
-        for each in sections[name].choices(*groups)
-        if sections[name].finding(each) == "helps"
+        for arm in sections[name].choices(*groups)
+        if sections[name].finding(arm) == "helps"
     ]
     candidates = [base, *helping]
     # Where the search's winner is among them, all are judged by rows that the search did not choose by.
-    if any(each.arm.section == "winner" for each in candidates):
-        candidates = [replace(each, judging=~base.rows.searched) for each in candidates]
-    place = int(np.argmin([each.mean_loss for each in candidates]))
+    if any(arm.section == "winner" for arm in candidates):
+        candidates = [replace(arm, judging=~base.rows.searched) for arm in candidates]
+    place = int(np.argmin([arm.mean_loss for arm in candidates]))
     return [base, *helping][place], crossfitted(candidates)
 
 
 def recommendation(
     arm: Scored, by_others: Scored, base: Scored, test: dict[str, Interval] | None
 ) -> record.Recommendation:
-    """Return the recommended arm as it stands in `study.json`."""
+    """Return the recommended arm as it stands in `study.json`.
+
+    Args:
+        by_others: the arm with scores on rows that did not choose it.
+        test: its scores on the test set; None where there are none.
+    """
     beyond = over_nothing(by_others)
     factor = loss_factor(by_others.loss, by_others.mean_loss, by_others.floor_loss)
     return record.Recommendation(
-        section=arm.arm.section,
-        arm=arm.arm.name,
+        section=arm.section,
+        arm=arm.name,
         helps=arm is not base,
-        settings={"model": arm.arm.model.model_dump(), "train": arm.arm.train.model_dump()},
+        settings=settings_of(arm.configuration),
         holdout=metrics(by_others)["holdout"],
         test=test,
         over_nothing=beyond.interval().scaled(factor),
@@ -100,41 +96,38 @@ def recommendation(
 
 
 def optimism(
-    winner: list[Scored],
-    tested: dict[str, dict[str, Interval]],
-    verdict: Verdict | None,
-    search: dict[str, Any],
-    settings: Settings,
+    winner: Compared | None, tested: dict[str, dict[str, Interval]], search: dict[str, Any], settings: Settings
 ) -> record.Optimism | None:
-    """Return what the search promised of its winner, and what became of it.
+    """Return what the search promised of its winner, and what became of it; None without the section on the winner.
 
     Args:
         tested: the scores on the test set, by the arm's name.
-        verdict: the winner's, against the default.
+        search: the content of `search.json`.
     """
-    found = next((each for each in winner if each.arm.group == "winner"), None)
-    if found is None:
+    if winner is None:
         return None
-    promised, worth = search["best"]["values"][0], _worth(found, tested)
+    [arm] = winner.choices("winner")
+    promised, losses = search["best"]["values"][0], _losses(arm, tested)
     return record.Optimism(
         trial=search["best"]["trial"],
         trials=sum(search["counts"].get(state, 0) for state in ("complete", "pruned")),
         promised=promised,
-        **worth,
-        optimism_fresh=_less(worth["fresh"], promised),
-        optimism_test=_less(worth["test"], promised),
-        beats_default=verdict and verdict.finding,
-        judged_on="holdout" if found.judging.any() else "test",
+        **losses,
+        optimism_fresh=_less(losses["fresh"], promised),
+        optimism_test=_less(losses["test"], promised),
+        beats_default=winner.finding(arm),
+        judged_on="holdout" if arm.judging.any() else "test",
         at_edge=at_edge(settings.search.space, search["best"]["settings"]),
     )
 
 
-def _worth(each: Scored, tested: dict[str, dict[str, Interval]]) -> dict[str, Interval | None]:
-    searched = each.rows.searched
+def _losses(arm: Scored, tested: dict[str, dict[str, Interval]]) -> dict[str, Interval | None]:
+    """Return an arm's losses on the rows that the search chose by, on those that it did not, and on the test set."""
+    searched = arm.rows.searched
     return {
-        "same_rows": on_rows(each, searched),
-        "fresh": on_rows(each, ~searched),
-        "test": tested.get(each.arm.name, {}).get(each.loss),
+        "same_rows": arm.loss_on(searched),
+        "fresh": arm.loss_on(~searched),
+        "test": tested.get(arm.name, {}).get(arm.loss),
     }
 
 
@@ -145,15 +138,15 @@ def _less(score: Interval | None, promised: float) -> float | None:
 def at_edge(space: dict[str, Dimension], trial: dict[str, dict[str, Any]]) -> list[str]:
     """Name the settings of a trial that lie at an end of what was searched, so that the best may lie beyond."""
     values = {f"{section}.{name}": value for section, of in trial.items() for name, value in _flat(of).items()}
-    told = []
+    edges = []
     for name, dimension in space.items():
         value = values.get(name)
         if dimension.width and value:
-            told += _at_ends(f"the width of {name}", value[0], dimension.width)
-            told += _at_ends(f"the depth of {name}", len(value), dimension.depth)
+            edges += _at_ends(f"the width of {name}", value[0], dimension.width)
+            edges += _at_ends(f"the depth of {name}", len(value), dimension.depth)
         elif dimension.low is not None and isinstance(value, int | float):
-            told += _near_ends(name, value, dimension)
-    return told
+            edges += _near_ends(name, value, dimension)
+    return edges
 
 
 def _at_ends(name: str, value: int, choices: list[int]) -> list[str]:
@@ -163,9 +156,8 @@ def _at_ends(name: str, value: int, choices: list[int]) -> list[str]:
 
 
 def _near_ends(name: str, value: float, dimension: Dimension) -> list[str]:
-    low, high, at = (
-        np.log(each) if dimension.log else each for each in (dimension.low, dimension.high, value or 1e-300)
-    )
+    points = (dimension.low, dimension.high, value or 1e-300)
+    low, high, at = (np.log(point) if dimension.log else point for point in points)
     share = (at - low) / (high - low)
     if 0 <= share <= EDGE:
         return [f"{name} near its lowest, {dimension.low:g}"]
@@ -173,49 +165,52 @@ def _near_ends(name: str, value: float, dimension: Dimension) -> list[str]:
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in section.items():
         values |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return values
 
 
 def incumbents(
-    winner: list[Scored], tested: dict[str, dict[str, Interval]], search: dict[str, Any]
+    winner: Compared | None, tested: dict[str, dict[str, Interval]], search: dict[str, Any]
 ) -> list[record.Incumbent] | None:
-    """Return what the best trial so far promised along the search, and what it is worth (Schneider et al. 2025)."""
-    if not winner:
+    """Return what the best trial so far promised along the search, and what it is worth (Schneider et al. 2025).
+
+    Args:
+        tested, search: see `optimism`.
+    """
+    if winner is None:
         return None
     promised = {trial["trial"]: trial["values"][0] for trial in search["incumbents"]}
     return [
         record.Incumbent(
-            trial=int(each.arm.x),
-            trials=int(each.arm.x) + 1,
-            promised=promised[int(each.arm.x)],
-            **_worth(each, tested),
+            trial=(trial := int(arm.configuration.x)),
+            trials=trial + 1,
+            promised=promised[trial],
+            **_losses(arm, tested),
         )
-        for each in winner
-        if each.arm.group == "incumbent"
+        for arm in winner.choices("incumbent")
     ]
 
 
-def power_laws(curve: list[Scored], groups: tuple[str, ...]) -> dict[str, record.PowerLaw]:
+def power_laws(curve: Compared, groups: tuple[str, ...]) -> dict[str, record.PowerLaw]:
     """Return what twice the rows would bring, for the arms of each group of the learning curve."""
     laws = {}
     for group in groups:
-        arms = [each for each in curve if each.arm.group == group]
+        arms = curve.choices(group)
         if not arms:
             continue
-        sizes = np.array([each.train_rows for each in arms])
-        losses = np.stack([each.table[f"holdout_{each.loss}"] for each in arms], axis=1)
-        found = what_twice_the_data_brings(sizes, losses, int(sizes.max()))
-        law = found.law
+        sizes = np.array([arm.train_rows for arm in arms])
+        losses = np.stack([arm.table[f"holdout_{arm.loss}"] for arm in arms], axis=1)
+        forecast = what_twice_the_data_brings(sizes, losses, int(sizes.max()))
+        law = forecast.law
         laws[group] = record.PowerLaw(
             **dict.fromkeys(("floor", "scale", "exponent")) if law is None else vars(law),
-            rows=found.rows,
-            predicted=law and float(law.predict(found.rows)),
-            predicted_twice=law and float(law.predict(2 * found.rows)),
-            change=found.change,
-            predicted_before=found.predicted_before,
-            seen=found.seen,
+            rows=forecast.rows,
+            predicted=law and float(law.predict(forecast.rows)),
+            predicted_twice=law and float(law.predict(2 * forecast.rows)),
+            change=forecast.change,
+            predicted_before=forecast.predicted_before,
+            seen=forecast.seen,
         )
     return laws

@@ -1,72 +1,79 @@
-"""What a study comes to: everything is chosen, then the test set is looked at, once, and the record is put together."""
+"""The end of a study: everything is chosen, then the test set is looked at, once, and the record is put together."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
-
-import pandas as pd
+from typing import Any
 
 from experiments import records as record
 from experiments.study import choices as choose
+from experiments.study.arm_records import records
 from experiments.study.arms import WITH, WITHOUT
-from experiments.study.rows import Rows, knowing_nothing
-from experiments.study.scored import Compared, Scored, records, seed_rows
+from experiments.study.compared import Compared
+from experiments.study.rows import knowing_nothing
+from experiments.study.scored import Scored
 from experiments.study.sections import Sections
+from experiments.study.tables import Tables, curves, seed_rows
+from experiments.study.test_scores import Tested, judged_on_test, save_champion, score_test
 from pipeline.data.examples import Split
 from pipeline.data.splits import Summary, read_split
-from pipeline.settings import Settings
+from pipeline.settings import StudySection
 from pipeline.statistics.intervals import Interval
 from pipeline.statistics.scores import METRICS
 
+BySection = Mapping[StudySection, Compared]
+ByArm = Mapping[tuple[str, str], Tested]  # by section and name
 
-def conclude(settings: Settings, summary: Summary, sections: Sections) -> tuple[record.Study, pd.DataFrame]:
-    """Choose, look at the test set, and return the record of the study and the table of `study.csv`."""
-    from experiments.study.test_scores import judged_on_test, save_champion, score_test  # with TensorFlow
 
-    base, winner = sections.base, sections.scored.get("winner", [])
-    compared = {name: Compared.of(arms) for name, arms in sections.scored.items()}
-    best, by_others = choose.recommended(compared, base)
-    save_champion(best, summary)
+def conclude(sections: Sections, compared: BySection, summary: Summary) -> tuple[record.Study, Tables]:
+    """Choose, write the recommended model, look at the test set, and return the study's record and its tables."""
+    base = compared["remedies"].arms[0]
+    recommended, by_others = choose.recommended(compared, base)
+    save_champion(recommended, summary)
     # Everything is chosen; from here on the test set is looked at, once.
     test = read_split("test")
-    tested = {_key(each): score_test(each, test) for each in (base, best, *winner)} if len(test) else {}
-    if winner and tested and not winner[0].judging.any():
-        compared["winner"].judged["winner"] = judged_on_test(tested["winner", "winner"], tested["winner", "default"])
-    on_test = {name: _of_section({key: each.scores for key, each in tested.items()}, name) for name in sections.scored}
-    return (
-        record.Study(
-            about=_about(settings, summary, sections.rows, sections.seeds, test),
-            arms=[arm for name, each in _in_order(settings, compared) for arm in records(each, base, on_test[name])],
-            **_answers(settings, sections, compared, on_test),
-            recommendation=choose.recommendation(best, by_others, base, on_test[best.arm.section].get(best.arm.name)),
+    winner = compared["winner"].arms if "winner" in compared else []
+    tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *winner)} if len(test) else {}
+    compared = with_winner_on_test(compared, tested)
+    on_test = {name: _scores_of_section(tested, name) for name in compared}
+    in_order = [name for name in sections.settings.study.sections if name in compared]
+    study = record.Study(
+        about=_about(sections, summary, test),
+        arms=[arm for name in in_order for arm in records(compared[name], base, on_test[name])],
+        recommendation=choose.recommendation(
+            recommended, by_others, base, on_test[recommended.section].get(recommended.name)
         ),
-        seed_rows(
-            (arm for _, each in _in_order(settings, compared) for arm in each.arms),
-            {key: each.table for key, each in tested.items()},
-        ),
+        **_answers(sections, compared, on_test.get("winner", {})),
     )
+    by_seed = seed_rows(
+        (arm for name in in_order for arm in compared[name].arms), {key: arm.table for key, arm in tested.items()}
+    )
+    return study, Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms))
 
 
-def _answers(
-    settings: Settings,
-    sections: Sections,
-    compared: dict[str, Compared],
-    on_test: dict[str, dict[str, dict[str, Interval]]],
-) -> dict[str, object]:
-    """Return the fields of the record that answer a question of their own."""
-    remedies, search, winner = compared["remedies"], sections.search, sections.scored.get("winner", [])
-    [at_best], remedy = remedies.choices("best_epoch"), choose.chosen_remedy(remedies)
-    curve, tested = sections.scored.get("learning_curve"), on_test.get("winner", {})
-    verdict = compared["winner"].judged.get("winner") if winner else None
+def with_winner_on_test(compared: BySection, tested: ByArm) -> BySection:
+    """Return the sections with the search's winner judged on the test set where no other row is left to judge it."""
+    if "winner" not in compared or not tested or compared["winner"].arms[0].judging.any():
+        return compared
+    comparison = judged_on_test(tested["winner", "winner"], tested["winner", "default"])
+    return {**compared, "winner": compared["winner"].with_judged("winner", comparison)}
+
+
+def _answers(sections: Sections, compared: BySection, winner_on_test: dict[str, dict[str, Interval]]) -> dict[str, Any]:
+    """Return the fields of the record that answer one question each."""
+    remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
+    remedy = choose.chosen_remedy(remedies)
     return {
-        "overfits": choose.overfits(sections.base, at_best, remedies.judged[at_best.arm.name]),
-        "chosen_remedy": remedy and remedy.arm.name,
-        "power_law": choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,
-        "optimism": choose.optimism(winner, tested, verdict and verdict.verdict, search, settings),
-        "overtuning": choose.incumbents(winner, tested, search),
+        "overfits": choose.overfits(remedies),
+        "chosen_remedy": remedy and remedy.name,
+        "power_law": curve and choose.power_laws(curve, (WITHOUT, WITH)),
+        "optimism": choose.optimism(winner, winner_on_test, sections.search, sections.settings),
+        "overtuning": choose.incumbents(winner, winner_on_test, sections.search),
     }
 
 
-def _about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int], test: Split) -> record.About:
+def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
     loss, metric = METRICS[summary.task]
+    settings, rows = sections.settings, sections.rows
     return record.About(
         **summary.model_dump(
             include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "warnings"}
@@ -78,19 +85,15 @@ def _about(settings: Settings, summary: Summary, rows: Rows, seeds: list[int], t
         rings=len(rows.ring.fold),
         knowing_nothing=knowing_nothing(rows, test),
         digest=summary.digest,
-        seeds=seeds,
+        seeds=sections.seeds,
         epochs=settings.study.epochs or settings.train.epochs,
         versions={name: version(name) for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow")},
     )
 
 
-def _key(each: Scored) -> tuple[str, str]:
-    return each.arm.section, each.arm.name
+def _key(arm: Scored) -> tuple[str, str]:
+    return arm.section, arm.name
 
 
-def _of_section(scores: dict[tuple[str, str], dict[str, Interval]], section: str) -> dict[str, dict[str, Interval]]:
-    return {name: each for (own, name), each in scores.items() if own == section}
-
-
-def _in_order(settings: Settings, compared: dict[str, Compared]) -> list[tuple[str, Compared]]:
-    return [(name, compared[name]) for name in settings.study.sections if name in compared]
+def _scores_of_section(tested: ByArm, section: StudySection) -> dict[str, dict[str, Interval]]:
+    return {name: arm.scores for (of_section, name), arm in tested.items() if of_section == section}

@@ -1,10 +1,9 @@
-"""What the study's trainings cost, and how the three kinds of batches fare in equal time."""
-
-from collections.abc import Iterable
+"""The cost of the study's trainings, and how the three kinds of batches fare in equal time."""
 
 import numpy as np
 
 from experiments import records as record
+from experiments.study.compared import Compared
 from experiments.study.jobs import Job, Result
 from experiments.study.scored import Scored
 from pipeline.statistics import scores
@@ -17,29 +16,36 @@ def cost(results: dict[Job, Result], seeds: int, seconds: float) -> record.Cost:
     )
 
 
-def equal_time(batches: Iterable[Scored]) -> record.EqualTime | None:
-    """Return the holdout losses of the three kinds of batches after as many seconds as the fastest trains in all."""
+def equal_time(optimizers: Compared | None) -> record.EqualTime | None:
+    """Return the holdout losses of the three kinds of batches after as many seconds as the fastest trains in all.
+
+    None where the section on optimizers, which they are a part of, is switched off.
+    """
     kinds: dict[str, list[Scored]] = {}
-    for each in batches:
-        kinds.setdefault(each.arm.factor, []).append(each)
+    for arm in optimizers.arms if optimizers else []:
+        if arm.group == "equal_updates":
+            kinds.setdefault(arm.configuration.factor, []).append(arm)
     if not kinds:
         return None
     # The first training of a graph also compiles it, so the fastest of the rates tells what an epoch takes.
     per_epoch = {
-        kind: min(each.result.seconds / each.result.history["epoch"].max() for each in arms)
+        kind: min(arm.result.seconds / arm.result.history["epoch"].max() for arm in arms)
         for kind, arms in kinds.items()
     }
-    seconds = min(per_epoch[kind] * arms[0].arm.train.epochs for kind, arms in kinds.items())
+    most_epochs = {kind: arms[0].configuration.train.epochs for kind, arms in kinds.items()}
+    seconds = min(per_epoch[kind] * most_epochs[kind] for kind in kinds)
     losses, epochs = {}, {}
     for kind, arms in kinds.items():
-        epochs[kind] = max(1, min(arms[0].arm.train.epochs, int(seconds / per_epoch[kind])))
-        chosen = min(arms, key=lambda each: _at(each, "val", epochs[kind]).mean())
-        losses[kind] = scores.interval_over_seeds(chosen.loss, _at(chosen, "holdout", epochs[kind]), chosen.rows.ring.n)
+        epochs[kind] = max(1, min(most_epochs[kind], int(seconds / per_epoch[kind])))
+        chosen = min(arms, key=lambda arm: _losses_at(arm, "val", epochs[kind]).mean())
+        by_seed = _losses_at(chosen, "holdout", epochs[kind])
+        losses[kind] = scores.interval_over_seeds(chosen.loss, by_seed, chosen.rows.ring.n)
     return record.EqualTime(seconds=seconds, losses=losses, epochs=epochs)
 
 
-def _at(each: Scored, split: str, epoch: int) -> np.ndarray:
+def _losses_at(arm: Scored, split: str, epoch: int) -> np.ndarray:
     """Return the losses of the seeds after an epoch; one that diverged is worth what knowing nothing is."""
-    at = each.result.history[each.result.history["epoch"] == epoch].set_index("seed")[f"{split}_{each.loss}"]
-    losses = at.reindex(each.table["seed"]).to_numpy()
-    return np.where(np.isfinite(losses), losses, each.floor_loss)
+    history = arm.result.history
+    by_seed = history[history["epoch"] == epoch].set_index("seed")[f"{split}_{arm.loss}"]
+    losses = by_seed.reindex(arm.table["seed"]).to_numpy()
+    return np.where(np.isfinite(losses), losses, arm.floor_loss)

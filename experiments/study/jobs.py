@@ -1,4 +1,4 @@
-"""The trainings of a study: what one is, how its result is kept, and how a worker does it.
+"""The trainings of a study, and how their results are kept.
 
 A training is kept under a digest of all that its result depends on, so an arm that several questions share is trained
 once, and a study that was interrupted, or is asked for more, trains just what is missing.
@@ -54,26 +54,26 @@ class Job:
 
     @property
     def content(self) -> str:
-        """The job as text, for a digest."""
+        """Return the job as text, for a digest."""
         return json.dumps([flat(self.model), flat(self.train), self.rows, self.labels], sort_keys=True)
 
     @property
     def graph(self) -> tuple[object, ...]:
-        """Jobs that agree in this can share a compiled graph."""
+        """Return a key; jobs that have the same can share a compiled graph."""
         return (*structure(self.model, self.train), self.train.batch_size)
 
     @property
     def effort(self) -> int:
-        """What it costs, next to others: the weights of the hidden layers times the epochs."""
+        """Return the cost, relative to that of other jobs: the weights of the hidden layers times the epochs."""
         return self.train.epochs * (1 + sum(a * b for a, b in pairwise([64, *self.model.hidden_units, 10])))
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a training left.
+    """The result of a training.
 
     Attributes:
-        history, best_epoch, diverged, weights: see `pipeline.training.trainer.Fitted`; the second held-out fold
+        history, best_epoch, diverged, weights: see `pipeline.training.fitted.Fitted`; the second held-out fold
             has stopped and chosen.
         best_epoch_by_holdout: the best epoch where the first held-out fold does so.
         row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: each row as the seed of that role scores it,
@@ -94,7 +94,7 @@ class Result:
 
 
 def context(seeds: list[int], summary: Summary) -> str:
-    """What all trainings of a study depend on, as one digest."""
+    """Return a digest of what all trainings of a study depend on."""
     code = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in code_files()}
     versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
     digests = {name: summary.digest[name] for name in ("train", "validation")}
@@ -109,9 +109,13 @@ def code_files() -> list[Path]:
     return sorted(file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path]))
 
 
-def kept_file(job: Job, where: str) -> Path:
-    """Where the result of a job is kept; `where` is the study's `context`."""
-    return KEPT / f"{hashlib.sha256((where + job.content).encode()).hexdigest()[:32]}.npz"
+def kept_file(job: Job, study_digest: str) -> Path:
+    """Return the path of a job's result.
+
+    Args:
+        study_digest: the study's `context`.
+    """
+    return KEPT / f"{hashlib.sha256((study_digest + job.content).encode()).hexdigest()[:32]}.npz"
 
 
 def write_result(path: Path, result: Result) -> None:

@@ -1,4 +1,4 @@
-"""What MLflow is told of a finished study: a run for the study, and under it one for each arm."""
+"""The record of a finished study in MLflow: a run for the study, and under it one for each arm."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Study, StudyRun
+from experiments.study.tables import Tables
 from pipeline.data.splits import PREPROCESSING_FILE, SPLITS, Summary
 from pipeline.files import read_json
 from pipeline.settings import Settings, flat
@@ -19,7 +20,7 @@ from pipeline.tracking.run import Dataset
 EXPERIMENT = "study"
 LOG_AGAIN = "the result files are complete, log them with: python -m experiments.study --log-only"
 
-# Of an arm's record and of `study.csv`, besides the scores.
+# Fields of an arm's record and columns of `study.csv`, besides the scores.
 MEASURES = ("best_epoch", "epochs", "onset_epoch")
 NOT_CURVES = ("section", "arm", "epoch", "seeds")
 
@@ -27,27 +28,26 @@ NOT_CURVES = ("section", "arm", "epoch", "seeds")
 def log_study(
     study: Study,
     run: StudyRun | None,
-    curves: pd.DataFrame,
-    seeds_table: pd.DataFrame,
+    tables: Tables,
     settings: Settings,
     summary: Summary,
     champion: Path | None = None,
 ) -> tuple[str | None, dict[str, str]]:
-    """Log a study whose files are written, or what is missing of it; its run, and by `section/arm` those of the arms.
+    """Log a study whose files are written, or what is missing of it.
 
-    A lost store costs one line on standard error; what was logged before is still in what this returns.
+    Returns the id of its run, and the ids of its arms' runs by `section/arm`. A lost store costs one line on standard
+    error; the ids of what was logged before are returned all the same.
 
     Args:
         run: what was logged of this very study before; None for a new one.
-        curves, seeds_table: as in `study_curves.csv` and `study.csv`.
         champion: the recommended model, a `.keras` file from prepared rows to probabilities or the target's unit.
     """
     parent = ParentRun(EXPERIMENT, parent_name(study), run and run.parent_run, LOG_AGAIN)
     parent.open()
-    parent.add(child_records(study, curves, seeds_table))
-    headline = headline_numbers(study, seeds_table)
-    asked = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
-    parent.finish(headline, asked, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
+    parent.add(child_records(study, tables))
+    headline = headline_numbers(study, tables.seeds)
+    params = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
+    parent.finish(headline, params, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
     parent.show("arms", columns(study))
     if champion is not None and not parent.lost:
         preprocessing = read_json(PREPROCESSING_FILE)
@@ -56,25 +56,25 @@ def log_study(
 
 
 def parent_name(study: Study) -> str:
-    """The name of the study's run, such as `digits: 87 arms, 10 seeds`."""
+    """Return the name of the study's run, such as `digits: 87 arms, 10 seeds`."""
     return f"{study.about.source}: {len(study.arms)} arms, {len(study.about.seeds)} seeds"
 
 
 def columns(study: Study) -> list[str]:
-    """What the runs table shows of the arms."""
+    """Return the columns of the arms in MLflow's table of runs."""
     means = [f"holdout.{study.about.loss}", f"holdout.{study.about.score}", "best_epoch"]
     metrics = [name for mean in means for name in (mean, f"{mean}_sd")] + ["difference", "p_adjusted"]
     return [f"metrics.`{name}`" for name in metrics] + ["tags.`verdict`"]
 
 
 def arm_key(arm: Arm) -> str:
-    """What tells an arm from the others of the study, `section/arm`."""
+    """Return the name that an arm has among all of the study, `section/arm`."""
     return f"{arm.section}/{arm.name}"
 
 
-def child_records(study: Study, curves: pd.DataFrame, seeds_table: pd.DataFrame) -> Iterator[ChildRecord]:
-    """Every arm as MLflow is told of it."""
-    by_seed, by_epoch = (dict(list(table.groupby(["section", "arm"]))) for table in (seeds_table, curves))
+def child_records(study: Study, tables: Tables) -> Iterator[ChildRecord]:
+    """Yield the record of every arm's run."""
+    by_seed, by_epoch = (dict(list(table.groupby(["section", "arm"]))) for table in (tables.seeds, tables.curves))
     now = int(time.time() * 1000)
     for place, arm in enumerate(study.arms):
         of_arm = (arm.section, arm.name)
@@ -92,7 +92,7 @@ def child_records(study: Study, curves: pd.DataFrame, seeds_table: pd.DataFrame)
 
 
 def arm_numbers(arm: Arm, rows: pd.DataFrame) -> dict[str, float]:
-    """An arm's metrics: means as in `study.json`, and under `<name>_sd` the deviation over its rows of `study.csv`."""
+    """Return an arm's metrics: means as in `study.json`, and under `<name>_sd` deviations over rows of `study.csv`."""
     numbers = _split_numbers(arm.scores, rows)
     for name in MEASURES:
         numbers |= _with_spread(name, getattr(arm, name), rows, name)
@@ -106,7 +106,7 @@ def arm_numbers(arm: Arm, rows: pd.DataFrame) -> dict[str, float]:
 
 
 def epoch_curves(rows: pd.DataFrame) -> dict[str, list[float | None]]:
-    """An arm's curves under `epoch.<metric>`, from its rows of `study_curves.csv`."""
+    """Return an arm's curves under `epoch.<metric>`, from its rows of `study_curves.csv`."""
     # The place in the list is the epoch, so one that is missing has to be None.
     by_epoch = rows.set_index("epoch").reindex(range(1, rows["epoch"].max() + 1))
     columns = by_epoch.drop(columns=[name for name in NOT_CURVES if name in by_epoch])
@@ -118,7 +118,7 @@ def epoch_curves(rows: pd.DataFrame) -> dict[str, list[float | None]]:
 
 
 def headline_numbers(study: Study, seeds_table: pd.DataFrame) -> dict[str, float]:
-    """What the study comes to: the scores to expect from what it recommends, the optimism, the baseline's rise."""
+    """Return the study's own metrics: the scores to expect of what it recommends, the optimism, the baseline's rise."""
     recommended = study.recommendation
     rows = seeds_table[(seeds_table["section"] == recommended.section) & (seeds_table["arm"] == recommended.arm)]
     numbers = _split_numbers({"holdout": recommended.holdout, "test": recommended.test or {}}, rows)
@@ -132,7 +132,7 @@ def headline_numbers(study: Study, seeds_table: pd.DataFrame) -> dict[str, float
 
 
 def datasets(study: Study, summary: Summary) -> list[Dataset]:
-    """The splits that the study read; the test set only if something was scored on it."""
+    """Return the splits that the study read; the test set only if something was scored on it."""
     read = [name for name in SPLITS if summary.rows[name] and (name != "test" or study.recommendation.test)]
     return [
         Dataset(f"{summary.source} {name}", study.about.digest[name], summary.source, summary.rows[name], name)

@@ -81,34 +81,34 @@ class Rows:
 
     @cached_property
     def floor(self) -> dict[str, np.ndarray]:
-        """What knowing nothing scores on each row, `[rings, 2, n]`; NaN where no seed judges."""
+        """Return the scores of knowing nothing on each row, `[rings, 2, n]`; NaN where no seed judges."""
         judges = self.ring.judges
-        found = self.score(self.knowing_nothing()[judges], slice(None))
-        return {name: np.where(judges >= 0, values, np.nan) for name, values in found.items()}
+        by_row = self.score(self.knowing_nothing()[judges], slice(None))
+        return {name: np.where(judges >= 0, values, np.nan) for name, values in by_row.items()}
 
     @cached_property
     def variance(self) -> float:
-        """The variance of the targets, in the square of their unit; NaN for classes, and where they do not vary."""
+        """Return the variance of the targets, in their unit squared; NaN for classes, and where they do not vary."""
         return np.nan if self.problem.is_classification else float(np.var(self.y * self.target_scale)) or np.nan
 
 
 def knowing_nothing(rows: Rows, test: Split) -> dict[str, dict[str, float]]:
-    """Return what knowing nothing scores on the rows held out and on the test set, by split and metric."""
+    """Return the scores of knowing nothing on the rows held out and on the test set, by split and metric."""
     task = rows.problem.task
-    found = {"holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}}
+    means = {"holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}}
     variances = {"holdout": rows.variance}
     if len(test):
         tested = replace(rows, x=test.x, y=test.y)
         by_row = tested.score(rows.knowing_nothing()[:, None], slice(None))
-        found["test"] = {name: float(values.mean()) for name, values in by_row.items()}
+        means["test"] = {name: float(values.mean()) for name, values in by_row.items()}
         variances["test"] = tested.variance
     return {
         split: {
             name: float(value)
             for name in scores.METRICS[task]
-            if np.isfinite(value := scores.from_mean(name, means[scores.row_score_of(name)], variances[split]))
+            if np.isfinite(value := scores.from_mean(name, by_score[scores.row_score_of(name)], variances[split]))
         }
-        for split, means in found.items()
+        for split, by_score in means.items()
     }
 
 
@@ -136,17 +136,17 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
     """
     x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
     groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
-    told = train.numbers is not None and validation.numbers is not None
-    numbers = np.concatenate([train.numbers, validation.numbers]) if told else None
+    are_numbered = train.numbers is not None and validation.numbers is not None
+    numbers = np.concatenate([train.numbers, validation.numbers]) if are_numbered else None
     searched = np.arange(len(y)) >= len(train)
     if not len(train):
         raise InputError("the study needs training rows, and there are none")
     strata = y if problem.is_classification else np.zeros(len(y), np.int32)
     most = POOL_PER_TRAINING_ROW * len(train)
     if len(y) > most:
-        kept = _kept(strata, groups, most, seeds[0])
-        x, y, strata, searched = (each[kept] for each in (x, y, strata, searched))
-        groups, numbers = (None if each is None else each[kept] for each in (groups, numbers))
+        drawn = _drawn(strata, groups, most, seeds[0])
+        x, y, strata, searched = (column[drawn] for column in (x, y, strata, searched))
+        groups, numbers = (None if column is None else column[drawn] for column in (groups, numbers))
     ring = draw_ring(len(y), seeds, groups)
     orders = []
     for place, seed in enumerate(seeds):
@@ -155,8 +155,8 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
     return Rows(problem, x, y, ring, _of_one_size(orders), searched, numbers, target_scale)
 
 
-def _kept(strata: np.ndarray, groups: np.ndarray | None, most: int, seed: int) -> np.ndarray:
-    """Return about so many rows, in ascending order: stratified, or those of whole groups."""
+def _drawn(strata: np.ndarray, groups: np.ndarray | None, most: int, seed: int) -> np.ndarray:
+    """Draw about so many rows, in ascending order: stratified, or whole groups of them."""
     rng = np.random.default_rng([seed, 5])
     if groups is None:
         return np.sort(stratified_order(strata, rng)[:most])

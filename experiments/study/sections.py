@@ -1,75 +1,92 @@
-"""The questions of a study: their arms, trained in the order in which they depend on each other."""
+"""The sections of a study: their arms, trained in the order in which they depend on each other, and compared."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from experiments.study import arms
 from experiments.study.arms import WITH, WITHOUT, Arm
 from experiments.study.choices import chosen_remedy
+from experiments.study.compared import Compared
 from experiments.study.jobs import Job, Result
+from experiments.study.questions.activations import activations
+from experiments.study.questions.batches import batches
+from experiments.study.questions.capacity import capacity
+from experiments.study.questions.learning_curve import learning_curve
+from experiments.study.questions.memorization import memorization
+from experiments.study.questions.optimizers import optimizers
+from experiments.study.questions.remedies import combined, remedies
+from experiments.study.questions.winner import winner
 from experiments.study.rows import Rows
-from experiments.study.scored import Compared, Scored, score
-from pipeline.settings import Settings
+from experiments.study.scored import Scored, chosen, score
+from pipeline.settings import Settings, StudySection
 
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
 FEWEST_ROWS = 16
 
+Arms = dict[StudySection, list[Scored]]
+
 
 class Trains(Protocol):
-    """The part of `study_workers.Trainings` that is needed."""
+    """The part of `workers.Trainings` that is needed."""
 
     results: dict[Job, Result]
 
     def run(self, jobs: list[Job], label: str) -> None: ...
 
 
+@dataclass(frozen=True, eq=False)
 class Sections:
-    """Trains the arms of each question.
+    """The sections of one study, before anything is trained.
 
     Attributes:
-        scored: by section, its trained arms.
+        search: the content of `search.json`; empty where no section asks for it.
     """
 
-    def __init__(self, settings: Settings, rows: Rows, seeds: list[int], search: dict[str, Any], trainings: Trains):
-        self.settings, self.rows, self.seeds, self.search, self.trainings = settings, rows, seeds, search, trainings
-        self.scored: dict[str, list[Scored]] = {}
+    settings: Settings
+    rows: Rows
+    seeds: list[int]
+    search: dict[str, Any]
+    trainings: Trains
 
-    def train(self, asked: list[Arm], label: str) -> None:
-        """Train arms, each under its section."""
-        asked = [arm for arm in asked if arm.section in self.settings.study.sections]
-        self.trainings.run([Job.of(arm) for arm in asked], label)
-        for arm in asked:
-            result = self.trainings.results[Job.of(arm)]
-            self.scored.setdefault(arm.section, []).append(score(arm, result, self.rows, self.seeds))
-
-    @property
-    def base(self) -> Scored:
-        """The baseline."""
-        return self.scored["remedies"][0]
-
-    def run(self) -> None:
-        """All of them."""
+    def run(self) -> dict[StudySection, Compared]:
+        """Train the arms of all sections, compare each section once, and return them in the order of their training."""
         settings, is_classification = self.settings, self.rows.problem.is_classification
-        single = arms.remedies(settings, is_classification)
-        self.train(
+        alone = remedies(settings, is_classification)
+        arms = self._train(
             [
-                *single,
-                *self.curves(single[0], WITHOUT),
-                *arms.optimizers(settings),
-                *arms.batches(settings, self.rows.train.shape[1]),
-                *arms.activations(settings, is_classification),
-                *(arms.memorization(settings) if is_classification else []),
-                *arms.winner(settings, self.search),
+                *alone,
+                *self._sizes_and_shapes(alone[0], WITHOUT),
+                *optimizers(settings),
+                *batches(settings, self.rows.train.shape[1]),
+                *activations(settings, is_classification),
+                *(memorization(settings) if is_classification else []),
+                *winner(settings, self.search),
             ],
             "each alone",
         )
-        single = Compared.of(self.scored["remedies"]).choices("single")
-        self.train(arms.combined(settings, [each.arm for each in single]), "all together")
-        remedy = chosen_remedy(Compared.of(self.scored["remedies"]))
+        strengths = {arm.name for arm in chosen(arms["remedies"]) if arm.group == "single"}
+        together = combined(settings, [arm for arm in alone if arm.name in strengths])
+        arms["remedies"] += self._train(together, "all together").get("remedies", [])
+        compared_remedies = Compared.of(arms.pop("remedies"))
+        remedy = chosen_remedy(compared_remedies)
         if remedy is not None:
-            self.train(self.curves(remedy.arm, WITH), "with the chosen remedy")
+            with_remedy = self._sizes_and_shapes(remedy.configuration, WITH)
+            for section, more in self._train(with_remedy, "with the chosen remedy").items():
+                arms.setdefault(section, []).extend(more)
+        others = {section: Compared.of(of_section) for section, of_section in arms.items()}
+        return {"remedies": compared_remedies, **others}
 
-    def curves(self, arm: Arm, group: str) -> list[Arm]:
-        """The arm over training sizes and over shapes."""
+    def _train(self, arms: list[Arm], label: str) -> Arms:
+        """Train the arms of the sections that are asked for, and return them by section."""
+        arms = [arm for arm in arms if arm.section in self.settings.study.sections]
+        self.trainings.run([Job.of(arm) for arm in arms], label)
+        by_section: Arms = {}
+        for arm in arms:
+            result = self.trainings.results[Job.of(arm)]
+            by_section.setdefault(arm.section, []).append(score(arm, result, self.rows, self.seeds))
+        return by_section
+
+    def _sizes_and_shapes(self, arm: Arm, group: str) -> list[Arm]:
+        """Return an arm over training sizes and over shapes of the network."""
+        n = self.rows.train.shape[1]
         fewest = max(FEWEST_ROWS, FEWEST_PER_CLASS * self.rows.problem.n_outputs)
-        sizes = arms.learning_curve(self.settings, arm, group, self.rows.train.shape[1], fewest)
-        return sizes + arms.capacity(self.settings, arm, group)
+        return [*learning_curve(self.settings, arm, group, n, fewest), *capacity(self.settings, arm, group)]

@@ -1,11 +1,12 @@
-"""What follows when everything is chosen: the study's one look at the test set, and the recommended model as a file."""
+"""The study's one look at the test set, when everything is chosen, and the recommended model as a file."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from experiments.study.scored import Judged, Scored, loss_factor
+from experiments.study.compared import Judged, loss_factor
+from experiments.study.scored import Scored
 from pipeline.data.examples import Split
 from pipeline.data.splits import Summary
 from pipeline.errors import InputError
@@ -13,9 +14,9 @@ from pipeline.paths import CHAMPION_FILE
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import judge, probability_better
 from pipeline.statistics.intervals import Interval, crossed
+from pipeline.training.fitted import is_sound
 from pipeline.training.keras_file import save_model
 from pipeline.training.model import build_keras, predict, set_weights
-from pipeline.training.seeds import is_sound
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Tested:
 
     @property
     def scores(self) -> dict[str, Interval]:
-        """Each metric, with its interval for other seeds and other rows of the kind."""
+        """Return each metric, with its interval for other seeds and other rows of the kind."""
         return {
             name: scores.interval_of(name, crossed(self.row_scores[scores.row_score_of(name)]), self.variance)
             for name in scores.METRICS[self.task]
@@ -44,7 +45,7 @@ class Tested:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The columns `test_<metric>`, a row per seed."""
+        """Return the columns `test_<metric>`, a row per seed."""
         means = {name: self.row_scores[scores.row_score_of(name)].mean(axis=1) for name in scores.METRICS[self.task]}
         return pd.DataFrame(
             {f"test_{name}": scores.from_mean(name, mean, self.variance) for name, mean in means.items()}
@@ -52,15 +53,15 @@ class Tested:
 
     @property
     def loss_rows(self) -> np.ndarray:
-        """The loss of each row, `[R, n]`."""
+        """Return the loss of each row, `[R, n]`."""
         return self.row_scores[scores.row_score_of(scores.METRICS[self.task][0])]
 
 
 def score_test(arm: Scored, test: Split) -> Tested:
     """Score an arm on the test set, with the weights that the second held-out fold has chosen."""
     rows, weights = arm.rows, arm.result.weights
-    nothing = rows.knowing_nothing(arm.arm.rows)[:, None]
-    outputs = predict(arm.arm.model, rows.problem, weights, test.x)
+    nothing = rows.knowing_nothing(arm.configuration.rows)[:, None]
+    outputs = predict(arm.configuration.model, rows.problem, weights, test.x)
     outputs = np.where(is_sound(weights)[:, None, None], outputs, nothing)
     task, scale = rows.problem.task, rows.target_scale
     # A regression is scored in the target's unit; its mean is the same for both and cancels out.
@@ -80,10 +81,13 @@ def judged_on_test(winner: Tested, default: Tested) -> Judged:
     better = winner if estimate.mean < 0 else default
     [verdict] = judge([estimate], [crossed(better.loss_rows - better.nothing)])
     loss = scores.METRICS[winner.task][0]
-    winner_losses, default_losses = (each.table[f"test_{loss}"] for each in (winner, default))
-    means = [float(scores.from_mean(loss, each.loss_rows.mean())) for each in (winner, default)]
+    by_seed = (tested.table[f"test_{loss}"] for tested in (winner, default))
+    means = (float(scores.from_mean(loss, tested.loss_rows.mean())) for tested in (winner, default))
     return Judged(
-        "default", verdict.scaled(loss_factor(loss, *means)), probability_better(winner_losses, default_losses), None
+        reference="default",
+        verdict=verdict.scaled(loss_factor(loss, *means)),
+        probability_better=probability_better(*by_seed),
+        influence=None,
     )
 
 
@@ -97,6 +101,7 @@ def save_champion(recommended: Scored, summary: Summary) -> None:
     sound = is_sound(weights)
     if not sound.any():
         raise InputError("train.learning_rate is too high: no seed of the baseline stayed finite; try a tenth of it")
-    plain = build_keras(recommended.arm.model, summary.problem, summary.target_mean or 0.0, summary.target_scale or 1.0)
+    model, scale = recommended.configuration.model, summary.target_scale or 1.0
+    plain = build_keras(model, summary.problem, summary.target_mean or 0.0, scale)
     set_weights(plain, {name: value[sound.argmax()] for name, value in weights.items()})
     save_model(plain, CHAMPION_FILE)

@@ -18,9 +18,9 @@ import numpy as np
 from experiments.study.jobs import Job, Result, write_result
 from experiments.study.rows import Rows, read_rows
 from pipeline.data.splits import read_summary
+from pipeline.training.fitted import Chosen, is_sound
 from pipeline.training.model import predict
-from pipeline.training.seeds import is_sound
-from pipeline.training.trainer import Chosen, fit
+from pipeline.training.trainer import fit
 
 _state: dict[str, object] = {}
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from experiments.processes import prepare, share
-from experiments.study.jobs import Job, Result, kept_file, read_result
+from experiments.study.jobs import KEPT, Job, Result, kept_file, read_result
 from pipeline.errors import InputError
 from pipeline.progress import Bar
 from pipeline.settings import Settings
@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 
 def _begin(workers: int, seeds: list[int], epochs: int) -> None:
     os.environ |= share(workers)
-    # With TensorFlow, which the study itself does not need so soon.
+    # The process that the workers are forked from has imported it already.
     from experiments.study.worker import begin
 
     begin(seeds, epochs)
@@ -31,12 +31,12 @@ class Trainings(AbstractContextManager):
     """Has jobs trained that have not been trained before, and hands out the results.
 
     Args:
-        where: the `study_jobs.context` of the study.
+        study_digest: the `jobs.context` of the study.
     """
 
-    def __init__(self, settings: Settings, seeds: list[int], where: str):
+    def __init__(self, settings: Settings, seeds: list[int], study_digest: str):
         self.workers, self.epochs = settings.study.workers, settings.study.epochs or settings.train.epochs
-        self.seeds, self.where = seeds, where
+        self.seeds, self.study_digest = seeds, study_digest
         self.results: dict[Job, Result] = {}
         self.used: set[Path] = set()
         self.from_before: set[Job] = set()
@@ -80,11 +80,11 @@ class Trainings(AbstractContextManager):
             self._load(job)
 
     def seconds_before(self) -> float:
-        """What the trainings that were there already had taken, in as many processes."""
+        """Return the time that the trainings of an earlier start took then, in as many processes."""
         return sum(self.results[job].seconds for job in self.from_before) / self.workers
 
     def _load(self, job: Job) -> bool:
-        path = kept_file(job, self.where)
+        path = kept_file(job, self.study_digest)
         self.used.add(path)
         result = read_result(path)
         if result is not None:
@@ -95,17 +95,17 @@ class Trainings(AbstractContextManager):
         if self.pool is None:
             start = (self.workers, self.seeds, self.epochs)
             self.pool = ProcessPoolExecutor(self.workers, prepare("experiments.study.worker"), _begin, start)
-        return self.pool.submit(_work, [(job, kept_file(job, self.where)) for job in task])
+        return self.pool.submit(_work, [(job, kept_file(job, self.study_digest)) for job in task])
 
     def forget_others(self) -> None:
         """Delete what is kept of trainings that this study does not use."""
-        for path in kept_file(next(iter(self.results)), self.where).parent.glob("*.npz"):
+        for path in KEPT.glob("*.npz"):
             if path not in self.used:
                 path.unlink()
 
 
 def _tasks(jobs: list[Job]) -> list[list[Job]]:
-    """Jobs that share a graph together, since each process compiles its own; the longest first."""
+    """Return jobs that share a graph together, since each process compiles its own; the longest first."""
     by_graph: dict[tuple[object, ...], list[Job]] = {}
     for job in jobs:
         by_graph.setdefault(job.graph, []).append(job)

@@ -5,18 +5,32 @@ from typing import Literal
 
 import numpy as np
 
+Task = Literal["classification", "regression"]
+
 
 @dataclass(frozen=True)
 class Problem:
-    """The task of a model, and its inputs and outputs; `n_outputs` is the number of classes, or 1 for regression."""
+    """The task of a model, and its inputs and outputs.
 
-    task: Literal["classification", "regression"]
+    Attributes:
+        n_outputs: the number of classes, or 1 for regression.
+        target_mean, target_scale: mean and standard deviation of a regression's target in the training part, in its
+            own unit; 0 and 1 for classes.
+    """
+
+    task: Task
     n_features: int
     n_outputs: int
+    target_mean: float = 0.0
+    target_scale: float = 1.0
 
     @property
     def is_classification(self) -> bool:
         return self.task == "classification"
+
+    def in_unit(self, standardized: np.ndarray) -> np.ndarray:
+        """Return a regression's standardized targets or predictions in the target's own unit, float64."""
+        return standardized.astype(np.float64) * self.target_scale + self.target_mean
 
 
 @dataclass(frozen=True, eq=False)

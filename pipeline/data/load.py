@@ -118,11 +118,10 @@ def _from_table(
     """Sort a table's columns into target, group and features; `target` is the column that the source names."""
     notes = list(notes or [])
     columns = list(frame.columns)
-    _check_columns(columns, data, target)
-    target = data.target or target
+    target = _checked_target(columns, data, target)
     left_out = {target, data.group, *data.drop}
     names = [name for name in columns if name not in left_out]
-    used = [*names, *{target, data.group} - {None}]
+    used = [*names, target, *([] if data.group is None else [data.group])]
     if test is not None:
         _check_same_columns(used, list(test.columns), data)
     tables = {"data.source": frame[used]} | ({} if test is None else {"data.test_source": test[used]})
@@ -135,8 +134,10 @@ def _from_table(
     return Dataset(features, others[target], target, kinds, groups, test_rows, notes=notes)
 
 
-def _check_columns(columns: list[str], data: Data, target: str | None) -> None:
-    if data.target is None and target is None:
+def _checked_target(columns: list[str], data: Data, target: str | None) -> str:
+    """Check that the table has the columns that the settings name; return the one to predict."""
+    chosen = data.target or target
+    if chosen is None:
         raise InputError(f"data.target must name the column to predict; the columns are {shown(columns)}")
     named = [("data.target", data.target), ("data.group", data.group), *(("data.drop", name) for name in data.drop)]
     for setting, name in named:
@@ -144,10 +145,10 @@ def _check_columns(columns: list[str], data: Data, target: str | None) -> None:
             continue
         hint = "; is it separated by something else than a comma or tab?" if len(columns) == 1 else ""
         raise InputError(f"{setting}: there is no column {name!r}; the columns are {shown(columns, name)}{hint}")
-    target = data.target or target
     for setting, names in (("data.group", [data.group]), ("data.drop", data.drop)):
-        if target in names:
-            raise InputError(f"{setting} names {target!r}, which is the column to predict")
+        if chosen in names:
+            raise InputError(f"{setting} names {chosen!r}, which is the column to predict")
+    return chosen
 
 
 def _check_same_columns(expected: list[str], columns: list[str], data: Data) -> None:
@@ -221,7 +222,7 @@ def _check_range(label: str, values: pd.Series) -> None:
 
 
 def _groups(column: pd.Series, test_rows: int | None, data: Data) -> np.ndarray:
-    missing = column.isna()
+    missing = column.isna().to_numpy()
     if missing.any():
         first = first_row(missing, test_rows, data.test_source)
         raise InputError(f"data.group {data.group!r} is missing in {missing.sum()} rows (first in {first})")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.data.splits import SplitName
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
@@ -13,7 +14,7 @@ SEEDS = {"data.test_fraction": 0, "data.val_fraction": 1, "data.train_fraction":
 
 def partition(
     strata: np.ndarray, data: Data, groups: np.ndarray | None = None, test_rows: int | None = None
-) -> dict[str, np.ndarray]:
+) -> dict[SplitName, np.ndarray]:
     """Return the row numbers of train, validation and test, each in ascending order.
 
     A smaller `data.train_fraction` takes a subset of the rows of a larger one; validation and test stay as they are.
@@ -84,7 +85,7 @@ def _taken_groups(
     counts = np.zeros((len(labels), strata.max() + 1))
     np.add.at(counts, (group_of_row, strata), 1)
     target = counts.sum(axis=0) * n_wanted / len(strata)
-    best_groups, best_miss = None, np.inf
+    best_groups, best_miss = np.empty(0, int), np.inf
     for _ in range(GROUP_ORDERS):
         order = rng.permutation(len(labels))
         # The last groups are never taken, since every remaining split needs one.

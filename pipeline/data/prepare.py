@@ -38,13 +38,11 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     notes = list(dataset.notes)
     target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
     notes += [target.note] if target.note else []
-    if target.classes:
-        _check_class_sizes(target, dataset, data)
+    _check_class_sizes(target, dataset, data)
     rows = _split_rows(dataset, target, data)
     notes += _absent_classes(target, rows)
     preprocessing = _fit(dataset, rows["train"], data, notes)
-    mean, scale = _fit_target(target, rows["train"], data)
-    y = target.y if target.classes else ((target.y - mean) / scale).astype(np.float32)
+    y, mean, scale = _fit_target(target, rows["train"], data)
     groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
     splits = {
         name: Split(
@@ -55,7 +53,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         )
         for name, index in rows.items()
     }
-    fitted_target = {"classes": target.classes, "target_mean": mean, "target_scale": scale}
+    fitted_target: dict[str, Any] = {"classes": target.classes, "target_mean": mean, "target_scale": scale}
     summary = Summary(
         source=data.source,
         task=target.task,
@@ -71,6 +69,8 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
 
 
 def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
+    if target.classes is None:
+        return
     own = len(target.y) - (dataset.test_rows or 0)
     counts = np.bincount(target.y[:own], minlength=len(target.classes))
     shares = [data.val_fraction] if dataset.test_rows is not None else [data.test_fraction, data.val_fraction]
@@ -88,7 +88,7 @@ def _split_rows(dataset: Dataset, target: Target, data: Data) -> dict[SplitName,
     _check_official_groups(dataset, data)
     strata = target.y if target.classes else np.zeros(len(dataset), np.int32)
     rows = partition(strata, data, dataset.groups, dataset.test_rows)
-    if not target.classes:
+    if target.classes is None:
         return rows
     absent = _absent(target, rows["train"])
     if absent:
@@ -110,14 +110,14 @@ def _cause(name: str, dataset: Dataset, target: Target, rows: dict[SplitName, np
 
 
 def _absent(target: Target, rows: np.ndarray) -> list[str]:
+    if target.classes is None:
+        return []
     counts = np.bincount(target.y[rows], minlength=len(target.classes))
-    return [target.classes[place] for place in np.flatnonzero(counts == 0)]
+    return [name for name, count in zip(target.classes, counts, strict=True) if count == 0]
 
 
 def _absent_classes(target: Target, rows: dict[SplitName, np.ndarray]) -> list[str]:
     """A note for each split whose scores leave out a class; each class has a row to train on."""
-    if not target.classes:
-        return []
     absent = {name: _absent(target, index) for name, index in rows.items() if len(index)}
     return [
         f"{name} has no row of some classes, so its scores say nothing of them: {nearest_first('', classes, SHOWN)}"
@@ -165,10 +165,10 @@ def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndar
     return x
 
 
-def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[float | None, float | None]:
-    """Mean and standard deviation of a regression's target in the training part."""
+def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[np.ndarray, float | None, float | None]:
+    """Return the values to learn; for regression also their mean and standard deviation in the training part."""
     if target.classes:
-        return None, None
+        return target.y, None, None
     values = target.y[train]
     if np.ptp(values) == 0:
         raise InputError(
@@ -181,7 +181,7 @@ def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[float | 
             f"data.target has values that differ by {np.ptp(values):g} only or are too large to be scaled; give it in "
             "another unit"
         )
-    return mean, scale
+    return ((target.y - mean) / scale).astype(np.float32), mean, scale
 
 
 def _counted(number: int, noun: str) -> str:

@@ -39,7 +39,7 @@ def user_files(data: Data) -> dict[str, str]:
     _check_source(data.source)
     files = {"data.source": data.source} if _suffix(data.source) in FILE_SUFFIXES else {}
     if data.test_source is not None:
-        _check_test_source(data)
+        _check_test_source(data.source, data.test_source)
         files["data.test_source"] = data.test_source
     for setting, name in files.items():
         _check_file(setting, Path(name))
@@ -64,17 +64,15 @@ def _check_source(source: str) -> None:
     )
 
 
-def _check_test_source(data: Data) -> None:
-    if not is_table_file(data.source):
-        allowed = ", ".join(TABLE_SUFFIXES)
+def _check_test_source(source: str, test_source: str) -> None:
+    allowed = ", ".join(TABLE_SUFFIXES)
+    if not is_table_file(source):
         raise InputError(
-            f"data.test_source goes with a data.source that ends in {allowed}; got {data.test_source!r} "
-            f"with data.source {data.source!r}: leave it null"
+            f"data.test_source goes with a data.source that ends in {allowed}; got {test_source!r} "
+            f"with data.source {source!r}: leave it null"
         )
-    if not is_table_file(data.test_source):
-        raise InputError(
-            f"data.test_source must be a path that ends in {', '.join(TABLE_SUFFIXES)}; got {data.test_source!r}"
-        )
+    if not is_table_file(test_source):
+        raise InputError(f"data.test_source must be a path that ends in {allowed}; got {test_source!r}")
 
 
 def _check_file(setting: str, path: Path) -> None:

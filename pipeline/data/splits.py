@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.data.examples import Problem, Split
+from pipeline.data.examples import Problem, Split, Task
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
 
+Content = TypeVar("Content")
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
@@ -30,7 +31,7 @@ class Summary(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
-    task: Literal["classification", "regression"]
+    task: Task
     target: str | None
     features: list[str] | None
     n_features: int
@@ -49,7 +50,8 @@ class Summary(BaseModel):
     @property
     def problem(self) -> Problem:
         """Return the problem that the prepared data poses to a model."""
-        return Problem(self.task, self.n_features, len(self.classes) if self.classes else 1)
+        n_outputs = len(self.classes) if self.classes else 1
+        return Problem(self.task, self.n_features, n_outputs, self.target_mean or 0.0, self.target_scale or 1.0)
 
 
 def split_file(name: SplitName) -> Path:
@@ -75,7 +77,7 @@ def read_split(name: SplitName) -> Split:
     return _read(split_file(name), lambda path: Split(**read_arrays(path)))
 
 
-def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
+def _read(path: Path, reader: Callable[[Path], Content]) -> Content:
     try:
         return reader(path)
     except FileNotFoundError:

@@ -15,7 +15,7 @@ Splits = dict[SplitName, Split]
 
 def describe_splits(splits: Splits, target: Target, target_scale: float | None) -> dict[str, Any]:
     """Return the fields of `Summary` that follow from the splits."""
-    described = {
+    described: dict[str, Any] = {
         "rows": {name: len(split) for name, split in splits.items()},
         "digest": {name: digest(split) for name, split in splits.items()},
         "duplicates": duplicates(splits),
@@ -23,8 +23,10 @@ def describe_splits(splits: Splits, target: Target, target_scale: float | None) 
         "majority_share": None,
         "mean_rmse": None,
     }
+    if target_scale is not None:
+        described["mean_rmse"] = {name: _mean_rmse(split, target_scale) for name, split in splits.items()}
     if target.classes is None:
-        return described | {"mean_rmse": {name: _mean_rmse(split, target_scale) for name, split in splits.items()}}
+        return described
     counts = {name: np.bincount(split.y, minlength=len(target.classes)).tolist() for name, split in splits.items()}
     majority = int(np.argmax(counts["train"]))
     return described | {
@@ -38,7 +40,7 @@ def digest(split: Split) -> str:
     sha256 = hashlib.sha256()
     for array in (split.x, split.y):
         sha256.update(f"{array.dtype.str} {array.shape}".encode())
-        sha256.update(np.ascontiguousarray(array))
+        sha256.update(np.ascontiguousarray(array).data)
     return sha256.hexdigest()
 
 

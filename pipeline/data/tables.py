@@ -32,7 +32,8 @@ def read_table(setting: str, name: str, text_columns: tuple[str, ...] = ()) -> t
     Raises:
         InputError: it is not such a table, holds no row, or has two columns of one name.
     """
-    path, notes = Path(name), []
+    path = Path(name)
+    notes: list[str] = []
     try:
         if path.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path).reset_index(drop=True)
@@ -58,8 +59,7 @@ def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple
     # pandas renames a repeated column, so the names are first read as plain text.
     header = pd.read_csv(
         path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-    )
-    header = header.iloc[0]
+    ).iloc[0]
     named = header != ""
     repeated = header[named & header.duplicated()]
     if len(repeated):

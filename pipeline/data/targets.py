@@ -1,16 +1,14 @@
 """Reading of the target: its task, its values and the names of its classes."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from pipeline.data.examples import Task
 from pipeline.data.tables import LARGEST, first_row, tidy
 from pipeline.errors import InputError
 from pipeline.settings import Data
-
-Task = Literal["classification", "regression"]
 
 # Whole numbers are class labels if there are at most so many different ones, and at most one for every two rows.
 MAX_NUMBERED_CLASSES = 20
@@ -53,7 +51,7 @@ def read_target(column: pd.Series, name: str | None, data: Data, test_rows: int 
     if task == "regression" and kind != "number":
         raise InputError(f"data.task regression needs a target of numbers; {label} holds {kind} values")
     if kind == "number" and (values.abs() > LARGEST).any():
-        first = first_row(values.abs() > LARGEST, test_rows, data.test_source)
+        first = first_row((values.abs() > LARGEST).to_numpy(), test_rows, data.test_source)
         raise InputError(f"{label} holds infinity or a number beyond {LARGEST:.1e} (first in {first})")
     if values.nunique() < 2:
         raise InputError(f"{label} has one value only, {_name(values.iloc[0], kind)!r}; there is nothing to tell apart")
@@ -89,9 +87,9 @@ def _regression_note(values: pd.Series, data: Data) -> str | None:
     )
 
 
-def _name(value: object, kind: str | None) -> str:
+def _name(value: float | str, kind: str | None) -> str:
+    if isinstance(value, str):
+        return value
     if kind == "boolean":
         return str(bool(value))
-    if kind == "number":
-        return str(int(value)) if float(value).is_integer() else str(float(value))
-    return str(value)
+    return str(int(value)) if value.is_integer() else str(float(value))

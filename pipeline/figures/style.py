@@ -5,6 +5,7 @@ label says too.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -12,10 +13,13 @@ from matplotlib.figure import Figure
 
 from pipeline.files import written_whole
 
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#555555"
 # The same input gives the same bytes: no date, no random ids; text stays text, so that it can be searched.
-SVG = {"svg.hashsalt": "figures", "svg.fonttype": "none"}
-STYLE = SVG | {
+SVG: "dict[RcKeyType, Any]" = {"svg.hashsalt": "figures", "svg.fonttype": "none"}
+STYLE: "dict[RcKeyType, Any]" = SVG | {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

@@ -236,15 +236,14 @@ def judge(differences: Sequence[Estimate], over_nothing: Sequence[Estimate | Non
     adjusted = holm(alone)
     p_nothing = holm([None if estimate is None else estimate.p for estimate in over_nothing])
     verdicts = []
-    for place, estimate in enumerate(differences):
+    for place, (estimate, p, p_adjusted) in enumerate(zip(differences, alone, adjusted, strict=True)):
         if is_same[place]:
             verdicts.append(Verdict(Interval(0.0, 0.0, 0.0), 1.0, 1.0, "no detectable difference", None))
             continue
-        p = alone[place]
-        if p is None:
+        if p is None or p_adjusted is None:
             verdicts.append(Verdict(estimate.interval(), None, None, None, None))
             continue
-        is_found = adjusted[place] < SIGNIFICANCE
+        is_found = p_adjusted < SIGNIFICANCE
         stricter = sum(other is not None and other < p for other in alone)
         level = counted if not is_found or p * counted < SIGNIFICANCE else counted - stricter
         nothing = over_nothing[place]
@@ -253,7 +252,7 @@ def judge(differences: Sequence[Estimate], over_nothing: Sequence[Estimate | Non
             Verdict(
                 estimate.interval(level),
                 p,
-                adjusted[place],
+                p_adjusted,
                 _finding(estimate.mean, is_found, is_useless),
                 estimate.detectable(counted),
                 *((None, None) if is_found else estimate.times_as_many(counted)),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -25,6 +26,12 @@ class Interval:
     def scaled(self, factor: float) -> "Interval":
         """Return the interval with all numbers multiplied by a factor above 0."""
         return Interval(*(None if value is None else value * factor for value in (self.mean, self.low, self.high)))
+
+    def reaching(self, distance: float) -> "Interval":
+        """Return the interval with ends at least this far from the mean; ends that are not known stay so."""
+        if self.mean is None or self.low is None or self.high is None:
+            return self
+        return Interval(self.mean, min(self.low, self.mean - distance), max(self.high, self.mean + distance))
 
 
 @dataclass(frozen=True)
@@ -88,19 +95,24 @@ class Estimate:
         return self._critical(comparisons) + float(stats.t.ppf(power, self.freedom))
 
 
-def over_seeds(values: np.ndarray) -> Interval:
+def over_seeds(values: ArrayLike) -> Interval:
     """Return the mean over seeds with Student's interval; values that are not finite are left out.
 
     `low` and `high` are None for fewer than two seeds, `mean` too for none.
     """
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        return Interval(float(values[0]) if len(values) else None)
-    if np.ptp(values) == 0:  # rounding would give equal numbers a variance
-        return Interval(*[float(values[0])] * 3)
-    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, values.mean(), stats.sem(values))
-    return Interval(float(values.mean()), float(low), float(high))
+    known = finite(values)
+    if len(known) < 2:
+        return Interval(float(known[0]) if len(known) else None)
+    if np.ptp(known) == 0:  # rounding would give equal numbers a variance
+        return Interval(*[float(known[0])] * 3)
+    low, high = stats.t.interval(CONFIDENCE, len(known) - 1, known.mean(), stats.sem(known))
+    return Interval(float(known.mean()), float(low), float(high))
+
+
+def finite(values: ArrayLike) -> np.ndarray:
+    """Return the values that are finite, float64 `[k]`."""
+    numbers = np.asarray(values, np.float64)
+    return numbers[np.isfinite(numbers)]
 
 
 def crossed(values: np.ndarray) -> Estimate:

@@ -87,10 +87,7 @@ def what_twice_the_data_brings(sizes: np.ndarray, losses: np.ndarray, n: int) ->
     if law_before is None or not np.isfinite(seen):
         return Prediction(law, n, change)
     predicted = float(law_before.predict(n))
-    miss = abs(predicted - seen)
-    if change.is_known:
-        change = Interval(change.mean, min(change.low, change.mean - miss), max(change.high, change.mean + miss))
-    return Prediction(law, n, change, predicted, seen)
+    return Prediction(law, n, change.reaching(abs(predicted - seen)), predicted, seen)
 
 
 def _checked(sizes: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

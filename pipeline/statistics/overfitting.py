@@ -14,7 +14,7 @@ def overfitting(history: pd.DataFrame, loss: str) -> pd.DataFrame:
 
     Args:
         history: a row per seed and epoch: seed, epoch, `train_<loss>`, `val_<loss>` and, where there is a holdout,
-            `holdout_<loss>`; see `trainer.Fitted`. Seeds may have trained for different numbers of epochs.
+            `holdout_<loss>`; see `fitted.Fitted`. Seeds may have trained for different numbers of epochs.
         loss: the metric's name; the sign of a metric for which higher is better is reversed, as by `scores.gap`.
 
     Returns:
@@ -38,11 +38,11 @@ def _of_seed(epochs: pd.DataFrame, loss: str) -> dict[str, float]:
     ]
     number, train = epochs["epoch"].to_numpy(), epochs[f"train_{loss}"].to_numpy()
     measures = pd.DataFrame([_of_rows(number, train, losses, loss) for losses in held_out], columns=list(MEASURES))
-    return measures.mean().to_dict()
+    return dict(zip(MEASURES, measures.mean(), strict=True))
 
 
 def _of_rows(epoch_numbers: np.ndarray, train: np.ndarray, losses: np.ndarray, loss: str) -> dict[str, float]:
-    height = gap(loss, 0, losses)
+    height = gap(loss, np.zeros_like(losses), losses)
     if not np.isfinite(height).any():
         return dict.fromkeys(MEASURES, np.nan)
     minima = np.flatnonzero(height == height[np.isfinite(height)].min())

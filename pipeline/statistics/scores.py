@@ -4,14 +4,18 @@ The outputs of R seeds are logits `[R, n, classes]` or, for regression, numbers 
 numbers are `[n]` or `[R, n]`.
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import special
 
-from pipeline.statistics.intervals import Estimate, Interval, above_0, bounded_share, crossed, over_seeds
+from pipeline.statistics.intervals import Estimate, Interval, above_0, bounded_share, crossed, finite, over_seeds
 
 Task = Literal["classification", "regression"]
+Means = TypeVar("Means", float, np.ndarray)
+Scores = TypeVar("Scores", float, np.ndarray, pd.Series)
 
 # The loss and the score of each task, as they are reported.
 METRICS: dict[Task, tuple[str, str]] = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse", "r2")}
@@ -47,7 +51,7 @@ def row_score_of(metric: str) -> str:
     return "squared_error" if metric in METRICS["regression"] else metric
 
 
-def from_mean(metric: str, mean: float | np.ndarray, variance: float | np.ndarray = np.nan) -> float | np.ndarray:
+def from_mean(metric: str, mean: Means, variance: float = np.nan) -> Means:
     """Return the metric for a mean of its row scores.
 
     Args:
@@ -71,7 +75,7 @@ def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> In
     if not variance > 0:
         return Interval()
     low, high = (None if end is None else 1 - end / variance for end in (inner.high, inner.low))
-    return Interval(1 - inner.mean / variance, low, high)
+    return Interval(1 - estimate.mean / variance, low, high)
 
 
 def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> Interval:
@@ -86,19 +90,18 @@ def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.nd
     return interval_of(metric, crossed(rows), float(actual.astype(np.float64).var()))
 
 
-def interval_over_seeds(metric: str, values: np.ndarray, n: int) -> Interval:
+def interval_over_seeds(metric: str, values: ArrayLike, n: int) -> Interval:
     """Return the mean of a metric over seeds, `[R]`, with its interval over seeds, within the metric's bounds.
 
     Args:
         n: the number of rows that each seed is scored on.
     """
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        return over_seeds(values)
-    row_scores = {"rmse": np.square(values), "r2": 1 - values}.get(metric, values)
-    variance = float(row_scores.var(ddof=1) / len(values))
-    return interval_of(metric, Estimate(float(row_scores.mean()), 0.0, variance, len(values) - 1.0, n), 1.0)
+    known = finite(values)
+    if len(known) < 2:
+        return over_seeds(known)
+    row_scores = {"rmse": np.square(known), "r2": 1 - known}.get(metric, known)
+    variance = float(row_scores.var(ddof=1) / len(known))
+    return interval_of(metric, Estimate(float(row_scores.mean()), 0.0, variance, len(known) - 1.0, n), 1.0)
 
 
 def score_seeds(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -108,13 +111,12 @@ def score_seeds(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray
     return from_mean(metric, mean, variance if variance > 0 else np.nan)
 
 
-def gap(metric: str, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
+def gap(metric: str, train: Scores, validation: Scores) -> Scores:
     """Return how much worse the metric is on validation than on training rows; above 0 is worse for every metric."""
     return train - validation if metric in HIGHER_IS_BETTER else validation - train
 
 
-def spread(values: np.ndarray) -> float | None:
+def spread(values: ArrayLike) -> float | None:
     """Return the standard deviation over seeds; None for fewer than two."""
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    return float(values.std(ddof=1)) if len(values) > 1 else None
+    known = finite(values)
+    return float(known.std(ddof=1)) if len(known) > 1 else None

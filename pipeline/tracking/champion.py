@@ -5,7 +5,6 @@ import re
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 
 from pipeline import serving
 from pipeline.data.splits import Summary
-from pipeline.tracking.run import is_loss, log_model, open_client, requirements
+from pipeline.tracking.run import is_loss, log_model, open_client, requirements, without_advice
 from pipeline.tracking.store import first_cause, tracking_uri, without_password
 
 if TYPE_CHECKING:
@@ -71,13 +70,10 @@ def write_champion(
     preprocessing: Mapping[str, Any],
 ) -> None:
     """Write the logged form: code, and as its artifacts the model and the preprocessing; nothing is pickled."""
-    import mlflow
-    from mlflow.models import Model
+    with tempfile.TemporaryDirectory() as beside, without_advice():
+        import mlflow.pyfunc
+        from mlflow.models import Model
 
-    with tempfile.TemporaryDirectory() as beside, warnings.catch_warnings():
-        # MLflow advises on type hints and examples, which say less than the signature, and uses a form that pandas 3
-        # deprecates.
-        warnings.simplefilter("ignore")
         artifacts = {"model": Path(beside) / "model.keras", "preprocessing": Path(beside) / "preprocessing.json"}
         if isinstance(model, Path):
             shutil.copyfile(model, artifacts["model"])
@@ -146,7 +142,7 @@ def _register(client: "MlflowClient", name: str, run_id: str, write: Any, scores
     version = int(client.create_model_version(name, source, run_id, model_id=model_id).version)
     # The interface takes the way from the model to its version from here, as `mlflow.register_model` leaves it.
     client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps([{"name": name, "version": version}])})
-    client.set_registered_model_alias(name, ALIAS, version)
+    client.set_registered_model_alias(name, ALIAS, str(version))
     return version
 
 

@@ -4,8 +4,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,11 @@ from pipeline.tracking.run import (
 )
 from pipeline.tracking.store import first_cause, tracking_uri, without_password
 from pipeline.tracking.view import share_view
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Point = TypeVar("Point")
 
 # At most so many points in all curves of a child. SQLite takes some 16 ms for a child, and 0.08 ms for each point.
 CURVE_POINTS = 120
@@ -52,6 +58,12 @@ class ChildRecord:
     ended: int
 
 
+class _OpenRun(NamedTuple):
+    client: "MlflowClient"
+    experiment_id: str
+    run_id: str
+
+
 class ParentRun:
     """A run with children that are logged as they end, each once, however often the parent is resumed.
 
@@ -71,7 +83,7 @@ class ParentRun:
         self.experiment, self.name, self.run_id, self.log_again = experiment, name, run_id, log_again
         self.children: dict[str, str] = {}
         self.lost = False
-        self.client = None
+        self._run: _OpenRun | None = None
 
     @property
     def logged(self) -> set[str]:
@@ -80,13 +92,13 @@ class ParentRun:
 
     def open(self) -> None:
         """Open the run and look up its children; create it if it has no id or the store does not know the id."""
-        self._or_lost(self._open)
+        self._or_lost(lambda run: None)  # the first action opens the run
 
     def add(self, children: Iterable[ChildRecord]) -> None:
         """Log the children that are not logged yet."""
         for child in children:
             if child.key not in self.children:
-                self._or_lost(lambda child=child: self._add(child))
+                self._or_lost(partial(self._add, child))
 
     def finish(
         self,
@@ -96,23 +108,24 @@ class ParentRun:
         datasets: Sequence[Dataset] = (),
     ) -> None:
         """Log the results and end the run."""
-        self._or_lost(lambda: self._finish(scores, params, files, datasets))
+        self._or_lost(lambda run: _finish(run, scores, params, files, datasets))
 
     def show(self, key: str, columns: Sequence[str]) -> None:
         """Make a view of the children with these columns, and print how to open it; see `view.share_view`."""
-        self._or_lost(lambda: self._show(key, columns))
+        self._or_lost(lambda run: _show(run, key, columns))
 
     def end(self, status: Literal["KILLED", "FAILED"]) -> None:
         """End the run without results; it can be opened again. Do nothing if it was never opened."""
-        if self.client is None:
+        if self._run is None:
             return
-        self._or_lost(lambda: self.client.set_terminated(self.run_id, status))
+        self._or_lost(lambda run: run.client.set_terminated(run.run_id, status))
 
-    def _or_lost(self, action: Callable[[], None]) -> None:
+    def _or_lost(self, action: Callable[[_OpenRun], None]) -> None:
         if self.lost:
             return
         try:
-            action()
+            self._run = self._run or self._open()
+            action(self._run)
         except Exception as error:
             if not is_loss(error):
                 raise
@@ -123,80 +136,85 @@ class ParentRun:
                 file=sys.stderr,
             )
 
-    def _show(self, key: str, columns: Sequence[str]) -> None:
-        link = share_view(self.client, self.experiment_id, key, self.run_id, columns)
-        print(f"MLflow run {self.run_id}; `make ui` shows it, and its children at http://127.0.0.1:5000/{link}")
-
     @no_garbage_collection()
-    def _open(self) -> None:
-        self.client = open_client(tracking_uri())
-        self.experiment_id = experiment_id_of(self.client, self.experiment)
+    def _open(self) -> _OpenRun:
+        client = open_client(tracking_uri())
+        experiment_id = experiment_id_of(client, self.experiment)
         query = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
-        if self.run_id is not None and self._exists():
-            self.client.update_run(self.run_id, status="RUNNING")
+        if self.run_id is not None and _exists(client, self.run_id):
+            client.update_run(self.run_id, status="RUNNING")
             # All runs are read first, since deleting one would shift the pages after it.
-            for run in list(pages(self.client.search_runs, experiment_ids=[self.experiment_id], filter_string=query)):
+            for run in list(pages(client.search_runs, experiment_ids=[experiment_id], filter_string=query)):
                 if run.info.status == "RUNNING":  # it was interrupted and will be logged again
-                    self.client.delete_run(run.info.run_id)
+                    client.delete_run(run.info.run_id)
                 elif self.KEY in run.data.tags:
                     self.children[run.data.tags[self.KEY]] = run.info.run_id
-            return
-        tags = {**source_tags(), **git_tags(Path.cwd())}
-        self.run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=self.name).info.run_id
+        else:
+            tags = {**source_tags(), **git_tags(Path.cwd())}
+            self.run_id = client.create_run(experiment_id, tags=tags, run_name=self.name).info.run_id
+        return _OpenRun(client, experiment_id, self.run_id)
 
-    def _exists(self) -> bool:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return self.client.get_run(self.run_id).info.lifecycle_stage == "active"
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return False
-
-    def _add(self, child: ChildRecord) -> None:
+    def _add(self, child: ChildRecord, parent: _OpenRun) -> None:
         from mlflow.entities import Metric, Param
 
-        tags = {"mlflow.parentRunId": self.run_id, self.KEY: child.key, **source_tags(), **child.tags}
-        run = self.client.create_run(self.experiment_id, child.began, tags, child.name).info.run_id
+        tags = {"mlflow.parentRunId": parent.run_id, self.KEY: child.key, **source_tags(), **child.tags}
+        run = parent.client.create_run(parent.experiment_id, child.began, tags, child.name).info.run_id
         metrics = [Metric(name, float(value), child.ended, 0) for name, value in child.scores.items()]
         for name, curve in child.curves.items():
             points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if value is not None]
-            points = thinned(points, CURVE_POINTS // len(child.curves))
-            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in points]
+            shown = thinned(points, CURVE_POINTS // len(child.curves))
+            metrics += [Metric(name, value, child.ended, epoch) for epoch, value in shown]
         params = [Param(name, param_text(value)) for name, value in child.params.items()]
-        self.client.log_batch(run, metrics=metrics, params=params[:PARAMS_PER_BATCH])
-        self.client.set_terminated(run, child.status, child.ended)
+        parent.client.log_batch(run, metrics=metrics, params=params[:PARAMS_PER_BATCH])
+        parent.client.set_terminated(run, child.status, child.ended)
         self.children[child.key] = run
 
-    def _finish(
-        self,
-        scores: Mapping[str, float],
-        params: Mapping[str, object],
-        files: Sequence[Path],
-        datasets: Sequence[Dataset],
-    ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
 
-        now = int(time.time() * 1000)
-        logged = self.client.get_run(self.run_id).data
-        current = {**logged.params, **{name: text for name, text in logged.tags.items() if name in logged.params}}
-        texts = {name: param_text(value) for name, value in params.items()}
-        # MLflow cannot change a param, so a setting that differs in a resumed run, such as more trials, becomes a tag.
-        changed = [RunTag(name, text) for name, text in texts.items() if current.get(name, text) != text]
-        new = [Param(name, text) for name, text in texts.items() if name not in current]
-        metrics = [Metric(name, float(value), now, 0) for name, value in scores.items()]
-        self.client.log_batch(self.run_id, metrics=metrics, tags=changed)
-        for params in batches(new, PARAMS_PER_BATCH):
-            self.client.log_batch(self.run_id, params=params)
-        if datasets:
-            self.client.log_inputs(self.run_id, [dataset_input(dataset) for dataset in datasets])
-        for path in files:
-            self.client.log_artifact(self.run_id, str(path), "results")
-        self.client.set_terminated(self.run_id, "FINISHED")
+def _exists(client: "MlflowClient", run_id: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id).info.lifecycle_stage == "active"
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
 
 
-def thinned(points: Sequence, most: int) -> Sequence:
+def _finish(
+    run: _OpenRun,
+    scores: Mapping[str, float],
+    params: Mapping[str, object],
+    files: Sequence[Path],
+    datasets: Sequence[Dataset],
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    client, _, run_id = run
+    now = int(time.time() * 1000)
+    logged = client.get_run(run_id).data
+    current = {**logged.params, **{name: text for name, text in logged.tags.items() if name in logged.params}}
+    texts = {name: param_text(value) for name, value in params.items()}
+    # MLflow cannot change a param, so a setting that differs in a resumed run, such as more trials, becomes a tag.
+    changed = [RunTag(name, text) for name, text in texts.items() if current.get(name, text) != text]
+    new = [Param(name, text) for name, text in texts.items() if name not in current]
+    metrics = [Metric(name, float(value), now, 0) for name, value in scores.items()]
+    client.log_batch(run_id, metrics=metrics, tags=changed)
+    for some_params in batches(new, PARAMS_PER_BATCH):
+        client.log_batch(run_id, params=some_params)
+    if datasets:
+        client.log_inputs(run_id, [dataset_input(dataset) for dataset in datasets])
+    for path in files:
+        client.log_artifact(run_id, str(path), "results")
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _show(run: _OpenRun, key: str, columns: Sequence[str]) -> None:
+    link = share_view(run.client, run.experiment_id, key, run.run_id, columns)
+    print(f"MLflow run {run.run_id}; `make ui` shows it, and its children at http://127.0.0.1:5000/{link}")
+
+
+def thinned(points: Sequence[Point], most: int) -> Sequence[Point]:
     """Return at most `most` of the points, evenly spread, with the first and the last."""
     if len(points) <= most:
         return points

@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, LoggedModel
+
+Item = TypeVar("Item")
 
 # Defaults of environment variables that mlflow reads; values that the user has set are not changed.
 ENVIRONMENT = {
@@ -176,10 +179,10 @@ def experiment_id_of(client: "MlflowClient", name: str) -> str:
         try:
             return client.create_experiment(name, _artifact_location(client.tracking_uri), KIND)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            # Another process may have created it in the meantime.
+            experiment = client.get_experiment_by_name(name) if error.error_code == "RESOURCE_ALREADY_EXISTS" else None
+            if experiment is None:
                 raise
-        # Another process created it in the meantime.
-        experiment = client.get_experiment_by_name(name)
     if experiment.lifecycle_stage == "deleted":
         restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
         raise TrackingLost(
@@ -201,7 +204,9 @@ def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id
     scores = [Metric(name, float(value), now, 0, model_id) for name, value in record.scores.items()]
     columns = () if record.curves is None else record.curves.items()
     curves = [
-        Metric(name, float(value), now, int(epoch)) for name, column in columns for epoch, value in column.items()
+        Metric(str(name), float(value), now, int(epoch))
+        for name, column in columns
+        for epoch, value in zip(column.index, column, strict=True)
     ]
     chunks = itertools.zip_longest(
         batches(params, PARAMS_PER_BATCH), batches(scores + curves, METRICS_PER_BATCH), fillvalue=()
@@ -216,7 +221,7 @@ def param_text(value: object) -> str:
     return text if len(text) <= PARAM_LENGTH else f"{text[: PARAM_LENGTH - 1]}…"
 
 
-def batches(items: list, size: int) -> Iterator[list]:
+def batches(items: list[Item], size: int) -> Iterator[list[Item]]:
     """Split a list into pieces of at most this size."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
@@ -252,24 +257,38 @@ def dataset_input(dataset: Dataset) -> "DatasetInput":
 def _write_model(record: RunRecord, folder: Path, logged: "LoggedModel") -> None:
     """Write a `.keras` file of a model from prepared rows, as `mlflow.keras` loads it."""
     import keras
-    import mlflow.keras
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
 
-    rows, outputs = (
-        Schema([TensorSpec(np.dtype("float32"), (-1, width))]) for width in (record.n_features, record.n_outputs)
-    )
-    mlflow.keras.save_model(
-        keras.saving.load_model(record.model, compile=False, safe_mode=True),
-        str(folder),
-        mlflow_model=Model(run_id=logged.source_run_id, model_id=logged.model_id),
-        signature=ModelSignature(rows, outputs),
-        pip_requirements=requirements("mlflow", "keras", "tensorflow", "numpy"),
-    )
+    with without_advice():
+        import mlflow.keras
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import ColSpec, Schema, TensorSpec
+
+        rows, outputs = (
+            Schema([TensorSpec(np.dtype("float32"), (-1, width))]) for width in (record.n_features, record.n_outputs)
+        )
+        mlflow.keras.save_model(
+            keras.saving.load_model(record.model, compile=False, safe_mode=True),
+            str(folder),
+            mlflow_model=Model(run_id=logged.source_run_id, model_id=logged.model_id),
+            signature=ModelSignature(rows, outputs),
+            pip_requirements=requirements("mlflow", "keras", "tensorflow", "numpy"),
+        )
     # MLflow saves a Keras model with a signature of tensors alone, and serves CSV by one of columns alone.
     saved = Model.load(str(folder))
     saved.signature = ModelSignature(Schema([ColSpec("double")] * record.n_features), outputs)
     saved.save(str(folder / "MLmodel"))
+
+
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Silence MLflow while it saves a model.
+
+    It warns of type hints in its own classes, advises on examples, which say less than the signature, and uses forms
+    that pandas 3 deprecates.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def requirements(*packages: str) -> list[str]:

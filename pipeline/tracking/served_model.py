@@ -4,9 +4,11 @@ It runs where this project is not, and is executed by MLflow alone, once when th
 """
 
 from pathlib import Path
+from typing import Any
 
-import mlflow
 import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 try:
     from serving import Champion  # the copy beside the model
@@ -14,17 +16,19 @@ except ModuleNotFoundError:
     from pipeline.serving import Champion  # there is no copy yet: the model is being logged
 
 
-class ServedChampion(mlflow.pyfunc.PythonModel):
+class ServedChampion(PythonModel):
     """Raw columns or images in, class names with probabilities or numbers out; see `serving.Champion`."""
 
-    def load_context(self, context):
+    def load_context(self, context: PythonModelContext) -> None:
         """Read the network and its preprocessing from the artifacts of the model."""
         self.champion = Champion.load(*(Path(context.artifacts[name]) for name in ("model", "preprocessing")))
 
     # Images come as arrays too. MLflow takes no other hint than this one without a warning, and checks none of it.
-    def predict(self, context, model_input: pd.DataFrame, params=None):
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Return a row of predictions for each row of the input."""
         return self.champion.predict(model_input)
 
 
-mlflow.models.set_model(ServedChampion())
+set_model(ServedChampion())

@@ -1,5 +1,7 @@
-"""An interrupted training goes on where it was."""
+"""The state of an interrupted training, which goes on where it was."""
 
+import hashlib
+import json
 import signal
 import time
 from contextlib import AbstractContextManager
@@ -7,13 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, write_arrays
+from pipeline.settings import Settings, flat
 from pipeline.training.trainer import Epoch, State
 
 # The share of the time that saving may take; a training of seconds is saved only when it is interrupted.
 SAVING_SHARE = 0.05
 SECONDS_BETWEEN = 5.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def training_identity(settings: Settings, summary: Summary) -> str:
+    """Return a digest of all that the result of the stage train depends on."""
+    content = flat(settings.model) | flat(settings.train) | summary.digest | {"target_scale": summary.target_scale}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class Interrupted(Exception):
@@ -25,7 +35,7 @@ class Checkpoint(AbstractContextManager):
 
     Args:
         path: the file, `.npz`.
-        identity: what the training depends on; a file of another identity is not gone on from.
+        identity: a digest of all that the training depends on; a file with another one is not gone on from.
     """
 
     def __init__(self, path: Path, identity: str):
@@ -45,7 +55,7 @@ class Checkpoint(AbstractContextManager):
         self.stop_asked = True
 
     def load(self) -> State | None:
-        """The state of an interrupted training of this identity, if there is one."""
+        """Return the state of an interrupted training of this identity, if there is one."""
         try:
             state = read_arrays(self.path)
         except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""A Keras model as a file that has the same bytes whenever the same training has made it."""
+"""The Keras model as a file: untrained as the stage build writes it, and trained."""
 
 import json
 import zipfile
@@ -6,7 +6,28 @@ from pathlib import Path
 
 import keras
 
+from pipeline.data.examples import Problem
+from pipeline.errors import InputError
 from pipeline.files import written_whole
+from pipeline.paths import ARCHITECTURE_FILE
+from pipeline.settings import Model
+from pipeline.training.model import build_keras
+
+
+def read_untrained(model: Model, problem: Problem) -> keras.Model:
+    """Read the model of `models/architecture.json`.
+
+    Raises:
+        InputError: it is missing, or of other settings or data: a stage that is run by hand may be out of turn.
+    """
+    built = build_keras(model, problem, problem.target_mean, problem.target_scale)
+    try:
+        plain = keras.models.model_from_json(ARCHITECTURE_FILE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{ARCHITECTURE_FILE} is missing; run `dvc repro`") from None
+    if plain.to_json() != built.to_json():
+        raise InputError(f"{ARCHITECTURE_FILE} is of other settings or data; run `dvc repro`")
+    return plain
 
 
 def save_model(plain: keras.Model, path: Path) -> None:

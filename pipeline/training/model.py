@@ -18,13 +18,13 @@ from pipeline.training.fast import noise
 
 # Keras' defaults of BatchNormalization.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.99, 1e-3
-BATCH_NORM_WEIGHTS = {"gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}  # as they start
+BATCH_NORM_WEIGHTS = {"gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}  # before training
 
-PREDICTED_AT_ONCE = 5000
+PREDICTED_AT_ONCE = 5000  # rows
 
 
 def layers(model: Model, problem: Problem) -> Iterator[tuple[str, int, int]]:
-    """Name, inputs and outputs of each dense layer, from the first hidden one to the output."""
+    """Yield name, inputs and outputs of each dense layer, from the first hidden one to the output."""
     sizes = [problem.n_features, *model.hidden_units]
     for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
         yield f"hidden_{number}", n_in, n_out
@@ -32,7 +32,7 @@ def layers(model: Model, problem: Problem) -> Iterator[tuple[str, int, int]]:
 
 
 def build_keras(model: Model, problem: Problem, mean: float = 0.0, scale: float = 1.0) -> keras.Model:
-    """The MLP as a plain Keras model: prepared rows in; probabilities, or numbers in the target's unit, out.
+    """Return the MLP as a plain Keras model: prepared rows in; probabilities, or numbers in the target's unit, out.
 
     Args:
         mean, scale: of the target; the network itself sees `(y - mean) / scale`.
@@ -77,7 +77,7 @@ def set_weights(plain: keras.Model, weights: dict[str, np.ndarray]) -> None:
 
 
 def weight_shapes(model: Model, problem: Problem) -> dict[str, tuple[int, ...]]:
-    """Of one seed's weights: kernels `(n_in, n_out)`, the others `(n_out,)`."""
+    """Return the shapes of one seed's weights: kernels `(n_in, n_out)`, the others `(n_out,)`."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, n_in, n_out in layers(model, problem):
         shapes |= {f"{name}/kernel": (n_in, n_out), f"{name}/bias": (n_out,)}
@@ -87,7 +87,7 @@ def weight_shapes(model: Model, problem: Problem) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(model: Model, problem: Problem, seed: int) -> dict[str, np.ndarray]:
-    """One seed's weights before training: kernels `[n_in, n_out]`, the others `[n_out]`, float32."""
+    """Return one seed's weights before training: kernels `[n_in, n_out]`, the others `[n_out]`, float32."""
     weights = {}
     for place, (name, n_in, n_out) in enumerate(layers(model, problem)):
         initializer = keras.initializers.get(model.initializer or "glorot_uniform")
@@ -103,19 +103,20 @@ def initial_weights(model: Model, problem: Problem, seed: int) -> dict[str, np.n
 
 
 def is_trained(name: str) -> bool:
-    """Whether the optimizer changes the weight; moving statistics follow the batches instead."""
+    """Return whether the optimizer changes the weight; moving statistics follow the batches instead."""
     return "/moving_" not in name
 
 
 @dataclass(frozen=True)
-class Training:
-    """What a forward pass in training has beyond one in scoring.
+class TrainingPass:
+    """The inputs that a forward pass has in training and not in scoring.
 
     Attributes:
-        drawn: roots of random numbers for each of `drawing_places`, float32 `[R, batch, units]`; see
-            `pipeline.training.fast.noise`.
-        constants: of the regularizers that are on: see `pipeline.training.stack`.
-        shares: of each example in the means over the batch, float32 `[batch, 1]`; 0 for rows that only fill it up.
+        drawn: square roots of uniform random numbers for each of `drawing_places`, float32 `[R, batch, units]`, as
+            `fast.noise` draws them.
+        constants: the numbers of the regularizers that are on, as `stack.constants` computes them.
+        shares: the weight of each example in means over the batch, float32 `[batch, 1]`; 0 for a row that only fills
+            the batch up.
     """
 
     drawn: dict[str, tf.Tensor]
@@ -123,21 +124,21 @@ class Training:
     shares: tf.Tensor
 
     def drop(self, x: tf.Tensor, rate: str, place: str) -> tf.Tensor:
-        """Inverted dropout, at the same expectation as without."""
+        """Drop units at random and scale the others up, so that the expectation stays (inverted dropout)."""
         if place not in self.drawn:
             return x
-        kept = self.drawn[place] >= self.constants[f"{rate}_root"]
-        return tf.where(kept, x * self.constants[f"{rate}_scale"], 0.0)
+        stays = self.drawn[place] >= self.constants[f"{rate}_root"]
+        return tf.where(stays, x * self.constants[f"{rate}_scale"], 0.0)
 
     def blur(self, x: tf.Tensor) -> tf.Tensor:
-        """Gaussian noise on the inputs."""
+        """Add Gaussian noise to the inputs."""
         if "inputs_noise" not in self.drawn:
             return x
         return x + self.constants["gaussian_noise"] * noise.normal(self.drawn["inputs_noise"])
 
 
 def drawing_places(model: Model, problem: Problem) -> dict[str, int]:
-    """The places of the network that draw random numbers in training, and how many they draw for each example."""
+    """Return the places of the network that draw random numbers in training, and how many for each example."""
     hidden = {f"{name}_dropout": units for name, _, units in layers(model, problem) if name != "output"}
     return (
         ({"inputs_noise": problem.n_features} if model.gaussian_noise else {})
@@ -147,19 +148,20 @@ def drawing_places(model: Model, problem: Problem) -> dict[str, int]:
 
 
 def forward(
-    model: Model, problem: Problem, weights: dict[str, tf.Tensor], x: tf.Tensor, training: Training | None = None
+    model: Model, problem: Problem, weights: dict[str, tf.Tensor], x: tf.Tensor, training: TrainingPass | None = None
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The stacked MLP up to its logits (or its number), noise and dropout off without `training`.
+    """Compute the stacked MLP up to its logits (or its number), with noise and dropout off if `training` is None.
 
     Args:
         weights: stacked, under the names of `initial_weights`.
         x: float32 `[R, batch, n_features]`, or `[1, batch, n_features]` where all seeds see the same rows.
 
     Returns:
-        Logits `[R, batch, n_outputs]`, and the mean and variance of the batch at each batch normalization, under the
-        names of the moving ones that follow them; empty without `training`.
+        Logits `[R, batch, n_outputs]`, and the batch's mean and variance at each batch normalization, under the names
+        of the moving statistics that follow them; none if `training` is None.
     """
-    activation, statistics = keras.activations.get(model.activation), {}
+    activation = keras.activations.get(model.activation)
+    statistics: dict[str, tf.Tensor] = {}
     if training:
         x = training.drop(training.blur(x), "input_dropout", "inputs_dropout")
     for name, _, _ in layers(model, problem):
@@ -167,8 +169,8 @@ def forward(
         if name == "output":
             break
         if model.batch_norm:
-            x, own = _batch_norm(weights, f"{name}_norm", x, training)
-            statistics |= own
+            x, batch_statistics = _batch_norm(weights, f"{name}_norm", x, training)
+            statistics |= batch_statistics
         x = activation(x)
         if training:
             x = training.drop(x, "dropout", f"{name}_dropout")
@@ -176,9 +178,9 @@ def forward(
 
 
 def _batch_norm(
-    weights: dict[str, tf.Tensor], name: str, x: tf.Tensor, training: Training | None
+    weights: dict[str, tf.Tensor], name: str, x: tf.Tensor, training: TrainingPass | None
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Ioffe and Szegedy (2015), as Keras does it: the biased variance also goes into the moving one."""
+    """Normalize as Ioffe and Szegedy (2015) do; as in Keras, the moving variance follows the biased one."""
     mean, variance = weights[f"{name}/moving_mean"], weights[f"{name}/moving_variance"]
     gamma, beta = weights[f"{name}/gamma"], weights[f"{name}/beta"]
     if not training:
@@ -188,9 +190,9 @@ def _batch_norm(
 
 
 def _normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, shares: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Normalized by the batch, whose mean and variance come along; `[R, batch, units]`, `[R, 1, units]`.
+    """Normalize by the batch; return `[R, batch, units]`, and the batch's mean and variance, `[R, 1, units]`.
 
-    The gradient is the paper's, in terms of two sums: what is derived from the steps above takes three times as many.
+    The gradient is the paper's, which takes two sums; the one that TensorFlow derives takes three times as many.
     """
 
     @tf.custom_gradient
@@ -211,7 +213,7 @@ def _normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, shares: tf.Tenso
 
 
 def predict(model: Model, problem: Problem, weights: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Return what `forward` gives for all rows: float32 `[R, n, n_outputs]`.
+    """Compute `forward` for all rows, float32 `[R, n, n_outputs]`, with noise and dropout off.
 
     Args:
         weights: of R seeds, `[R, n_in, n_out]` and `[R, n_out]`, as the trainer returns them.
@@ -219,7 +221,8 @@ def predict(model: Model, problem: Problem, weights: dict[str, np.ndarray], x: n
     """
     stacked = {name: tf.constant(value if value.ndim == 3 else value[:, None]) for name, value in weights.items()}
     x = x if x.ndim == 3 else x[None]
-    # In blocks, which need no more memory than their own outputs. Not compiled: that takes longer than it saves.
+    # In blocks of rows, so that little more memory is needed than for the outputs. Compiling would take longer than
+    # it saves.
     blocks = [
         forward(model, problem, stacked, tf.constant(x[:, start : start + PREDICTED_AT_ONCE]))[0].numpy()
         for start in range(0, x.shape[1], PREDICTED_AT_ONCE)

@@ -12,23 +12,23 @@ from pipeline.training.fast.packing import Pack, Shapes, Values, packs
 
 
 def make_optimizer(train: Train, learning_rate: float | Callable[[], tf.Tensor] | None = None) -> keras.Optimizer:
-    """The Keras optimizer that `train` describes.
+    """Return the Keras optimizer that `train` describes.
 
     Args:
-        learning_rate: instead of `train.learning_rate`; a callable is asked at every step.
+        learning_rate: takes the place of `train.learning_rate`; a callable is called at every step.
     """
     rate = train.learning_rate if learning_rate is None else learning_rate
     facts = OPTIMIZERS[train.optimizer]
     momentum = facts.momentum if train.momentum is None else train.momentum
     options = {"learning_rate": rate, "momentum": momentum, "weight_decay": train.weight_decay}
-    if train.optimizer == "muon":  # what Keras' Muon leaves to Adam (biases) decays by a rate of its own
+    if train.optimizer == "muon":  # Keras' Muon leaves biases to Adam, whose weight decay is a separate option
         options["adam_weight_decay"] = train.weight_decay
-    given = {name: value for name, value in options.items() if value is not None}
-    return getattr(keras.optimizers, facts.keras)(**facts.options, **given)
+    set_options = {name: value for name, value in options.items() if value is not None}
+    return getattr(keras.optimizers, facts.keras)(**facts.options, **set_options)
 
 
 def default_learning_rate(train: Train) -> float:
-    """`train.learning_rate`, or what Keras takes where it is null."""
+    """Return `train.learning_rate`, or Keras' default where it is null."""
     return float(make_optimizer(train).learning_rate.numpy())
 
 
@@ -47,20 +47,20 @@ class SideBySide:
         self.optimizer.build(self.joined)
 
     def tensors(self) -> list[tf.Tensor]:
-        """All weights, the seed as first axis of each tensor."""
+        """Return all weights, with the seed as first axis of each tensor."""
         return [variable.value.read_value() for variable in self.joined]
 
     def named(self, tensors: list[Values]) -> dict[str, Values]:
-        """Tensors like `tensors`, or their arrays, taken apart into stacked weights by name."""
+        """Take tensors like those of `tensors()`, or their arrays, apart into stacked weights by name."""
         parts = [pack.split(tensor) for pack, tensor in zip(self.packs, tensors, strict=True)]
         return {name: value for part in parts for name, value in part.items()}
 
     def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-        """The reverse of `named`."""
+        """Join stacked weights into tensors like those of `tensors()`: the reverse of `named`."""
         return [pack.join(named) for pack in self.packs]
 
     def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
-        """One step of every seed: gradients like `tensors`, learning rates `[R]`."""
+        """Take one step of every seed, with gradients like `tensors()` and learning rates `[R]`."""
         self.learning_rates = learning_rates[:, None]
         self.optimizer.apply(gradients, self.joined)
 
@@ -71,12 +71,12 @@ class SideBySide:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """All that a later step depends on: the weights and what the optimizer has accumulated."""
-        return [*self.joined, *_accumulated(self.optimizer)]
+        """Return all that a later step depends on: the weights and the optimizer's state."""
+        return [*self.joined, *self.optimizer.variables]
 
 
 class OneByOne:
-    """The same for an optimizer that mixes a whole weight: each seed has its own variables and its own optimizer."""
+    """The same interface for a rule that mixes the numbers of a weight: every seed has an optimizer of its own."""
 
     def __init__(self, train: Train, shapes: Shapes, max_norm: tf.Variable | None):
         self.shapes = shapes
@@ -91,59 +91,59 @@ class OneByOne:
             optimizer.build(list(weights.values()))
 
     def tensors(self) -> list[tf.Tensor]:
-        """See `SideBySide.tensors`."""
+        """Return all weights, with the seed as first axis of each tensor."""
         return [
             tf.reshape(tf.stack([weights[name].value.read_value() for weights in self.weights]), shape)
             for name, shape in self.shapes.items()
         ]
 
     def named(self, tensors: list[Values]) -> dict[str, Values]:
-        """See `SideBySide.named`."""
+        """Name tensors like those of `tensors()`, or their arrays."""
         return dict(zip(self.shapes, tensors, strict=True))
 
     def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-        """See `SideBySide.as_tensors`."""
+        """List stacked weights in the order of `tensors()`: the reverse of `named`."""
         return [named[name] for name in self.shapes]
 
     def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
-        """See `SideBySide.step`."""
+        """Take one step of every seed, with gradients like `tensors()` and learning rates `[R]`."""
         for replica, (optimizer, weights) in enumerate(zip(self.optimizers, self.weights, strict=True)):
             self.learning_rates[replica].assign(learning_rates[replica])
-            own = [
+            of_replica = [
                 tf.reshape(gradient[replica], weight.shape)
                 for gradient, weight in zip(gradients, weights.values(), strict=True)
             ]
-            optimizer.apply(own, list(weights.values()))
+            optimizer.apply(of_replica, list(weights.values()))
 
     def assign(self, values: dict[str, np.ndarray]) -> None:
-        """See `SideBySide.assign`."""
+        """Set the stacked weights."""
         for replica, weights in enumerate(self.weights):
             for name, weight in weights.items():
                 weight.assign(tf.reshape(values[name][replica], weight.shape))
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """See `SideBySide.variables`."""
+        """Return all that a later step depends on: the weights and the optimizers' states."""
         weights = [weight for weights in self.weights for weight in weights.values()]
-        return weights + [variable for optimizer in self.optimizers for variable in _accumulated(optimizer)]
+        return weights + [variable for optimizer in self.optimizers for variable in optimizer.variables]
 
 
 def stacked_optimizer(train: Train, shapes: Shapes, max_norm: tf.Variable | None = None) -> SideBySide | OneByOne:
-    """Weights of the stacked `shapes` with the optimizer that `train` describes.
+    """Return weights of the stacked `shapes` together with the optimizer that `train` describes.
 
     Args:
-        max_norm: of the weights that enter a unit, after each step.
+        max_norm: the largest norm that the weights into a unit may have after a step.
     """
     return (OneByOne if OPTIMIZERS[train.optimizer].mixes else SideBySide)(train, shapes, max_norm)
 
 
 def is_kernel(name: str) -> bool:
-    """Whether the weight of this name is a matrix; penalties and max-norm are for these alone."""
+    """Return whether the weight of this name is a matrix; penalties and max-norm are for these alone."""
     return name.endswith("/kernel")
 
 
 def _limited(pack: Pack, limit: tf.Variable, joined: tf.Tensor) -> tf.Tensor:
-    """Keras' MaxNorm on each kernel of a pack, the factors of all in one pass."""
+    """Apply Keras' MaxNorm to each kernel of a pack, with one pass over the factors of all."""
     weights = pack.split(tf.convert_to_tensor(joined))
     kernels = [name for name in weights if is_kernel(name)]
     if not kernels:
@@ -151,8 +151,8 @@ def _limited(pack: Pack, limit: tf.Variable, joined: tf.Tensor) -> tf.Tensor:
     norms = tf.sqrt(tf.concat([tf.reduce_sum(tf.square(weights[name]), axis=-2) for name in kernels], axis=-1))
     factors = tf.minimum(norms, limit) / (keras.config.epsilon() + norms)
     units = [weights[name].shape[-1] for name in kernels]
-    limited = zip(kernels, tf.split(factors, units, axis=-1), strict=True)
-    return pack.join(weights | {name: weights[name] * own[:, None] for name, own in limited})
+    by_kernel = zip(kernels, tf.split(factors, units, axis=-1), strict=True)
+    return pack.join(weights | {name: weights[name] * factor[:, None] for name, factor in by_kernel})
 
 
 def _variables(shapes: Shapes, constraint: Callable | None) -> dict[str, keras.Variable]:
@@ -161,8 +161,3 @@ def _variables(shapes: Shapes, constraint: Callable | None) -> dict[str, keras.V
         variables[name] = keras.Variable(np.zeros(shape, np.float32), name=name.replace("/", "_"))
         variables[name].constraint = constraint if is_kernel(name) else None
     return variables
-
-
-def _accumulated(optimizer: keras.Optimizer) -> list[keras.Variable]:
-    # Nadam's running product is a variable that Keras 3.15 leaves out of `variables`.
-    return optimizer.variables + ([optimizer._u_product] if isinstance(optimizer, keras.optimizers.Nadam) else [])

@@ -1,4 +1,4 @@
-"""How far a training is, for whoever watches it."""
+"""The progress of a training on a terminal or in a log."""
 
 import time
 
@@ -10,11 +10,11 @@ from pipeline.training.trainer import Epoch
 
 
 def describe(event: Epoch) -> str:
-    """The epoch's mean scores over the seeds that still train: `val_cross_entropy 0.1234, val_accuracy 0.9567`."""
-    wanted = [name for name in event.scores if name.startswith("val_")] or [
+    """Return the epoch's mean scores over the seeds that still train, as `val_rmse 54.3210, val_r2 0.4567`."""
+    names = [name for name in event.scores if name.startswith("val_")] or [
         name for name in event.scores if name.startswith("train_")
     ]
-    shown = [f"{name} {np.nanmean(event.scores[name]):.4f}" for name in wanted if np.isfinite(event.scores[name]).any()]
+    shown = [f"{name} {np.nanmean(event.scores[name]):.4f}" for name in names if np.isfinite(event.scores[name]).any()]
     return ", ".join(shown)
 
 
@@ -24,16 +24,12 @@ class ProgressLine(Bar):
     def __init__(self, epochs: int, console: Console | None = None):
         super().__init__("epoch", epochs, console)
         self.started = time.monotonic()
-        self.first_epoch: int | None = None
+        self.epochs_before: int | None = None  # of a training that is resumed
 
     def __call__(self, event: Epoch) -> None:
-        if self.first_epoch is None:  # where a resumed training began
-            self.first_epoch = event.number - 1
+        if self.epochs_before is None:
+            self.epochs_before = event.number - 1
+        seconds_per_epoch = (time.monotonic() - self.started) / (event.number - self.epochs_before)
+        seconds_left = seconds_per_epoch * (event.of - event.number)
         text = describe(event)
-        self.show(
-            event.number, text, lambda: f"epoch {event.number} of {event.of}: {text}, {self._left(event):.0f} s left"
-        )
-
-    def _left(self, event: Epoch) -> float:
-        per_epoch = (time.monotonic() - self.started) / (event.number - self.first_epoch)
-        return per_epoch * (event.of - event.number)
+        self.show(event.number, text, lambda: f"epoch {event.number} of {event.of}: {text}, {seconds_left:.0f} s left")

@@ -8,11 +8,11 @@ from pipeline.settings import Schedule
 
 
 def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs: int) -> np.ndarray:
-    """The learning rate of every step, `[epochs, steps_per_epoch]`; a plateau's cuts come on top, seed by seed.
+    """Return the learning rate of every step, `[epochs, steps_per_epoch]`; the cuts of a plateau come on top.
 
-    After a linear warm-up, in terms of the epochs t that have gone since: cosine decays to 0 at the last step
-    (Loshchilov and Hutter 2017, without restarts), exponential is `decay ** (t / decay_epochs)`, and step the same with
-    whole numbers alone.
+    A linear warm-up comes first. After it, with t the epochs since its end, cosine decays to 0 at the last step
+    (Loshchilov and Hutter 2017, without restarts), exponential multiplies by `decay ** (t / decay_epochs)`, and step by
+    `decay ** floor(t / decay_epochs)`.
     """
     step = np.arange(epochs * steps_per_epoch)
     warmup = schedule.warmup_epochs * steps_per_epoch
@@ -33,7 +33,7 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
 
 @dataclass
 class Patience:
-    """Counts, seed by seed, the epochs since the score last fell by more than `min_delta`."""
+    """A count, seed by seed, of the epochs since the score last fell by more than `min_delta`."""
 
     epochs: int
     min_delta: float
@@ -43,11 +43,11 @@ class Patience:
 
     @classmethod
     def of(cls, epochs: int, seeds: int, min_delta: float = 0.0, start_from_epoch: int = 0) -> "Patience":
-        """Patience of so many epochs for each of so many seeds."""
+        """Begin with a patience of so many epochs for each of so many seeds."""
         return cls(epochs, min_delta, start_from_epoch, np.full(seeds, np.inf), np.zeros(seeds, int))
 
     def exhausted(self, epoch: int, scores: np.ndarray) -> np.ndarray:
-        """Take in the scores `[R]` of an epoch (from 1); which seeds have waited for too long, bool `[R]`."""
+        """Take in the scores `[R]` of an epoch (from 1); return which seeds have waited for too long, bool `[R]`."""
         if epoch <= self.start_from_epoch:
             return np.zeros(len(scores), bool)
         improved = scores < self.best - self.min_delta

@@ -6,7 +6,6 @@ constants of the graph, so configurations that differ in nothing else share one.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +18,7 @@ from pipeline.training.fast.losses import cross_entropy
 from pipeline.training.fast.packing import Pack
 from pipeline.training.model import (
     BATCH_NORM_MOMENTUM,
-    Training,
+    TrainingPass,
     drawing_places,
     forward,
     initial_weights,
@@ -30,10 +29,9 @@ from pipeline.training.optimizers import is_kernel, stacked_optimizer
 
 
 def constants(model: Model, train: Train) -> dict[str, float]:
-    """The numbers that the graph needs for its regularizers; those at 0 that would cost something are not in it.
+    """Return the numbers that the graph needs for its regularizers; one that is off and would cost time is left out.
 
-    All that follows from a strength is computed here: in the graph each such number would be a kernel of its own,
-    which takes as long to compile as any other.
+    They are computed here and not in the graph, where each would be a kernel that takes as long to compile as any.
     """
     numbers = {"l1": model.l1, "l2_twice": 2 * model.l2}
     numbers |= {"label_smoothing": train.label_smoothing}
@@ -43,27 +41,6 @@ def constants(model: Model, train: Train) -> dict[str, float]:
     optional = {"gaussian_noise": model.gaussian_noise, "max_norm": model.max_norm}
     optional |= {"clip_norm": train.clip_norm, "ema": train.ema}
     return numbers | {name: value for name, value in optional.items() if value}
-
-
-class Batches(NamedTuple):
-    """What an epoch trains on; there may be more steps than are taken.
-
-    Attributes:
-        steps: how many are taken, int32 scalar.
-        first_step: how many were before this epoch, int32 scalar.
-        rows, targets: of each batch, `[steps, R, batch]`, int32, and int32 or float32 as in `Split`.
-        shares: of each example in its batch's mean, float32 `[steps, batch]`; 0 for rows that only fill it up.
-        learning_rates: float32 `[steps, R]`.
-        keys: of the random numbers, uint32 `[steps, R, 2]`.
-    """
-
-    steps: np.ndarray
-    first_step: np.ndarray
-    rows: np.ndarray
-    targets: np.ndarray
-    shares: np.ndarray
-    learning_rates: np.ndarray
-    keys: np.ndarray
 
 
 class Stack:
@@ -89,22 +66,21 @@ class Stack:
         self.trained = stacked_optimizer(train, {n: s for n, s in shapes.items() if is_trained(n)}, limit)
         self.moving_pack = Pack({name: shape for name, shape in shapes.items() if not is_trained(name)})
         self.moving = [tf.Variable(tf.zeros(self.moving_pack.shape))] if model.batch_norm else []
-        self.averages = [tf.Variable(tf.zeros_like(each)) for each in self.trained.tensors()] if train.ema else []
+        self.averages = [tf.Variable(tf.zeros_like(tensor)) for tensor in self.trained.tensors()] if train.ema else []
         self.places = drawing_places(model, problem)
         self.fresh = self.state()
-        self.tenant: object | None = None  # whose numbers the variables hold
         self.epoch = tf.function(self._epoch, jit_compile=True, autograph=False)
 
     def start(self, model: Model, train: Train, seeds: list[int]) -> None:
         """Begin anew with these seeds; `model` and `train` may differ from the graph's in strengths alone."""
         self.restore(self.fresh)
-        each = [initial_weights(model, self.problem, seed) for seed in seeds]
-        self.assign({name: np.stack([own[name] for own in each]) for name in each[0]})
+        by_seed = [initial_weights(model, self.problem, seed) for seed in seeds]
+        self.assign({name: np.stack([weights[name] for weights in by_seed]) for name in by_seed[0]})
         for name, value in constants(model, train).items():
             self.constants[name].assign(value)
 
     def assign(self, weights: dict[str, np.ndarray]) -> None:
-        """Set what scores, shaped as by `weights`."""
+        """Set the weights that score, named and shaped as `weights` returns them."""
         stacked = {name: value if is_kernel(name) else value[:, None] for name, value in weights.items()}
         self.trained.assign(stacked)
         for variable, value in zip(self.averages, self.trained.tensors(), strict=False):
@@ -113,15 +89,15 @@ class Stack:
             variable.assign(self.moving_pack.join(stacked))
 
     def weights(self) -> dict[str, np.ndarray]:
-        """What scores, so the averages where there are any: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
-        own = self.averages or self.trained.tensors()
-        stacked = self.trained.named([each.numpy() for each in own])
+        """Return the weights that score, averaged where `ema` is on: `[R, n_in, n_out]` and `[R, n_out]`, by name."""
+        scoring = self.averages or self.trained.tensors()
+        stacked = self.trained.named([tensor.numpy() for tensor in scoring])
         for moving in self.moving:
             stacked |= self.moving_pack.split(moving.numpy())
         return {name: value if is_kernel(name) else value[:, 0] for name, value in stacked.items()}
 
     def state(self) -> list[np.ndarray]:
-        """Everything that further training depends on."""
+        """Return all numbers that further training depends on."""
         return [variable.numpy() for variable in self._variables()]
 
     def restore(self, state: list[np.ndarray]) -> None:
@@ -140,18 +116,18 @@ class Stack:
         return self.moving_pack.split(self.moving[0].read_value()) if self.moving else {}
 
     def finite(self) -> np.ndarray:
-        """Which seeds have finite weights, bool `[R]`."""
-        # The loss alone does not tell: compiled, ReLU turns a NaN into 0, and the loss of broken weights is finite.
+        """Return which seeds have finite weights, bool `[R]`."""
+        # The loss alone does not show it: compiled ReLU turns a NaN into 0, so the loss of broken weights is finite.
         return np.all(
             [np.isfinite(w.numpy()).reshape(self.replicas, -1).all(axis=1) for w in self.trained.tensors()], axis=0
         )
 
     @cached_property
     def score(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """Few operations, each on many rows: to compile them would take longer than it saves."""
+        """Return the function that scores; it has few operations, each on many rows, so XLA would not pay."""
         kind = tf.int32 if self.problem.is_classification else tf.float32
         shapes = [tf.TensorSpec((None, None, self.problem.n_features)), tf.TensorSpec((None, None), kind)]
-        # Called after each epoch, and to call it so takes a third of the time.
+        # It is called after each epoch, and a concrete function takes a third of the time to call.
         with gradients_forgotten():
             return tf.function(self._score, shapes, autograph=False).get_concrete_function()
 
@@ -165,29 +141,31 @@ class Stack:
 
     def _step(self, x, step, batches):
         weights = self.trained.named(self.trained.tensors())
-        training = Training(self._draw(batches.keys[step], x.shape[1]), self.constants, batches.shares[step][:, None])
+        training = TrainingPass(
+            self._draw(batches.keys[step], x.shape[1]), self.constants, batches.shares[step][:, None]
+        )
         with tf.GradientTape() as tape:
             tape.watch(weights)
             outputs, statistics = forward(self.model, self.problem, weights | self._moving(), x, training)
             losses = tf.reduce_sum(self._loss(outputs, batches.targets[step]) * batches.shares[step], axis=-1)
-        # The seeds share no weight, so the gradient of their sum is each one's own.
+        # The seeds share no weight, so the gradient of the sum of their losses is that of each loss.
         gradients = self.trained.as_tensors(tape.gradient(losses, weights))
         self.trained.step(self._clipped(self._penalized(gradients)), batches.learning_rates[step])
         for variable in self.moving:
-            kept = BATCH_NORM_MOMENTUM
-            variable.assign(variable * kept + self.moving_pack.join(statistics) * (1 - kept))
+            momentum = BATCH_NORM_MOMENTUM
+            variable.assign(variable * momentum + self.moving_pack.join(statistics) * (1 - momentum))
         self._average(is_first=batches.first_step + step == 0)
         return losses
 
     def _draw(self, key, rows):
-        """The random bits of a step, for each place that draws."""
+        """Return the random numbers of a step for each place that draws."""
         if not self.places:
             return {}
-        drawn = noise.root_uniform(key, rows, sum(self.places.values()))  # all in one pass
+        drawn = noise.root_uniform(key, rows, sum(self.places.values()))  # one pass for all places
         return dict(zip(self.places, tf.split(drawn, list(self.places.values()), axis=-1), strict=True))
 
     def _loss(self, outputs, targets):
-        """The data loss of each example, `[R, batch]`."""
+        """Return the data loss of each example, `[R, batch]`."""
         if not self.problem.is_classification:
             return tf.square(outputs[..., 0] - targets)
         if self.squared_error:
@@ -200,7 +178,7 @@ class Stack:
         return tf.one_hot(targets, self.problem.n_outputs)
 
     def _penalized(self, gradients):
-        """With those of L1 and L2 added, which are for kernels alone."""
+        """Add the gradients of L1 and L2, which are for kernels alone."""
         l1, l2_twice = self.constants["l1"], self.constants["l2_twice"]
         return [
             gradient + is_kernel * (l1 * tf.sign(weights) + l2_twice * weights)
@@ -210,7 +188,7 @@ class Stack:
         ]
 
     def _clipped(self, gradients):
-        """Each seed's gradient scaled down to the norm it may have (Pascanu, Mikolov and Bengio 2013)."""
+        """Scale each seed's gradient down to the norm it may have (Pascanu, Mikolov and Bengio 2013)."""
         if "clip_norm" not in self.constants:
             return gradients
         squares = [tf.reduce_sum(tf.reshape(tf.square(g), (self.replicas, -1)), axis=1) for g in gradients]
@@ -219,12 +197,12 @@ class Stack:
         return [gradient * tf.reshape(factor, (-1, *[1] * (len(gradient.shape) - 1))) for gradient in gradients]
 
     def _average(self, is_first):
-        """Exponential moving average of the weights, which starts from those after the first step, as in Keras."""
+        """Update the moving average of the weights, which starts from those after the first step, as in Keras."""
         if not self.averages:
             return
-        kept = tf.where(is_first, 0.0, self.constants["ema"])
+        momentum = tf.where(is_first, 0.0, self.constants["ema"])
         for average, value in zip(self.averages, self.trained.tensors(), strict=True):
-            average.assign(average * kept + value * (1 - kept))
+            average.assign(average * momentum + value * (1 - momentum))
 
     def _score(self, x, targets):
         outputs, _ = forward(self.model, self.problem, self._scoring_weights(), x)
@@ -237,6 +215,6 @@ class Stack:
 
 
 def _loop(times, body, start):
-    """`body(number, result)` for each number in turn, as one loop of the graph; AutoGraph's own takes long to trace."""
+    """Call `body(number, result)` for each number in one loop of the graph; AutoGraph's takes long to trace."""
     numbered = (tf.constant(0), start)
     return tf.while_loop(lambda n, _: n < times, lambda n, result: (n + 1, body(n, result)), numbered)[1]

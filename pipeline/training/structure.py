@@ -9,7 +9,7 @@ GRAPH_SETTINGS = {
     "train": ("optimizer", "momentum", "loss"),
 }
 Part = TypeVar("Part", Model, Train)
-ANY_STRENGTH = 0.5  # of a regularizer that is on
+ANY_STRENGTH = 0.5  # stands for the strength of every regularizer that is on
 
 
 def structure(model: Model, train: Train) -> tuple[Model, Train]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
 
 from pipeline import prepare
 from pipeline.data import splits
@@ -19,6 +20,15 @@ def test_what_prepare_writes_is_read_back(project):
         assert split.y.dtype == np.int32
         assert split.x.shape == (summary.rows[name], summary.n_features)
     assert summary.rows["test"] == 0
+    assert (summary.problem.target_mean, summary.problem.target_scale) == (0.0, 1.0)
+
+
+def test_targets_are_given_back_in_their_own_unit(project):
+    project(data={"source": "diabetes"})
+    prepare.main()
+    test = splits.read_split("test")
+    actual = load_diabetes().target[test.numbers]
+    np.testing.assert_allclose(splits.read_summary().problem.in_unit(test.y), actual, rtol=1e-5)
 
 
 @pytest.mark.parametrize("read", [splits.read_summary, lambda: splits.read_split("train")])

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from experiments.report import __main__ as report
-from experiments.report.figures import STYLE
+from pipeline.figures.style import STYLE
 from tests.report.test_text import STUDIES, Reported, write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -40,7 +40,9 @@ from experiments.records import (
 )  # fmt: skip
 from experiments.report import __main__ as report
 from experiments.report.arms import best_so_far, carried_by_few, ranked
-from experiments.report.figures import capacity, seed_differences, winner
+from experiments.report.figures.arms import seed_differences
+from experiments.report.figures.sizes import capacity
+from experiments.report.figures.winner import winner
 from experiments.report.numbers import (
     Numbers,
     count,
@@ -144,7 +146,7 @@ class Made:
             }
             for split, value in losses.items()
         }
-        settings = Settings().model_dump(include={"model", "train"})
+        settings = Settings().model_dump(mode="json", include={"model", "train"})
         for setting, value in (changes or {}).items():
             part, _, key = setting.partition(".")
             settings[part][key] = value
@@ -615,7 +617,7 @@ def test_settings_can_be_pasted_into_params(reported, name):
     found = reported(name)
     pasted = YAML(typ="safe").load(found.page.inside("settings"))
     assert pasted == found.study.recommendation.settings
-    assert parse_settings(pasted).model_dump(include={"model", "train"}) == pasted
+    assert parse_settings(pasted).model_dump(mode="json", include={"model", "train"}) == pasted
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -1079,12 +1081,12 @@ def test_yaml_keeps_every_kind_of_value():
         "model": {"hidden_units": [64, 32], "l2": 2.1e-6, "l1": 1e-5, "batch_norm": True, "max_norm": 3.0},
         "train": {"optimizer": "adam", "early_stopping": {"patience": 3}, "ema": None, "seeds": [3, 14]},
     }
-    settings = parse_settings(changes).model_dump(include={"model", "train"})
-    assert YAML(typ="safe").load(as_yaml(settings, Settings().model_dump())) == settings
+    settings = parse_settings(changes).model_dump(mode="json", include={"model", "train"})
+    assert YAML(typ="safe").load(as_yaml(settings, Settings().model_dump(mode="json"))) == settings
 
 
 def test_yaml_says_what_is_not_the_baseline_s():
-    settings = Settings().model_dump(include={"model", "train"})
+    settings = Settings().model_dump(mode="json", include={"model", "train"})
     text = as_yaml(settings | {"model": settings["model"] | {"dropout": 0.3}}, settings)
     assert re.findall("  (.*) +# baseline: (.*)", text) == [("dropout: 0.3 ", "0.0")]
 

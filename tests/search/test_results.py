@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.search import results
 from experiments.search.figures import front_figure
-from experiments.study.arms import winner
+from experiments.study.questions.winner import winner
 from pipeline.settings import Settings, parse_settings
 
 SETTINGS = parse_settings({"search": {"space": {"train.optimizer": {"choices": ["sgd", "adam"]}}}})

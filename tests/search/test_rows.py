@@ -10,7 +10,7 @@ from experiments.search.rows import cross_validated, data_digests, folds_told, r
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.data.splits import read_summary
 from pipeline.errors import InputError
-from pipeline.settings import Search, Settings
+from pipeline.settings import Settings
 
 IRIS = Problem("classification", n_features=4, n_outputs=3)
 
@@ -107,6 +107,6 @@ def test_without_folds_all_seeds_validate_on_the_validation_rows(search_settings
 )
 def test_folds_that_no_seed_validates_on_are_told(seeds, told):
     examples = cross_validated(IRIS, *splits(), folds=3, seeds=list(range(seeds)))
-    line = folds_told(examples, Search(folds=3, seeds=seeds))
+    line = folds_told(examples, seeds, folds=3)
     assert line.startswith("each seed of a trial trains on 100 rows and ")
     assert line.endswith(told)

@@ -332,7 +332,7 @@ def test_losing_mlflow_costs_one_line_and_the_next_start_logs_what_is_missing(se
     log.open()
     search.log_trials(log, study.trials[:1])
     with monkeypatch.context() as lost:
-        lost.setattr(type(log.client), "create_run", lambda *_: Path("not there").stat())
+        lost.setattr("mlflow.MlflowClient.create_run", lambda *_: Path("not there").stat())
         for _ in range(3):
             search.log_trials(log, study.trials)
             log.end("FAILED")

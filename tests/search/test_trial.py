@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 from experiments.search.trial import chance_level, judge, run_trial
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.settings import Settings, parse_settings
-from pipeline.training.trainer import Fitted, fit
+from pipeline.training.fitted import Fitted
+from pipeline.training.trainer import fit
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
 CHANCE = math.log(10)
@@ -42,7 +43,8 @@ def fitted(**changes) -> Fitted:
         }
     )
     weights = {"dense/kernel": np.zeros((2, 64, 10)), "dense/bias": np.zeros((2, 10))}
-    return replace(Fitted([0, 1], weights, history, np.array([2, 1]), np.array([False, False])), **changes)
+    two = Fitted(weights, best_epoch=np.array([2, 1]), seeds=[0, 1], diverged=np.array([False, False]), history=history)
+    return replace(two, **changes)
 
 
 def test_each_seed_counts_at_its_own_best_epoch():

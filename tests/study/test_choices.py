@@ -1,6 +1,4 @@
-"""What is recommended is what the tables say helps, and it is judged by rows that did not choose it."""
-
-from collections.abc import Callable
+"""A recommendation is an arm that the tables say helps, and it is judged by rows that did not choose it."""
 
 import numpy as np
 import pytest
@@ -8,18 +6,14 @@ import pytest
 from experiments.study import choices as study_choose
 from experiments.study.arms import BASELINE, BEST_EPOCH, TOGETHER
 from experiments.study.choices import at_edge, chosen_remedy, recommendation, recommended
-from experiments.study.scored import Compared, Scored
+from experiments.study.compared import Compared
+from experiments.study.scored import Scored
 from pipeline.settings import Dimension, Search, Settings
-
-Makes = Callable[..., Scored]
-
-
-def baseline(scored: Makes, loss: float = 0.3) -> Scored:
-    return scored(BASELINE, loss, group=BASELINE, reference=None)
+from tests.study.made_up import Makes, baseline
 
 
 def remedies(scored: Makes, gain: float) -> list[Scored]:
-    """A baseline, six remedies that do nothing and one that gains, and all together, which hurts."""
+    """Return a baseline, six remedies that do nothing and one that gains, and all together, which hurts."""
     idle = [scored(f"idle {number}", 0.3) for number in range(6)]
     together = scored(TOGETHER, 0.35, group="together")
     return [baseline(scored), *idle, scored("dropout", 0.3 - gain), together]
@@ -30,13 +24,13 @@ def test_an_arm_is_recommended_just_where_the_table_says_that_it_helps(scored, g
     arms = remedies(scored, gain)
     compared = Compared.of(arms)
     helping = [arm for arm in arms if compared.finding(arm) == "helps"]
-    found, by_others = recommended({"remedies": compared}, arms[0])
-    assert found in (helping or [arms[0]])
-    told = recommendation(found, by_others, arms[0], None)
-    assert told.helps == bool(helping)
-    assert told.beats_nothing and told.over_nothing.high < 0
+    arm, by_others = recommended({"remedies": compared}, arms[0])
+    assert arm in (helping or [arms[0]])
+    record = recommendation(arm, by_others, arms[0], None)
+    assert record.helps == bool(helping)
+    assert record.beats_nothing and record.over_nothing.high < 0
     if gain == 0.03:
-        assert told.arm == "dropout"
+        assert record.arm == "dropout"
 
 
 def test_the_recommended_arm_is_judged_fold_by_fold_by_what_the_other_folds_recommend(scored, pool):
@@ -44,24 +38,23 @@ def test_the_recommended_arm_is_judged_fold_by_fold_by_what_the_other_folds_reco
     _, by_others = recommended({"remedies": Compared.of(arms)}, arms[0])
     ring = pool.ring
     for k in range(10):
-        own = ring.fold[0] == k
-        elsewhere = [each.loss_rows[..., ~own].sum() for each in arms]
-        expected = arms[int(np.argmin(elsewhere))].loss_rows[..., own]
-        np.testing.assert_array_equal(by_others.loss_rows[..., own], expected)
+        judging = ring.fold[0] == k
+        best_elsewhere = min(arms, key=lambda arm: arm.loss_rows[..., ~judging].sum())
+        np.testing.assert_array_equal(by_others.loss_rows[..., judging], best_elsewhere.loss_rows[..., judging])
 
 
 def test_a_model_that_does_not_beat_knowing_nothing_is_said_to_be_worthless(scored):
     arms = [baseline(scored, 1.5), scored("a", 0.9)]
     compared = Compared.of(arms)
     assert compared.finding(arms[1]) == "neither beats knowing nothing"
-    found, by_others = recommended({"remedies": compared}, arms[0])
-    told = recommendation(found, by_others, arms[0], None)
-    assert (told.arm, told.helps, told.beats_nothing) == (BASELINE, False, False)
-    assert told.over_nothing.low > 0
+    arm, by_others = recommended({"remedies": compared}, arms[0])
+    record = recommendation(arm, by_others, arms[0], None)
+    assert (record.arm, record.helps, record.beats_nothing) == (BASELINE, False, False)
+    assert record.over_nothing.low > 0
 
 
 def winner(scored: Makes, pool, gain: float) -> list[Scored]:
-    """The search's default and winner, which looks better still on the rows that the search has chosen by."""
+    """Return the search's default and winner, which looks better still on the rows that the search has chosen by."""
     default = scored("default", 0.3, "winner", group="default", reference=None)
     losses = default.result.row_scores["cross_entropy"] - gain
     losses[..., pool.searched] -= 0.2
@@ -73,8 +66,8 @@ def test_the_winner_is_recommended_by_rows_that_the_search_has_not_chosen_by(sco
     base = baseline(scored)
     for gain, expected in ((0.1, "winner"), (-0.02, BASELINE)):
         sections = {"remedies": Compared.of([base]), "winner": Compared.of(winner(scored, pool, gain))}
-        found, by_others = recommended(sections, base)
-        assert found.arm.name == expected
+        arm, by_others = recommended(sections, base)
+        assert arm.name == expected
         assert np.isfinite(by_others.loss_rows[..., pool.searched]).any() == (expected == BASELINE)
 
 
@@ -88,28 +81,27 @@ SEARCH = {
 
 def test_what_the_search_promised_stands_beside_what_it_is_worth_on_each_kind_of_rows(scored, pool):
     arms = winner(scored, pool, 0.1)
-    verdict = Compared.of(arms).judged["winner"].verdict
-    told = study_choose.optimism(arms, {}, verdict, SEARCH, Settings())
-    assert (told.trial, told.trials, told.promised, told.judged_on) == (7, 8, 0.05, "holdout")
+    compared = Compared.of(arms)
+    record = study_choose.optimism(compared, {}, SEARCH, Settings())
+    assert (record.trial, record.trials, record.promised, record.judged_on) == (7, 8, 0.05, "holdout")
     rows = arms[1].result.row_scores["cross_entropy"]
-    assert told.fresh.mean == pytest.approx(rows[..., ~pool.searched].mean())
-    assert told.same_rows.mean == pytest.approx(rows[..., pool.searched].mean())
-    assert told.optimism_fresh == pytest.approx(told.fresh.mean - 0.05)
-    assert (told.beats_default, told.test, told.optimism_test) == ("helps", None, None)
-    assert [(each.trial, each.trials, each.promised) for each in study_choose.incumbents(arms, {}, SEARCH)] == [
-        (0, 1, 0.3), (7, 8, 0.05),
-    ]  # fmt: skip
+    assert record.fresh.mean == pytest.approx(rows[..., ~pool.searched].mean())
+    assert record.same_rows.mean == pytest.approx(rows[..., pool.searched].mean())
+    assert record.optimism_fresh == pytest.approx(record.fresh.mean - 0.05)
+    assert (record.beats_default, record.test, record.optimism_test) == ("helps", None, None)
+    incumbents = study_choose.incumbents(compared, {}, SEARCH)
+    assert [(of.trial, of.trials, of.promised) for of in incumbents] == [(0, 1, 0.3), (7, 8, 0.05)]
 
 
 def test_without_a_search_nothing_is_said_of_it():
-    assert study_choose.optimism([], {}, None, {}, Settings()) is None
-    assert study_choose.incumbents([], {}, {}) is None
+    assert study_choose.optimism(None, {}, {}, Settings()) is None
+    assert study_choose.incumbents(None, {}, {}) is None
 
 
 def test_the_chosen_remedy_is_the_best_of_the_choices(scored):
     strengths = [scored(f"dropout {n}", loss, options="dropout") for n, loss in ((0.1, 0.28), (0.2, 0.22))]
     alone = [baseline(scored), *strengths, scored("L2", 0.25), scored("all but L2", 0.1, group="leave_one_out")]
-    assert chosen_remedy(Compared.of(alone)).arm.name == "dropout 0.2"
+    assert chosen_remedy(Compared.of(alone)).name == "dropout 0.2"
     assert chosen_remedy(Compared.of(alone[:1])) is None
 
 
@@ -118,17 +110,17 @@ def test_the_chosen_remedy_is_the_best_of_the_choices(scored):
 )
 def test_training_on_hurts_where_the_last_epoch_is_worse_than_the_best(scored, end, best, rises):
     arms = [baseline(scored, end), scored(BEST_EPOCH, best, group="best_epoch")]
-    told = study_choose.overfits(*arms, Compared.of(arms).judged[BEST_EPOCH])
-    assert told.rises == rises
-    assert told.rise.mean == pytest.approx(end - best, abs=0.01)
+    record = study_choose.overfits(Compared.of(arms))
+    assert record.rises == rises
+    assert record.rise.mean == pytest.approx(end - best, abs=0.01)
     # It was 0.2 on the training rows.
-    assert told.answer is True
-    assert told.gap["cross_entropy"].mean == pytest.approx(end - 0.2, abs=0.01)
+    assert record.answer is True
+    assert record.gap["cross_entropy"].mean == pytest.approx(end - 0.2, abs=0.01)
 
 
 def test_a_gap_whose_interval_has_0_is_no_overfitting(scored):
     arms = [baseline(scored, 0.2), scored(BEST_EPOCH, 0.2, group="best_epoch")]
-    assert study_choose.overfits(*arms, Compared.of(arms).judged[BEST_EPOCH]).answer is False
+    assert study_choose.overfits(Compared.of(arms)).answer is False
 
 
 def test_settings_found_at_an_end_of_the_space_are_named():
@@ -141,15 +133,15 @@ def test_settings_found_at_an_end_of_the_space_are_named():
     }
     assert Search(space=space).space == space
 
-    def told(rate: float, dropout: float, l2: float, units: list[int]) -> list[str]:
+    def edges(rate: float, dropout: float, l2: float, units: list[int]) -> list[str]:
         model = {"dropout": dropout, "l2": l2, "hidden_units": units}
         return at_edge(space, {"model": model, "train": {"learning_rate": rate, "batch_size": 16}})
 
-    assert told(0.003, 0.2, 1e-3, [64]) == ["the depth of model.hidden_units at its lowest, 1"]
-    assert told(0.09, 0.01, 1e-3, [128, 128]) == [
+    assert edges(0.003, 0.2, 1e-3, [64]) == ["the depth of model.hidden_units at its lowest, 1"]
+    assert edges(0.09, 0.01, 1e-3, [128, 128]) == [
         "train.learning_rate near its highest, 0.1",
         "model.dropout near its lowest, 0",
         "the width of model.hidden_units at its highest, 128",
         "the depth of model.hidden_units at its highest, 2",
     ]
-    assert not any("l2" in each for each in told(0.003, 0.2, 0.0, [64]))  # switched off
+    assert not any("l2" in edge for edge in edges(0.003, 0.2, 0.0, [64]))  # switched off

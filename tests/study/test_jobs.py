@@ -1,4 +1,4 @@
-"""What a training of a study is kept under, as what, and what it leaves of every row."""
+"""The trainings of a study: where and how a result is kept, and the scores that it has for every row."""
 
 from dataclasses import replace
 
@@ -52,12 +52,12 @@ def test_a_result_is_kept_as_it_is(tmp_path):
         np.array([[True], [False]]), 1.5,
     )  # fmt: skip
     write_result(tmp_path / "a.npz", result)
-    found = read_result(tmp_path / "a.npz")
-    pd.testing.assert_frame_equal(found.history, history)
-    assert (found.best_epoch, found.best_epoch_by_holdout, found.diverged, found.seconds) == ([2], [1], [False], 1.5)
-    np.testing.assert_array_equal(found.weights["output/kernel"], np.ones((1, 2, 3)))
-    np.testing.assert_array_equal(found.row_scores["cross_entropy"], row_scores["cross_entropy"])
-    np.testing.assert_array_equal(found.sound, [[True], [False]])
+    again = read_result(tmp_path / "a.npz")
+    pd.testing.assert_frame_equal(again.history, history)
+    assert (again.best_epoch, again.best_epoch_by_holdout, again.diverged, again.seconds) == ([2], [1], [False], 1.5)
+    np.testing.assert_array_equal(again.weights["output/kernel"], np.ones((1, 2, 3)))
+    np.testing.assert_array_equal(again.row_scores["cross_entropy"], row_scores["cross_entropy"])
+    np.testing.assert_array_equal(again.sound, [[True], [False]])
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 torn"])
@@ -78,7 +78,7 @@ def test_a_result_is_kept_under_all_that_it_depends_on(digits_project):
         context([0, 1], summary.model_copy(update={"target_scale": 1000.0})),
     ]
     assert context([0, 1], summary) == here
-    files = {kept_file(job(), where) for where in (here, *others)} | {kept_file(job(epochs=3), here)}
+    files = {kept_file(job(), digest) for digest in (here, *others)} | {kept_file(job(epochs=3), here)}
     assert len(files) == 5
 
 
@@ -102,54 +102,54 @@ def diabetes() -> Rows:
 def test_every_row_is_scored_by_the_seeds_that_held_it_out_as_stopped_on_their_other_fold(name, request):
     rows: Rows = request.getfixturevalue(name)
     stopping = job(model={"hidden_units": [8]}, epochs=15, learning_rate=0.03, early_stopping=EarlyStopping(patience=1))
-    found, examples = train(stopping, rows, SEEDS), rows.examples()
+    result, examples = train(stopping, rows, SEEDS), rows.examples()
     swapped = replace(examples, val_rows=examples.holdout_rows, holdout_rows=np.empty((1, 0), int))
-    of_role = [found.weights, fit(swapped, stopping.model, stopping.train, SEEDS).weights]
-    [score, *_] = found.row_scores
+    of_role = [result.weights, fit(swapped, stopping.model, stopping.train, SEEDS).weights]
+    [score, *_] = result.row_scores
     for role, weights in enumerate(of_role):
         outputs = predict(stopping.model, rows.problem, weights, rows.x)
         for seed in range(5):
-            own = rows.held_out(role)[seed]
-            expected = rows.score(outputs[seed, own], own)[score]
-            np.testing.assert_allclose(found.row_scores[score][0, role, own], expected, rtol=1e-4, atol=1e-5)
-    assert np.isfinite(found.row_scores[score]).all()
-    assert found.sound.all()
+            judging = rows.held_out(role)[seed]
+            expected = rows.score(outputs[seed, judging], judging)[score]
+            np.testing.assert_allclose(result.row_scores[score][0, role, judging], expected, rtol=1e-4, atol=1e-5)
+    assert np.isfinite(result.row_scores[score]).all()
+    assert result.sound.all()
 
 
 def test_means_of_the_rows_are_what_the_history_says_of_each_fold(digits):
-    found = train(job(model={"hidden_units": [8]}, epochs=3), digits, SEEDS)
-    last = found.history.groupby("seed").tail(1)
+    result = train(job(model={"hidden_units": [8]}, epochs=3), digits, SEEDS)
+    last = result.history.groupby("seed").tail(1)
     for split, role in (("holdout", 0), ("val", 1)):
         for metric in ("cross_entropy", "accuracy"):
             means = [
-                found.row_scores[metric][0, role, rows[: digits.examples().val_rows.shape[1]]].mean()
+                result.row_scores[metric][0, role, rows[: digits.examples().val_rows.shape[1]]].mean()
                 for rows in digits.held_out(role)
             ]
             np.testing.assert_allclose(last[f"{split}_{metric}"], means, rtol=1e-4)
 
 
 def test_a_seed_that_diverged_scores_what_knowing_nothing_does(diabetes):
-    found = train(job(model={"hidden_units": [8]}, optimizer="sgd", learning_rate=0.6, epochs=6), diabetes, SEEDS)
-    assert 0 < found.diverged.sum() < 5
-    np.testing.assert_array_equal(found.sound, [~found.diverged, ~found.diverged])
-    is_lost = found.diverged[diabetes.ring.judges]
+    result = train(job(model={"hidden_units": [8]}, optimizer="sgd", learning_rate=0.6, epochs=6), diabetes, SEEDS)
+    assert 0 < result.diverged.sum() < 5
+    np.testing.assert_array_equal(result.sound, [~result.diverged, ~result.diverged])
+    is_lost = result.diverged[diabetes.ring.judges]
     np.testing.assert_allclose(
-        found.row_scores["squared_error"][is_lost], diabetes.floor["squared_error"][is_lost], rtol=1e-5
+        result.row_scores["squared_error"][is_lost], diabetes.floor["squared_error"][is_lost], rtol=1e-5
     )
-    assert (found.row_scores["squared_error"][~is_lost] != diabetes.floor["squared_error"][~is_lost]).any()
+    assert (result.row_scores["squared_error"][~is_lost] != diabetes.floor["squared_error"][~is_lost]).any()
 
 
 def test_rows_that_have_cut_the_learning_rate_judge_nothing(digits):
     plateau = job(model={"hidden_units": [8]}, epochs=3, schedule=Schedule(name="plateau"))
-    found = train(plateau, digits, SEEDS).row_scores["cross_entropy"]
-    assert np.isnan(found[:, 1]).all()
-    assert np.isfinite(found[:, 0]).all()
+    losses = train(plateau, digits, SEEDS).row_scores["cross_entropy"]
+    assert np.isnan(losses[:, 1]).all()
+    assert np.isfinite(losses[:, 0]).all()
 
 
 def test_more_seeds_than_folds_leave_rows_of_the_last_ring_without_a_score(digits):
     seeds = list(range(12))
     split = Split(digits.x, digits.y)
     rows = pooled(split, Split(digits.x[:0], digits.y[:0]), seeds, digits.problem, 1.0)
-    found = train(job(model={"hidden_units": []}, epochs=1), rows, seeds).row_scores["accuracy"]
-    assert found.shape == (2, 2, 303)
-    np.testing.assert_array_equal(np.isfinite(found), rows.ring.judges >= 0)
+    accuracy = train(job(model={"hidden_units": []}, epochs=1), rows, seeds).row_scores["accuracy"]
+    assert accuracy.shape == (2, 2, 303)
+    np.testing.assert_array_equal(np.isfinite(accuracy), rows.ring.judges >= 0)

@@ -1,4 +1,4 @@
-"""What MLflow knows of a study."""
+"""The record of a study in MLflow."""
 
 import json
 from itertools import pairwise
@@ -10,6 +10,7 @@ import pytest
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, StudyRun
 from experiments.study import log as study_log
 from experiments.study.log import log_study
+from experiments.study.tables import Tables
 from pipeline.data.splits import read_summary
 from pipeline.settings import read_settings
 from pipeline.tracking.parent import CURVE_POINTS, ParentRun
@@ -46,7 +47,7 @@ def an_arm(name: str, losses: tuple[float, float], **more: object) -> dict[str, 
 
 
 def written_study() -> Study:
-    """A study of two arms on the prepared data of the working folder, its files written."""
+    """Write the files of a study of two arms on the prepared data of the working folder, and return it."""
     summary = read_summary()
     compared = {
         "reference": "baseline", "difference": interval(-0.2, -0.1), "p": 0.01, "p_adjusted": 0.02,
@@ -74,21 +75,20 @@ def written_study() -> Study:
         "answer": True, "gap": {"cross_entropy": interval(0.1, 0.2)}, "rises": True, "rise": interval(1, 2),
         "score_rise": interval(0.01), "train_rise": -1, "onset_epoch": 3, "onset_range": (2, 4),
     }  # fmt: skip
-    found = Study.model_validate(
+    study = Study.model_validate(
         {
             "about": about, "arms": arms, "overfits": overfits, "chosen_remedy": None, "power_law": None,
             "recommendation": recommended, "optimism": optimism, "overtuning": None,
         }
     )  # fmt: skip
-    STUDY_FILE.write_text(found.model_dump_json())
-    seed_table().to_csv(STUDY_SEEDS_FILE, index=False)
-    curve_table().to_csv(STUDY_CURVES_FILE, index=False)
-    return found
+    STUDY_FILE.write_text(study.model_dump_json())
+    Tables(seed_table(), curve_table()).write()
+    return study
 
 
 @pytest.fixture
 def study(digits_project: Path) -> Study:
-    """A study in a project of its own."""
+    """Return a study in a project of its own."""
     return written_study()
 
 
@@ -113,7 +113,8 @@ def curve_table() -> pd.DataFrame:
 
 
 def log(study: Study, run: StudyRun | None = None, **more: object) -> tuple[str | None, dict[str, str]]:
-    return log_study(study, run, curve_table(), seed_table(), read_settings(), read_summary(), **more)
+    tables = Tables(seed_table(), curve_table())
+    return log_study(study, run, tables, read_settings(), read_summary(), **more)
 
 
 def as_logged(parent: str | None, runs: dict[str, str]) -> StudyRun:
@@ -134,8 +135,8 @@ def test_names_read_by_themselves(study, client):
     child = client.get_run(runs["remedies/dropout 0.3"])
     assert child.info.run_name == "remedies: dropout 0.3"
     assert child.data.tags["mlflow.parentRunId"] == parent
-    told = {name: child.data.tags[name] for name in ("section", "arm", "verdict")}
-    assert told == {"section": "remedies", "arm": "dropout 0.3", "verdict": "helps"}
+    tags = {name: child.data.tags[name] for name in ("section", "arm", "verdict")}
+    assert tags == {"section": "remedies", "arm": "dropout 0.3", "verdict": "helps"}
     assert child.data.params == {"model.dropout": "0.3"}
     assert {run.info.status for run in map(client.get_run, [parent, *runs.values()])} == {"FINISHED"}
 
@@ -173,7 +174,7 @@ def test_curves_are_thinned_evenly_to_the_end(study, client):
     assert (len(steps), steps[0], steps[-1]) == (CURVE_POINTS // 4, 1, EPOCHS)
     gaps = {after - before for before, after in pairwise(steps)}
     assert max(gaps) - min(gaps) <= 1
-    assert [point.value for point in points] == [1 / step for step in steps]
+    assert [point.value for point in points] == pytest.approx([1 / step for step in steps], rel=1e-6)
 
 
 def test_parent_has_headline_settings_data_and_files(study, client):
@@ -192,12 +193,12 @@ def test_parent_has_headline_settings_data_and_files(study, client):
 def test_study_that_read_no_test_set_names_none(study):
     recommendation = study.recommendation.model_copy(update={"test": None})
     blind = study.model_copy(update={"recommendation": recommendation})
-    assert [each.context for each in study_log.datasets(blind, read_summary())] == ["train", "validation"]
+    assert [dataset.context for dataset in study_log.datasets(blind, read_summary())] == ["train", "validation"]
 
 
 def test_lost_store_costs_one_line_and_logging_again_adds_what_is_missing(study, client, monkeypatch, capsys):
     with monkeypatch.context() as lost:
-        lost.setattr(ParentRun, "_finish", lambda *_: Path("the store").stat())
+        lost.setattr("mlflow.MlflowClient.log_artifact", lambda *_: Path("the store").stat())
         parent, runs = log(study)
     err = capsys.readouterr().err
     assert err.count("\n") == 1

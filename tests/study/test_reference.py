@@ -1,4 +1,4 @@
-"""What a study must find where the answer is known: on few digits, and where nothing can help. `make reference`."""
+"""Studies whose answer is known: on few digits, and where nothing can help. `make reference` runs them."""
 
 import json
 import subprocess
@@ -10,9 +10,9 @@ import pytest
 
 from experiments.records import Arm, Study, read_study
 from experiments.study import choices as study_choose
+from experiments.study.arm_records import records
 from experiments.study.jobs import Job, Result
 from experiments.study.rows import read_rows
-from experiments.study.scored import Compared, records
 from experiments.study.sections import Sections
 from experiments.study.worker import train
 from pipeline.data.splits import read_summary
@@ -30,7 +30,7 @@ def run(module: str) -> None:
 
 @pytest.fixture(scope="module")
 def few_digits(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A study on 2,000 training examples of MNIST."""
+    """Return a study on 2,000 training examples of MNIST."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("few_digits"))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -59,9 +59,9 @@ def few_digits(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def named(study: Study, name: str) -> Arm:
-    found = next(arm for arm in study.arms if arm.name == name)
-    print(f"{name}: {found.difference}, adjusted p {found.p_adjusted}, {found.verdict}")
-    return found
+    arm = next(arm for arm in study.arms if arm.name == name)
+    print(f"{name}: {arm.difference}, adjusted p {arm.p_adjusted}, {arm.verdict}")
+    return arm
 
 
 def test_the_baseline_overfits(few_digits):
@@ -96,7 +96,7 @@ def test_row_6_shuffled_labels_are_memorized(few_digits):
 
 
 class InThisProcess:
-    """What `study_workers.Trainings` does, without the start of workers for each of twenty studies."""
+    """A stand-in for `workers.Trainings`, without the start of workers for each of twenty studies."""
 
     def __init__(self, rows, seeds: list[int]):
         self.rows, self.seeds = rows, seeds
@@ -140,15 +140,13 @@ def test_where_nothing_can_help_no_remedy_helps_or_hurts_and_no_model_beats_know
             run(module)
         settings, summary, seeds = read_settings(), read_summary(), list(range(1000, 1010))
         rows = read_rows(seeds, summary)
-        sections = Sections(settings, rows, seeds, {}, InThisProcess(rows, seeds))
-        sections.run()
-        remedies = Compared.of(sections.scored["remedies"])
-        told = records(remedies, sections.base, {})
-        compared = [arm for arm in told if arm.reference == "baseline" and arm.chosen]
+        remedies = Sections(settings, rows, seeds, {}, InThisProcess(rows, seeds)).run()["remedies"]
+        base = remedies.arms[0]
+        compared = [arm for arm in records(remedies, base, {}) if arm.reference == "baseline" and arm.chosen]
         assert len(compared) >= 9
         wrong = [(arm.name, arm.verdict, arm.p_adjusted) for arm in compared if arm.verdict in ("helps", "hurts")]
-        found, by_others = study_choose.recommended({"remedies": remedies}, sections.base)
-        recommendation = study_choose.recommendation(found, by_others, sections.base, None)
+        recommended, by_others = study_choose.recommended({"remedies": remedies}, base)
+        recommendation = study_choose.recommendation(recommended, by_others, base, None)
         found_help += bool(wrong or recommendation.helps or recommendation.beats_nothing)
         print(repetition, wrong, recommendation.arm, recommendation.over_nothing)
     print(f"{REPETITIONS - found_help} of {REPETITIONS} repetitions found nothing that helps")

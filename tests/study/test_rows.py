@@ -1,4 +1,4 @@
-"""Which rows a seed of a study trains on, and which it holds out to judge by."""
+"""The rows that a seed of a study trains on, and those that it holds out to judge by."""
 
 from dataclasses import replace
 
@@ -51,7 +51,7 @@ def test_what_validates_is_the_second_fold_and_the_holdout_the_first(rows):
 def test_a_smaller_training_set_is_a_part_of_a_larger_one_with_every_class(rows):
     few = rows.examples(train_rows=20).train_rows
     np.testing.assert_array_equal(few, rows.train[:, :20])
-    assert all(len(set(rows.y[own])) == 10 for own in few)
+    assert all(len(set(rows.y[of_seed])) == 10 for of_seed in few)
 
 
 def test_rows_are_known_by_their_number_in_the_source_and_by_what_the_search_did_with_them(rows):
@@ -76,10 +76,10 @@ def test_only_the_training_rows_get_other_labels(rows, labels, share):
 
 
 def test_knowing_nothing_is_near_the_entropy_of_the_classes_and_finite_for_a_class_never_seen(rows):
-    found = knowing_nothing(rows, read_split("test"))
+    scores = knowing_nothing(rows, read_split("test"))
     for split in ("holdout", "test"):
-        assert found[split]["cross_entropy"] == pytest.approx(np.log(10), abs=0.01)
-        assert found[split]["accuracy"] == pytest.approx(0.1, abs=0.03)
+        assert scores[split]["cross_entropy"] == pytest.approx(np.log(10), abs=0.01)
+        assert scores[split]["accuracy"] == pytest.approx(0.1, abs=0.03)
     unseen = replace(rows, y=np.where(np.isin(np.arange(len(rows.y)), rows.train[0]), 0, rows.y).astype(np.int32))
     assert np.isfinite(unseen.knowing_nothing()).all()
     assert np.isfinite(unseen.floor["cross_entropy"]).all()
@@ -88,17 +88,17 @@ def test_knowing_nothing_is_near_the_entropy_of_the_classes_and_finite_for_a_cla
 def test_knowing_nothing_of_an_unequal_table_is_the_entropy_of_its_shares():
     y = np.repeat([0, 1], [850, 150]).astype(np.int32)
     split = Split(np.zeros((1000, 2), np.float32), y)
-    found = knowing_nothing(pooled(split, split, SEEDS, Problem("classification", 2, 2), 1.0), split)
-    assert found["holdout"]["cross_entropy"] == pytest.approx(stats.entropy([0.85, 0.15]), rel=0.01)
-    assert found["holdout"]["accuracy"] == found["test"]["accuracy"] == pytest.approx(0.85)
+    scores = knowing_nothing(pooled(split, split, SEEDS, Problem("classification", 2, 2), 1.0), split)
+    assert scores["holdout"]["cross_entropy"] == pytest.approx(stats.entropy([0.85, 0.15]), rel=0.01)
+    assert scores["holdout"]["accuracy"] == scores["test"]["accuracy"] == pytest.approx(0.85)
 
 
 def test_knowing_nothing_of_a_regression_is_the_spread_of_its_target(diabetes_project):
     summary = read_summary()
     rows = read_rows(SEEDS, summary)
-    found = knowing_nothing(rows, read_split("test"))
-    assert found["holdout"]["rmse"] == pytest.approx(np.std(rows.y) * summary.target_scale, rel=0.02)
-    assert found["holdout"]["r2"] == pytest.approx(0, abs=0.03)
+    scores = knowing_nothing(rows, read_split("test"))
+    assert scores["holdout"]["rmse"] == pytest.approx(np.std(rows.y) * summary.target_scale, rel=0.02)
+    assert scores["holdout"]["r2"] == pytest.approx(0, abs=0.03)
     assert rows.variance == pytest.approx(np.var(rows.y) * summary.target_scale**2)
 
 

@@ -17,6 +17,7 @@ from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE,
 from experiments.study import __main__ as study
 from experiments.study import jobs as study_jobs
 from experiments.study.rows import read_rows
+from experiments.study.tables import Tables
 from pipeline.data.splits import read_summary, split_file
 from pipeline.errors import run_stage
 from pipeline.files import read_arrays, write_arrays
@@ -37,24 +38,24 @@ TINY = {
 
 
 def write_search(**best: object) -> None:
-    """What a search of two trials would have left."""
+    """Write what a search of two trials would have left."""
     train = {"epochs": 4, "optimizer": "adam", "learning_rate": 0.01} | best
     default, winner = (
         TRIAL | {"trial": number, "values": [value], "settings": {"model": {"hidden_units": [8]}, "train": train}}
         for number, value in ((0, 0.9), (1, 0.5))
     )
-    found = {
+    search = {
         "default": default,
         "best": winner,
         "incumbents": [default, winner],
         "counts": {"complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
     }
-    Path("experiments/results/search.json").write_text(json.dumps(found))
+    Path("experiments/results/search.json").write_text(json.dumps(search))
 
 
 @pytest.fixture(scope="module")
 def studied(finished_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which every question has been studied, on few epochs and seeds."""
+    """Return a project in which every question has been studied, on few epochs and seeds."""
     root = shutil.copytree(finished_digits, tmp_path_factory.mktemp("studied"), dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -69,7 +70,7 @@ def studied(finished_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def project(studied: Path, folder: Path) -> Path:
-    """The working folder is a copy of it."""
+    """Make the working folder a copy of it."""
     return shutil.copytree(studied, folder, dirs_exist_ok=True)
 
 
@@ -85,7 +86,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
 
 
 def start(**options: object) -> subprocess.Popen:
-    """The stage in a process of its own, and a group of its own."""
+    """Start the stage in a process and a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.study"],
         stdout=subprocess.PIPE,
@@ -96,26 +97,37 @@ def start(**options: object) -> subprocess.Popen:
     )
 
 
-def named(found: Study, section: StudySection, name: str):
-    return next(arm for arm in found.section(section) if arm.name == name)
+def named(record: Study, section: StudySection, name: str):
+    return next(arm for arm in record.section(section) if arm.name == name)
+
+
+def test_what_mlflow_is_told_is_what_the_files_say(project, run, monkeypatch):
+    logged = []
+    monkeypatch.setattr(study, "log_study", lambda *values: logged.extend(values) or (None, {}))
+    run()
+    result, study_run, tables, *_ = logged
+    assert result == read_study() and study_run == read_study_run()
+    files = Tables.read()
+    pd.testing.assert_frame_equal(tables.seeds, files.seeds, check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(tables.curves, files.curves, check_dtype=False, check_exact=True)
 
 
 def test_every_question_has_arms_with_scores_on_rows_that_chose_nothing(project):
-    found = read_study()
-    assert {arm.section for arm in found.arms} == {
+    record = read_study()
+    assert {arm.section for arm in record.arms} == {
         "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner",
     }  # fmt: skip
-    for arm in found.arms:
+    for arm in record.arms:
         assert set(arm.scores) - {"test"} == {"train", "holdout"}
         for split, metrics in arm.scores.items():
             assert {"cross_entropy", "accuracy"} <= set(metrics)
             for metric, interval in metrics.items():
                 assert 0 <= interval.low <= interval.mean <= interval.high, (arm.name, split, metric)
                 assert metric != "accuracy" or interval.high <= 1
-    compared = [arm for arm in found.arms if arm.reference and arm.chosen]
+    compared = [arm for arm in record.arms if arm.reference and arm.chosen]
     assert all(arm.verdict and arm.difference and arm.probability_better for arm in compared)
     # Of five folds each seed holds out two, so it has fewer rows to train on than the training split.
-    assert (found.about.rows, found.about.folds) == ({"train": 862, "pool": 1438, "test": 359}, 5)
+    assert (record.about.rows, record.about.folds) == ({"train": 862, "pool": 1438, "test": 359}, 5)
 
 
 def test_verdicts_and_intervals_never_contradict_each_other(project):
@@ -124,20 +136,20 @@ def test_verdicts_and_intervals_never_contradict_each_other(project):
             continue
         leaves_out_0 = arm.difference.low > 0 or arm.difference.high < 0
         assert leaves_out_0 == (arm.verdict != "no detectable difference") == (arm.p_adjusted < 0.05), arm.name
-        # What is said to have been detectable is what would have been found.
+        # What is said to have been detectable is what would have been record.
         assert arm.detectable is None or leaves_out_0 or abs(arm.difference.mean) < arm.detectable
 
 
 def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(project):
-    found, table = read_study(), pd.read_csv(STUDY_SEEDS_FILE)
-    assert len(table) == 3 * len(found.arms)
+    record, table = read_study(), pd.read_csv(STUDY_SEEDS_FILE)
+    assert len(table) == 3 * len(record.arms)
     assert sorted(table["seed"].unique()) == [1000, 1001, 1002]
     means = table.groupby(["section", "arm"])["train_cross_entropy"].mean()
-    for arm in found.arms:
+    for arm in record.arms:
         assert means[arm.section, arm.name] == pytest.approx(arm.scores["train"]["cross_entropy"].mean, rel=1e-5)
     # Each row judges as often as another, up to the ends of a ring that is not closed.
     by_seed = table.groupby(["section", "arm"])["holdout_cross_entropy"].mean()
-    for arm in found.section("remedies"):
+    for arm in record.section("remedies"):
         assert by_seed["remedies", arm.name] == pytest.approx(arm.scores["holdout"]["cross_entropy"].mean, rel=0.15)
     curves = pd.read_csv(STUDY_CURVES_FILE)
     assert curves.groupby(["section", "arm"])["epoch"].max()["remedies", "baseline"] == 4
@@ -145,22 +157,24 @@ def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(p
 
 def test_scores_are_those_of_the_rows_that_are_kept(project):
     rows = read_rows([1000, 1001, 1002], read_summary())
-    found = {arm.name: arm for arm in read_study().section("remedies")}
+    record = {arm.name: arm for arm in read_study().section("remedies")}
     losses, judged = {}, (rows.ring.judges >= 0).any(axis=(0, 1))
     for name in ("baseline", "early stopping"):
-        settings = found[name].settings
+        settings = record[name].settings
         job = study_jobs.Job(Model(**settings["model"]), Train(**settings["train"]), None, "true")
-        kept = study_jobs.read_result(study_jobs.kept_file(job, study_jobs.context([1000, 1001, 1002], read_summary())))
-        losses[name] = kept.row_scores["cross_entropy"].astype(float)
+        result = study_jobs.read_result(
+            study_jobs.kept_file(job, study_jobs.context([1000, 1001, 1002], read_summary()))
+        )
+        losses[name] = result.row_scores["cross_entropy"].astype(float)
         of_rows = np.nanmean(losses[name][..., judged], axis=(0, 1)).mean()
-        assert of_rows == pytest.approx(found[name].scores["holdout"]["cross_entropy"].mean)
+        assert of_rows == pytest.approx(record[name].scores["holdout"]["cross_entropy"].mean)
     by_row = np.nanmean((losses["early stopping"] - losses["baseline"])[..., judged], axis=(0, 1))
-    assert found["early stopping"].difference.mean == pytest.approx(by_row.mean(), abs=1e-6)
+    assert record["early stopping"].difference.mean == pytest.approx(by_row.mean(), abs=1e-6)
 
 
 def test_mlflow_has_a_run_for_each_arm_under_the_studys_own(project):
-    found, run = read_study(), read_study_run()
-    assert set(run.runs) == {f"{arm.section}/{arm.name}" for arm in found.arms}
+    record, run = read_study(), read_study_run()
+    assert set(run.runs) == {f"{arm.section}/{arm.name}" for arm in record.arms}
     looks = run.test_looks
     # The stage evaluate has looked before, with the same settings.
     assert (looks.looks, looks.settings_changed_after_a_look) == (2, False)
@@ -176,22 +190,22 @@ def test_one_strength_of_each_remedy_is_chosen_and_judged(project):
 
 
 def test_only_what_is_frozen_is_scored_on_the_test_set(project):
-    found = read_study()
-    tested = {(arm.section, arm.name) for arm in found.arms if "test" in arm.scores}
-    allowed = {("remedies", "baseline"), (found.recommendation.section, found.recommendation.arm)}
-    assert tested == allowed | {("winner", arm.name) for arm in found.section("winner")}
-    assert found.recommendation.test["accuracy"].mean > 0.2
-    assert found.optimism.promised == 0.5
-    assert found.optimism.trials == 3  # those that were judged
-    assert found.optimism.optimism_test == pytest.approx(found.optimism.test.mean - 0.5)
-    assert [trial.trial for trial in found.overtuning] == [0, 1]
+    record = read_study()
+    tested = {(arm.section, arm.name) for arm in record.arms if "test" in arm.scores}
+    allowed = {("remedies", "baseline"), (record.recommendation.section, record.recommendation.arm)}
+    assert tested == allowed | {("winner", arm.name) for arm in record.section("winner")}
+    assert record.recommendation.test["accuracy"].mean > 0.2
+    assert record.optimism.promised == 0.5
+    assert record.optimism.trials == 3  # those that were judged
+    assert record.optimism.optimism_test == pytest.approx(record.optimism.test.mean - 0.5)
+    assert [trial.trial for trial in record.overtuning] == [0, 1]
 
 
-def without_test_scores(found: Study) -> dict:
-    """The record without what was read off the test rows."""
-    content = found.model_dump(mode="json")
-    for each in (*(arm["scores"] for arm in content["arms"]), *content["overtuning"]):
-        each.pop("test", None)
+def without_test_scores(record: Study) -> dict:
+    """Return the record without what was read off the test rows."""
+    content = record.model_dump(mode="json")
+    for scores in (*(arm["scores"] for arm in content["arms"]), *content["overtuning"]):
+        scores.pop("test", None)
     for name in ("recommendation", "optimism"):
         content[name] = {key: value for key, value in content[name].items() if not key.endswith("test")}
     content["about"]["knowing_nothing"].pop("test")
@@ -199,14 +213,14 @@ def without_test_scores(found: Study) -> dict:
 
 
 def test_nothing_is_trained_or_chosen_by_the_test_set(project, run):
-    before, kept = read_study(), {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    before, files = read_study(), {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
     test = read_arrays(split_file("test"))
     write_arrays(split_file("test"), test | {"x": -test["x"], "y": np.roll(test["y"], 1)})
     run()
-    found = read_study()
-    assert found.recommendation.test["accuracy"].mean != before.recommendation.test["accuracy"].mean
-    assert without_test_scores(found) == without_test_scores(before)
-    assert {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()} == kept
+    record = read_study()
+    assert record.recommendation.test["accuracy"].mean != before.recommendation.test["accuracy"].mean
+    assert without_test_scores(record) == without_test_scores(before)
+    assert {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()} == files
 
 
 def test_the_same_study_trained_anew_gives_the_same_bytes(project, run):
@@ -220,16 +234,16 @@ def test_the_same_study_trained_anew_gives_the_same_bytes(project, run):
 
 
 def test_what_is_trained_already_is_not_trained_again(project, run, change):
-    kept = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
     change(study={"remedies": TINY["remedies"] | {"model.dropout": [0.1]}, "sections": ["remedies", "winner"]})
     run()
-    found = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
-    again = {path for path in found if path in kept}
-    assert all(found[path] == kept[path] for path in again)
+    after = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    again = after.keys() & before.keys()
+    assert all(after[path] == before[path] for path in again)
     assert len(again) > 5
     assert named(read_study(), "remedies", "dropout 0.1").chosen
     # The other questions' are no longer needed.
-    assert len(found) < len(kept)
+    assert len(after) < len(before)
 
 
 def test_the_cost_counts_each_training_once_and_those_from_before_too(project, run):
@@ -246,14 +260,14 @@ def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, cha
     change(study={"epochs": 3, "sections": ["remedies"]})
     known = set(study_jobs.KEPT.iterdir())
     process = start()
-    wait_until(lambda: set(study_jobs.KEPT.glob("*.npz")) - known)
+    wait_until(lambda: set(study_jobs.KEPT.glob("[!.]*.npz")) - known)
     os.killpg(process.pid, signal.SIGINT)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in error) == (130, False)
     assert "`dvc repro` goes on from there" in error
     assert STUDY_FILE.read_bytes() == before
-    trained = {path: path.stat().st_mtime_ns for path in set(study_jobs.KEPT.glob("*.npz")) - known}
+    trained = {path: path.stat().st_mtime_ns for path in set(study_jobs.KEPT.glob("[!.]*.npz")) - known}
     again = start()
     again.communicate(timeout=120)
     assert again.returncode == 0
@@ -275,22 +289,22 @@ def test_a_killed_worker_costs_one_line_and_loses_nothing(project, change, worke
 def test_a_regression_is_studied_in_the_targets_unit(diabetes_project, change, run):
     change(study=TINY | {"sections": ["remedies", "learning_curve", "activations", "memorization"]})
     run()
-    found = read_study()
-    assert found.about.loss == "rmse"
-    baseline = named(found, "remedies", "baseline")
+    record = read_study()
+    assert record.about.loss == "rmse"
+    baseline = named(record, "remedies", "baseline")
     assert 40 < baseline.scores["test"]["rmse"].mean < 200
     assert baseline.scores["holdout"]["rmse"].low > 40 and baseline.scores["holdout"]["r2"].high <= 1
-    assert found.about.knowing_nothing["holdout"]["rmse"] == pytest.approx(77, abs=4)
-    for arm in found.section("remedies"):
+    assert record.about.knowing_nothing["holdout"]["rmse"] == pytest.approx(77, abs=4)
+    for arm in record.section("remedies"):
         if arm.difference is not None:
-            reference = named(found, "remedies", arm.reference)
-            ours, theirs = (each.scores["holdout"]["rmse"].mean for each in (arm, reference))
+            reference = named(record, "remedies", arm.reference)
+            ours, theirs = (scored.scores["holdout"]["rmse"].mean for scored in (arm, reference))
             assert arm.difference.mean == pytest.approx(ours - theirs, abs=0.2)
-    assert not found.section("memorization")
+    assert not record.section("memorization")
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"remedies": {"model.l22": [0.1]}}, "study.remedies.model.l22: unknown setting model.l22; known here: l2"),
         ({"sections": ["remedy"]}, "study.sections.0 must be one of remedies"),
@@ -299,14 +313,14 @@ def test_a_regression_is_studied_in_the_targets_unit(diabetes_project, change, r
         ({"resplit": True}, "study.resplit"),
     ],
 )
-def test_a_wrong_setting_is_told_in_one_line(project, change, run, capsys, settings, told):
+def test_a_wrong_setting_is_told_in_one_line(project, change, run, capsys, settings, message):
     before = STUDY_FILE.read_bytes()
     change(study=settings)
     with pytest.raises(SystemExit) as ended:
         run()
     assert ended.value.code == 2
     error = capsys.readouterr().err
-    assert told in error and error.count("\n") == 1
+    assert message in error and error.count("\n") == 1
     assert STUDY_FILE.read_bytes() == before
 
 
@@ -325,25 +339,25 @@ def test_the_winner_is_judged_by_test_rows_where_the_search_has_chosen_by_all_ot
     path.write_text(json.dumps(json.loads(path.read_text()) | {"folds": 5}))
     change(study={"sections": ["remedies", "winner"]})
     run()
-    found = read_study()
-    assert found.optimism.judged_on == "test"
-    assert (found.optimism.fresh, found.optimism.optimism_fresh) == (None, None)
-    assert found.optimism.test.mean > 0
-    winner = named(found, "winner", "winner")
-    assert winner.verdict == found.optimism.beats_default == "no detectable difference"  # the same settings
+    record = read_study()
+    assert record.optimism.judged_on == "test"
+    assert (record.optimism.fresh, record.optimism.optimism_fresh) == (None, None)
+    assert record.optimism.test.mean > 0
+    winner = named(record, "winner", "winner")
+    assert winner.verdict == record.optimism.beats_default == "no detectable difference"  # the same settings
     assert "holdout" not in winner.scores
 
 
 def test_one_seed_measures_and_detects_nothing(project, change, run):
     change(study={"seeds": [5], "sections": ["remedies", "learning_curve"]})
     run()
-    found = read_study()
-    assert found.about.seeds == [5]
-    compared = [arm for arm in found.arms if arm.difference and arm.difference.mean]
+    record = read_study()
+    assert record.about.seeds == [5]
+    compared = [arm for arm in record.arms if arm.difference and arm.difference.mean]
     assert compared and all((arm.verdict, arm.difference.low) == (None, None) for arm in compared)
-    assert all(arm.scores["holdout"]["cross_entropy"].mean > 0 for arm in found.arms)
-    assert found.overfits.answer is None
-    assert not found.recommendation.helps
+    assert all(arm.scores["holdout"]["cross_entropy"].mean > 0 for arm in record.arms)
+    assert record.overfits.answer is None
+    assert not record.recommendation.helps
 
 
 def test_training_rows_that_are_not_scored_are_told_before_anything_is_trained(project, change, run, capsys):

@@ -59,7 +59,8 @@ def a_case(data: Data) -> Case:
     labels = pd.factorize(dataset.target, sort=True)[0] if summary.classes else np.zeros(len(dataset), np.int32)
     test = partition(labels.astype(np.int32), data, dataset.groups, dataset.test_rows)["test"]
     settings = Model(hidden_units=[8], dropout=0.1, batch_norm=True, l2=0.01, max_norm=3.0)
-    model = build_keras(settings, summary.problem, summary.target_mean or 0.0, summary.target_scale or 1.0)
+    problem = summary.problem
+    model = build_keras(settings, problem, problem.target_mean, problem.target_scale)
     model.compile(loss="mse" if summary.classes is None else "sparse_categorical_crossentropy")
     model.fit(prepared.splits["train"].x, y, epochs=2, verbose=0)
     raw = dataset.features.iloc[test] if isinstance(dataset.features, pd.DataFrame) else dataset.features[test]

@@ -11,14 +11,14 @@ import pytest
 
 from pipeline.paths import CHECKPOINT_FILE, SEEDS_FILE
 from pipeline.training import checkpoint
-from pipeline.training.seeds import read_seeds
+from pipeline.training.fitted import read_fitted
 
 # Runs the stage train, and sends its own process a signal in the third epoch.
 SCRIPT = """
 import os, sys
-from pipeline.training import checkpoint
 from pipeline import train
 from pipeline.errors import run_stage
+from pipeline.training import checkpoint
 
 checkpoint.SECONDS_BETWEEN, checkpoint.SAVING_SHARE = float(sys.argv[2]), 1e9
 call = checkpoint.Checkpoint.__call__
@@ -54,14 +54,14 @@ def stage_and_kill(stage, monkeypatch, number: signal.Signals) -> int:
 
 
 def assert_same_weights(expected: dict[str, np.ndarray]) -> None:
-    found = read_seeds().weights
-    assert all((value == found[name]).all() for name, value in expected.items())
+    weights = read_fitted().weights
+    assert all((value == weights[name]).all() for name, value in expected.items())
 
 
 @pytest.fixture
 def expected(digits_project: Path) -> dict[str, np.ndarray]:
     """The weights of the uninterrupted training, whose results are there from before."""
-    return read_seeds().weights
+    return read_fitted().weights
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipeline.data.examples import Problem
 from pipeline.settings import Activation, Initializer, Model
 from pipeline.training.fast import noise
-from pipeline.training.model import Training, build_keras, forward, initial_weights, predict, set_weights
+from pipeline.training.model import TrainingPass, build_keras, forward, initial_weights, predict, set_weights
 
 CLASSES = Problem("classification", n_features=7, n_outputs=3)
 NUMBER = Problem("regression", n_features=7, n_outputs=1)
@@ -20,8 +20,8 @@ RANDOM = {"random", "uniform", "normal", "orthogonal", "scaling"}
 
 def weights_of(model: Model, problem: Problem, seeds: list[int]) -> dict[str, np.ndarray]:
     """Weights of the seeds as the trainer returns them, but none of them 0 or 1 as they are at first."""
-    each = [initial_weights(model, problem, seed) for seed in seeds]
-    stacked = {name: np.stack([own[name] for own in each]) for name in each[0]}
+    by_seed = [initial_weights(model, problem, seed) for seed in seeds]
+    stacked = {name: np.stack([weights[name] for weights in by_seed]) for name in by_seed[0]}
     rng = np.random.default_rng(1)
     return {name: value + rng.uniform(0, 0.5, value.shape).astype(np.float32) for name, value in stacked.items()}
 
@@ -127,16 +127,16 @@ def test_set_weights_gives_the_plain_model_every_weight():
         np.testing.assert_array_equal(getattr(plain.get_layer(layer), weight), value[0])
 
 
-def training(seeds: list[int], step: int = 0, **constants: float) -> Training:
+def training(seeds: list[int], step: int = 0, **constants: float) -> TrainingPass:
     key = tf.constant(noise.keys(seeds, epoch=1, steps=step + 1)[step])
     places = {"gaussian_noise": ["inputs_noise"], "dropout_root": ["hidden_1_dropout", "hidden_2_dropout"]}
     drawing = [place for name in constants for place in places.get(name, [])]
     drawn = tf.split(noise.root_uniform(key, 400, 200), 2, axis=-1)
     constants = {name: tf.constant(value) for name, value in constants.items()}
-    return Training(dict(zip(drawing, drawn, strict=False)), constants, tf.fill((400, 1), 1 / 400))
+    return TrainingPass(dict(zip(drawing, drawn, strict=False)), constants, tf.fill((400, 1), 1 / 400))
 
 
-def dropping(seeds: list[int], rate: float, step: int = 0) -> Training:
+def dropping(seeds: list[int], rate: float, step: int = 0) -> TrainingPass:
     return training(seeds, step, dropout_root=rate**0.5, dropout_scale=1 / (1 - rate))
 
 
@@ -191,9 +191,9 @@ def test_each_seed_may_predict_rows_of_its_own(monkeypatch):
     monkeypatch.setattr("pipeline.training.model.PREDICTED_AT_ONCE", 4)
     model = Model(hidden_units=[5], batch_norm=True)
     weights = weights_of(model, CLASSES, [0, 1])
-    own = predict(model, CLASSES, weights, np.stack([X, X[::-1]]))
+    separate = predict(model, CLASSES, weights, np.stack([X, X[::-1]]))
     shared = predict(model, CLASSES, weights, X)
-    np.testing.assert_allclose(own, [shared[0], shared[1, ::-1]], atol=1e-5)
+    np.testing.assert_allclose(separate, [shared[0], shared[1, ::-1]], atol=1e-5)
 
 
 def test_no_rows_have_no_predictions():

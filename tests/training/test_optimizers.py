@@ -45,10 +45,10 @@ def plain_shape(name: str) -> tuple[int, ...]:
 @pytest.mark.parametrize("name", NAMES)
 def test_name_makes_keras_class_with_keras_defaults(name):
     kind, options = KERAS[name]
-    made, expected = make_optimizer(Train(optimizer=name)), kind(**options)
-    assert type(made) is kind
+    optimizer, expected = make_optimizer(Train(optimizer=name)), kind(**options)
+    assert type(optimizer) is kind
     left_out = {"name"}
-    assert {k: v for k, v in made.get_config().items() if k not in left_out} == {
+    assert {k: v for k, v in optimizer.get_config().items() if k not in left_out} == {
         k: v for k, v in expected.get_config().items() if k not in left_out
     }
     assert default_learning_rate(Train(optimizer=name)) == pytest.approx(float(expected.learning_rate.numpy()))
@@ -100,8 +100,8 @@ def test_stacked_steps_equal_each_seed_alone_with_stock_keras(name):
     for replica in range(3):
         alone = step_alone(kind(**options), rates, replica)
         for weight, value in alone.items():
-            own = stacked[weight][replica].reshape(value.shape)
-            np.testing.assert_allclose(own, value, rtol=1e-4, atol=1e-6, err_msg=f"{weight} of seed {replica}")
+            among = stacked[weight][replica].reshape(value.shape)
+            np.testing.assert_allclose(among, value, rtol=1e-4, atol=1e-6, err_msg=f"{weight} of seed {replica}")
 
 
 @pytest.mark.parametrize("name", [name for name, facts in OPTIMIZERS.items() if facts.momentum is not None])
@@ -110,9 +110,9 @@ def test_momentum_reaches_the_optimizers_that_have_one(name):
 
 
 def test_weight_decay_and_learning_rate_reach_keras():
-    made = make_optimizer(Train(optimizer="adamw", weight_decay=0.2, learning_rate=0.5))
-    assert made.weight_decay == 0.2
-    assert float(made.learning_rate.numpy()) == 0.5
+    optimizer = make_optimizer(Train(optimizer="adamw", weight_decay=0.2, learning_rate=0.5))
+    assert optimizer.weight_decay == 0.2
+    assert float(optimizer.learning_rate.numpy()) == 0.5
 
 
 def test_weight_decay_of_muon_is_also_that_of_its_biases():
@@ -131,3 +131,23 @@ def test_max_norm_is_keras_own_for_each_seeds_kernels_alone(name):
     for weight, value in free.items():
         expected = keras.constraints.MaxNorm(limit, axis=-2)(value) if weight.endswith("kernel") else value
         np.testing.assert_allclose(limited[weight], expected, atol=1e-6, err_msg=weight)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_variables_hold_all_that_a_later_step_depends_on(name):
+    stacked = stacked_optimizer(Train(optimizer=name), SHAPES)
+    stacked.assign(random_arrays(0))
+
+    def step(number: int) -> list[np.ndarray]:
+        stacked.step(stacked.as_tensors(random_arrays(number)), tf.fill(3, 0.1))
+        return [tensor.numpy() for tensor in stacked.tensors()]
+
+    step(1)
+    state = [variable.numpy() for variable in stacked.variables]
+    step(2)
+    expected = step(3)
+    for variable, value in zip(stacked.variables, state, strict=True):
+        variable.assign(value)
+    step(2)
+    for again, value in zip(step(3), expected, strict=True):
+        np.testing.assert_array_equal(again, value)

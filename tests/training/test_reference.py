@@ -11,8 +11,9 @@ from pipeline.data.load import load
 from pipeline.data.prepare import Prepared, prepare
 from pipeline.settings import Data, Model, Train
 from pipeline.statistics import scores
+from pipeline.training.fitted import Fitted
 from pipeline.training.model import predict
-from pipeline.training.trainer import Fitted, fit
+from pipeline.training.trainer import fit
 
 pytestmark = pytest.mark.reference
 
@@ -33,23 +34,23 @@ def accuracies(data: dict, model: dict, train: dict, split: str) -> np.ndarray:
     prepared, fitted = train_five(data, model, train)
     part = prepared.splits[split]
     logits = predict(Model(**model), prepared.summary.problem, fitted.weights, part.x)
-    found = scores.score_seeds("accuracy", "classification", logits, part.y)
-    print(f"{data['source']} {model} {train}: {split} accuracy {found.mean():.4f}, SD {found.std(ddof=1):.4f}")
-    return found
+    accuracy = scores.score_seeds("accuracy", "classification", logits, part.y)
+    print(f"{data['source']} {model} {train}: {split} accuracy {accuracy.mean():.4f}, SD {accuracy.std(ddof=1):.4f}")
+    return accuracy
 
 
 def test_row_1_the_textbook_model():
-    found = accuracies(MNIST, {"hidden_units": [32]}, {"batch_size": 128, "epochs": 10}, "test")
-    assert found.mean() == pytest.approx(0.962, abs=0.003)
-    assert found.std(ddof=1) < 0.004
+    by_seed = accuracies(MNIST, {"hidden_units": [32]}, {"batch_size": 128, "epochs": 10}, "test")
+    assert by_seed.mean() == pytest.approx(0.962, abs=0.003)
+    assert by_seed.std(ddof=1) < 0.004
 
 
 CHOLLET = {"optimizer": "rmsprop", "batch_size": 128, "epochs": 5}
 
 
 def test_row_2_chollets_first_example():
-    found = accuracies(MNIST, {"hidden_units": [512]}, CHOLLET, "test")
-    assert found.mean() == pytest.approx(0.978, abs=0.003)
+    by_seed = accuracies(MNIST, {"hidden_units": [512]}, CHOLLET, "test")
+    assert by_seed.mean() == pytest.approx(0.978, abs=0.003)
 
 
 def test_row_2_its_training_accuracy():
@@ -63,8 +64,8 @@ def test_row_2_its_training_accuracy():
 
 def test_row_3_keras_mnist_mlp_with_dropout():
     model = {"hidden_units": [512, 512], "dropout": 0.2}
-    found = accuracies(MNIST, model, {"optimizer": "rmsprop", "batch_size": 128, "epochs": 20}, "test")
-    assert found.mean() == pytest.approx(0.984, abs=0.002)
+    by_seed = accuracies(MNIST, model, {"optimizer": "rmsprop", "batch_size": 128, "epochs": 20}, "test")
+    assert by_seed.mean() == pytest.approx(0.984, abs=0.002)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +74,8 @@ def test_row_3_keras_mnist_mlp_with_dropout():
 )
 def test_row_4_scikit_learns_classifier_on_standardized_pixels(units, activation, epochs, expected):
     model = {"hidden_units": [units], "activation": activation, "l2": SKLEARN_L2}
-    found = accuracies(MNIST | {"scaling": "standard"}, model, {"batch_size": 200, "epochs": epochs}, "test")
-    assert found.mean() == pytest.approx(expected, abs=0.006)
+    by_seed = accuracies(MNIST | {"scaling": "standard"}, model, {"batch_size": 200, "epochs": epochs}, "test")
+    assert by_seed.mean() == pytest.approx(expected, abs=0.006)
 
 
 def test_row_5_800_hidden_units_err_on_at_most_1_8_percent():
@@ -112,12 +113,12 @@ def test_row_7_dropout_with_max_norm_is_better_than_l2():
 @pytest.mark.parametrize(("optimizer", "expected"), [("sgd", 0.956), ("momentum", 0.993), ("nesterov", 0.994)])
 def test_row_8_scikit_learns_training_curves_on_digits(optimizer, expected):
     train = {"optimizer": optimizer, "learning_rate": 0.2, "batch_size": 200, "epochs": 15}
-    found = accuracies({"source": "digits"} | ALL_TO_TRAIN, {"hidden_units": [100], "l2": SKLEARN_L2}, train, "train")
-    assert found.mean() == pytest.approx(expected, abs=0.006)
+    by_seed = accuracies({"source": "digits"} | ALL_TO_TRAIN, {"hidden_units": [100], "l2": SKLEARN_L2}, train, "train")
+    assert by_seed.mean() == pytest.approx(expected, abs=0.006)
 
 
 def test_row_9_scikit_learns_training_curves_on_iris():
     data = {"source": "iris", "scaling": "unit"} | ALL_TO_TRAIN
     train = {"learning_rate": 0.01, "batch_size": 200, "epochs": 400}
-    found = accuracies(data, {"hidden_units": [100], "l2": SKLEARN_L2}, train, "train")
-    assert found.mean() == pytest.approx(0.98, abs=0.01)
+    by_seed = accuracies(data, {"hidden_units": [100], "l2": SKLEARN_L2}, train, "train")
+    assert by_seed.mean() == pytest.approx(0.98, abs=0.01)

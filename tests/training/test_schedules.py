@@ -95,5 +95,7 @@ def keras_stops(scores: np.ndarray, patience: int, min_delta: float, start: int)
 
 def test_score_that_is_not_a_number_is_no_improvement():
     patience = Patience.of(2, 1)
-    told = [bool(patience.exhausted(epoch, np.array([score]))[0]) for epoch, score in enumerate([1, np.nan, np.nan], 1)]
-    assert told == [False, False, True]
+    exhausted = [
+        bool(patience.exhausted(epoch, np.array([score]))[0]) for epoch, score in enumerate([1, np.nan, np.nan], 1)
+    ]
+    assert exhausted == [False, False, True]

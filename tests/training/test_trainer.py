@@ -13,11 +13,13 @@ from sklearn.datasets import load_diabetes, load_digits
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.errors import InputError
 from pipeline.settings import EarlyStopping, Model, Optimizer, Schedule, Train
-from pipeline.training import trainer
+from pipeline.training.batches import epoch_order
+from pipeline.training.fitted import Chosen, Fitted
 from pipeline.training.model import build_keras, initial_weights, set_weights
 from pipeline.training.optimizers import make_optimizer
+from pipeline.training.shared_graph import shared_graph
 from pipeline.training.structure import structure
-from pipeline.training.trainer import Epoch, epoch_order, fit
+from pipeline.training.trainer import Epoch, fit
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
 EPOCHS = 3
@@ -191,7 +193,7 @@ def test_the_same_seeds_twice_give_equal_bits(digits):
 def test_seeds_split_over_several_graphs_give_the_same_result(digits, monkeypatch):
     model, train = Model(hidden_units=[16], dropout=0.2), settings()
     together = fit(digits, model, train, [0, 1, 2])
-    monkeypatch.setattr("pipeline.training.trainer.WEIGHTS_PER_STACK", 1)
+    monkeypatch.setattr("pipeline.training.seed_group.WEIGHTS_PER_STACK", 1)
     apart = fit(digits, model, train, [0, 1, 2])
     np.testing.assert_allclose(apart.history, together.history, atol=1e-5)
 
@@ -208,14 +210,14 @@ def test_trainings_on_fewer_and_more_rows_share_a_graph(digits):
     model, train = Model(hidden_units=[11]), settings(epochs=1)
     for rows in (40, 150, 350):
         fit(replace(digits, train_rows=np.arange(rows)[None]), model, train, [0, 1])
-    stack = trainer._stack(*structure(model, train), DIGITS, 2)
-    assert stack.epoch.experimental_get_tracing_count() == 1
+    graph = shared_graph(*structure(model, train), DIGITS, 2)
+    assert graph.stack.epoch.experimental_get_tracing_count() == 1
 
 
 def graphs_in_memory() -> int:
-    trainer._stack.cache_clear()
+    shared_graph.cache_clear()
     gc.collect()
-    return sum(isinstance(each, tf.Graph) for each in gc.get_objects())
+    return sum(isinstance(item, tf.Graph) for item in gc.get_objects())
 
 
 # Batch normalization, SiLU and Keras' optimizers all have gradients of their own, which TensorFlow keeps for good.
@@ -239,8 +241,8 @@ def test_each_seed_stops_on_its_own_as_keras_would(digits):
         callback = keras.callbacks.EarlyStopping("val_loss", patience=2, min_delta=0.001)
         fit_keras(digits, model, train, seed, callbacks=[callback])
         assert epochs[seed] == callback.stopped_epoch + 1
-        own = fitted.history.query("seed == @seed")
-        assert fitted.best_epoch[replica] == own.loc[own["val_cross_entropy"].idxmin(), "epoch"]
+        of_seed = fitted.history.query("seed == @seed")
+        assert fitted.best_epoch[replica] == of_seed.loc[of_seed["val_cross_entropy"].idxmin(), "epoch"]
 
 
 def test_a_stopped_seed_keeps_the_weights_of_its_best_epoch(digits):
@@ -314,8 +316,8 @@ def test_a_seed_that_diverges_with_weights_that_are_still_finite_is_no_model(dia
 def test_seeds_may_have_splits_of_their_own(digits):
     splits = [np.random.default_rng(seed).permutation(350) for seed in range(2)]
     rows = np.stack(splits)
-    own = Examples(DIGITS, digits.x, digits.y, rows[:, :250], rows[:, 250:])
-    both = fit(own, Model(hidden_units=[16]), settings(), [0, 1])
+    examples = Examples(DIGITS, digits.x, digits.y, rows[:, :250], rows[:, 250:])
+    both = fit(examples, Model(hidden_units=[16]), settings(), [0, 1])
     second = Examples(DIGITS, digits.x, digits.y, rows[1:, :250], rows[1:, 250:])
     alone = fit(second, Model(hidden_units=[16]), settings(), [1])
     np.testing.assert_allclose(both.history.query("seed == 1").reset_index(drop=True), alone.history, atol=1e-5)
@@ -325,10 +327,10 @@ class Interrupted(Exception):
     pass
 
 
-def stop_after(epoch: int, kept: list):
+def stop_after(epoch: int, states: list):
     def callback(event: Epoch):
         if event.number == epoch:
-            kept.append(event.state())
+            states.append(event.state())
             raise Interrupted
 
     return callback
@@ -344,10 +346,10 @@ def test_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(digits, 
         schedule=Schedule(name="plateau", decay_epochs=1),
         early_stopping=EarlyStopping(patience=2),
     )
-    whole, kept = fit(digits, model, train, [0, 1]), []
+    whole, states = fit(digits, model, train, [0, 1]), []
     with pytest.raises(Interrupted):
-        fit(digits, model, train, [0, 1], [stop_after(3, kept)])
-    resumed = fit(digits, model, train, [0, 1], resume=kept[0])
+        fit(digits, model, train, [0, 1], [stop_after(3, states)])
+    resumed = fit(digits, model, train, [0, 1], resume=states[0])
     assert resumed.history.equals(whole.history)
     assert all((value == resumed.weights[name]).all() for name, value in whole.weights.items())
 
@@ -358,15 +360,15 @@ def in_two_halves(examples: Examples) -> Examples:
     return replace(examples, train_rows=splits[:, :250], val_rows=splits[:, 250:300], holdout_rows=splits[:, 300:])
 
 
-def stopped_by(examples: Examples, rows: str, model: Model, train: Train) -> trainer.Fitted:
+def stopped_by(examples: Examples, rows: str, model: Model, train: Train) -> Fitted:
     """A training that knows one of the halves alone."""
     alone = replace(examples, val_rows=getattr(examples, rows), holdout_rows=np.empty((1, 0), int))
     return fit(alone, model, train, [0, 1, 2])
 
 
-def assert_chosen_alike(found: trainer.Fitted | trainer.Chosen, expected: trainer.Fitted | trainer.Chosen) -> None:
-    np.testing.assert_array_equal(found.best_epoch, expected.best_epoch)
-    assert all((value == expected.weights[name]).all() for name, value in found.weights.items())
+def assert_chosen_alike(chosen: Chosen, expected: Chosen) -> None:
+    np.testing.assert_array_equal(chosen.best_epoch, expected.best_epoch)
+    assert all((value == expected.weights[name]).all() for name, value in chosen.weights.items())
 
 
 @pytest.mark.parametrize("patience", [1, 3])
@@ -381,12 +383,12 @@ def test_two_sets_of_rows_stop_at_once_as_each_does_alone(digits, patience):
     assert_chosen_alike(both, by_val)
     assert_chosen_alike(both.by_holdout, by_holdout)
     # Each seed trains as long as the more patient one of the two.
-    last, *alone = (each.history.groupby("seed")["epoch"].max() for each in (both, by_val, by_holdout))
+    last, *alone = (fitted.history.groupby("seed")["epoch"].max() for fitted in (both, by_val, by_holdout))
     np.testing.assert_array_equal(last, np.maximum(*alone))
     for ours, theirs in (("val", by_val), ("holdout", by_holdout)):
-        own = theirs.history[["seed", "epoch", "val_cross_entropy"]]
-        found = own[["seed", "epoch"]].merge(both.history, how="left")
-        np.testing.assert_array_equal(found[f"{ours}_cross_entropy"], own["val_cross_entropy"])
+        alone = theirs.history[["seed", "epoch", "val_cross_entropy"]]
+        together = alone[["seed", "epoch"]].merge(both.history, how="left")
+        np.testing.assert_array_equal(together[f"{ours}_cross_entropy"], alone["val_cross_entropy"])
 
 
 def test_a_training_that_two_sets_of_rows_stop_is_resumed_to_the_same_weights(digits):
@@ -394,10 +396,10 @@ def test_a_training_that_two_sets_of_rows_stop_is_resumed_to_the_same_weights(di
     train = settings(optimizer="momentum", learning_rate=0.2, epochs=12, early_stopping=EarlyStopping(patience=1))
     whole = fit(examples, model, train, [0, 1, 2])
     for epoch in (1, int(whole.best_epoch.min()) + 1):
-        kept: list = []
+        states: list = []
         with pytest.raises(Interrupted):
-            fit(examples, model, train, [0, 1, 2], [stop_after(epoch, kept)])
-        resumed = fit(examples, model, train, [0, 1, 2], resume=kept[0])
+            fit(examples, model, train, [0, 1, 2], [stop_after(epoch, states)])
+        resumed = fit(examples, model, train, [0, 1, 2], resume=states[0])
         assert_chosen_alike(resumed, whole)
         assert_chosen_alike(resumed.by_holdout, whole.by_holdout)
         assert resumed.history.equals(whole.history)

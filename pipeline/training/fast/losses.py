@@ -1,11 +1,11 @@
-"""Cross-entropy as a compiler likes it."""
+"""Cross-entropy in a form that compiles into few passes over the numbers."""
 
 import tensorflow as tf
 
 
 @tf.custom_gradient
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy in nats of each example, `[...]`, from labels that sum to 1 and logits, `[..., classes]`.
+    """Return each example's cross-entropy in nats, `[...]`, from labels that sum to 1 and logits, `[..., classes]`.
 
     TensorFlow's own computes the gradient along with the loss, with more passes over the numbers than either needs.
     """

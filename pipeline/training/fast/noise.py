@@ -16,13 +16,13 @@ ROUNDS = 13
 
 
 def keys(seeds: list[int], epoch: int, steps: int) -> np.ndarray:
-    """A key for each step of an epoch and each seed: uint32 `[steps, R, 2]`."""
-    each = [np.random.default_rng([seed, 2, epoch]).integers(2**32, size=(steps, 2), dtype=np.uint32) for seed in seeds]
-    return np.stack(each, axis=1)
+    """Return a key for each step of an epoch and each seed: uint32 `[steps, R, 2]`."""
+    generators = [np.random.default_rng([seed, 2, epoch]) for seed in seeds]
+    return np.stack([rng.integers(2**32, size=(steps, 2), dtype=np.uint32) for rng in generators], axis=1)
 
 
 def threefry(key: tuple[tf.Tensor, tf.Tensor], high: tf.Tensor, low: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Two words of random bits for each counter `(high, low)`; all uint32, shapes broadcast."""
+    """Return two words of random bits for each counter `(high, low)`; all uint32, shapes broadcast."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
     x, y = high + schedule[0], low + schedule[1]
     for number in range(ROUNDS):
@@ -38,18 +38,18 @@ def threefry(key: tuple[tf.Tensor, tf.Tensor], high: tf.Tensor, low: tf.Tensor) 
 
 
 def root_uniform(key: tf.Tensor, rows: int, units: int) -> tf.Tensor:
-    """Square roots of numbers in (0, 1), float32 `[R, rows, units]`, for the key of a step, `[R, 2]`.
+    """Draw square roots of uniform numbers in (0, 1), float32 `[R, rows, units]`, with the key of a step, `[R, 2]`.
 
-    Roots, because the compiler computes what it holds for cheap, such as bit operations, anew wherever it is used,
-    forward and backward; what ends in a root is computed once and kept.
+    Roots, because XLA repeats operations that it takes for cheap, such as those on bits, wherever their result is used,
+    forward and backward; a result that ends in a root is computed once.
     """
     low = tf.constant(np.arange(rows * units, dtype=np.uint32).reshape(1, rows, units))
-    # The second word is thrown away: to join the two, the compiler would compute both for each.
+    # The second word is not used: if the two were joined, XLA would compute both words for each number.
     bits, _ = threefry((key[:, :1, None], key[:, 1:, None]), np.uint32(0), low)
-    # The upper 23 bits, and half a step so that 0 and 1 never come out.
+    # The upper 23 bits make the number, half a step more keeps it from 0 and 1.
     return tf.sqrt((tf.cast(tf.bitwise.right_shift(bits, np.uint32(9)), tf.float32) + 0.5) * 2.0**-23)
 
 
 def normal(roots: tf.Tensor) -> tf.Tensor:
-    """Standard normal numbers, float32, by the inverse of the distribution function."""
+    """Return standard normal numbers, float32, by the inverse of the distribution function."""
     return tf.math.erfinv(2 * tf.square(roots) - 1) * 2.0**0.5

@@ -13,8 +13,8 @@ import tensorflow as tf
 Shapes = dict[str, tuple[int, ...]]
 Values = TypeVar("Values", tf.Tensor, np.ndarray)
 
-# Numbers of a seed beyond which a weight stays alone: joining it with others copies it at each step, and that costs
-# more than a pass of its own (784-32-10 would train a sixth slower).
+# A weight with more numbers than this (of a seed) stays alone: joining it with others copies it at each step, and that
+# costs more than a pass of its own (784-32-10 would train a sixth slower).
 ALONE = 20_000
 
 
@@ -26,21 +26,21 @@ class Pack:
 
     @property
     def sizes(self) -> list[int]:
-        """Numbers of one seed, weight by weight."""
+        """Return how many numbers of one seed each weight has."""
         return [int(np.prod(shape[1:])) for shape in self.shapes.values()]
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of the joined tensor."""
+        """Return the shape of the joined tensor."""
         return next(iter(self.shapes.values()), (0,))[0], sum(self.sizes)
 
     def where(self, is_so: Callable[[str], bool]) -> np.ndarray:
-        """1 where a number's weight has such a name, else 0, float32 `[1, n]`; `[1, 1]` if all have or none has."""
-        each = np.array([is_so(name) for name in self.shapes], np.float32)
-        return each[None, :1] if len(set(each)) == 1 else np.repeat(each, self.sizes)[None]
+        """Return 1 for each number whose weight has such a name, else 0: float32 `[1, n]`, or `[1, 1]` if all agree."""
+        by_weight = np.array([is_so(name) for name in self.shapes], np.float32)
+        return by_weight[None, :1] if len(set(by_weight)) == 1 else np.repeat(by_weight, self.sizes)[None]
 
     def join(self, values: dict[str, tf.Tensor]) -> tf.Tensor:
-        """The pack's weights among `values` as one."""
+        """Join those of the values that are weights of the pack into one tensor."""
         pieces = [
             tf.reshape(values[name], (shape[0], size))
             for (name, shape), size in zip(self.shapes.items(), self.sizes, strict=True)
@@ -48,7 +48,7 @@ class Pack:
         return tf.concat(pieces, axis=1) if len(pieces) > 1 else pieces[0]
 
     def split(self, joined: Values) -> dict[str, Values]:
-        """The weights by name: those of a tensor as tensors, those of an array as parts of it."""
+        """Take a joined tensor, or its array, apart into weights by name."""
         if isinstance(joined, np.ndarray):  # outside of a graph each operation of TensorFlow's takes much longer
             pieces, reshape = np.split(joined, np.cumsum(self.sizes)[:-1], axis=1), np.reshape
         else:
@@ -57,7 +57,7 @@ class Pack:
 
 
 def packs(shapes: Shapes) -> list[Pack]:
-    """All weights in as few packs as it pays to have."""
+    """Return packs of all weights, as few as it pays to have."""
     alone = [name for name, shape in shapes.items() if np.prod(shape[1:]) > ALONE]
     together = {name: shape for name, shape in shapes.items() if name not in alone}
-    return [Pack(each) for each in (*({name: shapes[name]} for name in alone), together) if each]
+    return [Pack({name: shapes[name]}) for name in alone] + ([Pack(together)] if together else [])

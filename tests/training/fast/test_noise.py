@@ -26,9 +26,9 @@ def roots(seeds: list[int], epoch: int = 1, step: int = 0, rows: int = 50, units
     return noise.root_uniform(tf.constant(noise.keys(seeds, epoch, steps=step + 1)[step]), rows, units)
 
 
-def drawn(seeds: list[int], **where: int) -> np.ndarray:
+def drawn(seeds: list[int], **place: int) -> np.ndarray:
     """Uniform numbers `[R, rows, units]`."""
-    return np.square(roots(seeds, **where))
+    return np.square(roots(seeds, **place))
 
 
 def test_uniform_is_uniform():

@@ -1,0 +1,59 @@
+"""The report's pictures, from the study's records alone.
+
+Whatever a colour (of Okabe and Ito's palette) tells apart, a mark, a line style or a label tells apart too.
+"""
+
+import io
+from collections.abc import Callable
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.records import Arm, SectionName, Study
+from experiments.report.arms import more_data
+from experiments.report.figures.arms import activations, optimizers, remedies
+from experiments.report.figures.epochs import baseline, memorization
+from experiments.report.figures.sizes import capacity, learning_curve
+from experiments.report.figures.winner import winner
+from experiments.report.numbers import Numbers
+from experiments.report.svg import GRID, INK, MUTED, PAPER
+from pipeline.figures.style import note, styled
+
+styled_for_page = matplotlib.rc_context({
+    "font.size": 9.5, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
+    "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": GRID, "grid.alpha": 1,
+    "grid.linewidth": 0.6, "axes.linewidth": 0.8, "axes.axisbelow": True, "legend.frameon": False,
+    "legend.fontsize": 9.5, "figure.facecolor": PAPER, "axes.facecolor": "none", "lines.linewidth": 1.6,
+    "lines.markersize": 5, "axes.titlesize": 9.5, "axes.titlelocation": "left",
+})  # fmt: skip
+
+
+@styled
+@styled_for_page
+def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbers) -> dict[str, str]:
+    """Return every picture by its name, as SVG; a section that is not in the study has a note that says so."""
+    floor = study.about.knowing_nothing.get("holdout", {})
+    nothing = floor.get(numbers.loss)
+    pictures: dict[SectionName, Callable[[list[Arm]], Figure]] = {
+        "remedies": lambda arms: remedies(arms, more_data(study), seeds, numbers),
+        "learning_curve": lambda arms: learning_curve(arms, study.power_law or {}, numbers, nothing),
+        "capacity": lambda arms: capacity(arms, numbers, nothing),
+        "optimizers": lambda arms: optimizers(arms, numbers, nothing),
+        "activations": lambda arms: activations(arms, numbers, nothing),
+        "memorization": lambda arms: memorization(arms, curves, numbers, floor.get(numbers.score)),
+        "winner": lambda _: winner(study, numbers, nothing),
+    }
+    base = study.section("remedies")[0]
+    drawn = {"baseline": baseline(base, curves, study.overfits, numbers, nothing)}
+    for name, picture in pictures.items():
+        arms = study.section(name)
+        drawn[name] = picture(arms) if arms else note(f"{name.replace('_', ' ')}: not in this study")
+    return {name: _as_svg(figure) for name, figure in drawn.items()}
+
+
+def _as_svg(figure: Figure) -> str:
+    """Return the figure as SVG text, which is the same for the same figure."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()

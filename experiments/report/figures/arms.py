@@ -1,0 +1,143 @@
+"""Pictures with a row for each arm: the remedies' differences, and the losses of optimizers and activations."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.records import Arm
+from experiments.report.arms import (
+    BEYOND_NOTHING,
+    NO_DIFFERENCE,
+    by_difference,
+    by_loss,
+    difference_of,
+    reference_of,
+    remedy_name,
+    score_of,
+    short_name,
+)
+from experiments.report.figures.parts import (
+    ROW,
+    WIDTH,
+    draw_interval,
+    draw_nothing,
+    handles_of,
+    holdout_label,
+    legend,
+    limit_to,
+    name_rows,
+    page_axes,
+    plain,
+)
+from experiments.report.numbers import Numbers
+from experiments.report.svg import INK, MUTED, PAPER
+from pipeline.figures.style import BLUE, ORANGE, PURPLE, note
+from pipeline.statistics.intervals import Interval
+
+VERDICTS = {
+    "helps": ("helps", BLUE, "o", BLUE),
+    "hurts": ("hurts", ORANGE, "D", ORANGE),
+    BEYOND_NOTHING: (BEYOND_NOTHING, PURPLE, "s", PURPLE),
+    NO_DIFFERENCE: (NO_DIFFERENCE, MUTED, "o", PAPER),
+    None: ("no verdict", MUTED, "x", MUTED),
+}
+NO_CHANGE = Interval(mean=0.0)
+
+
+def remedies(arms: list[Arm], more: Arm | None, seeds: pd.DataFrame, numbers: Numbers) -> Figure:
+    """Draw a forest plot: differences with their intervals, each seed's as a stroke; left of the line is better."""
+    compared = by_difference(arms)
+    panels = {
+        "more data, against half of it": [more] if more else [],
+        "alone, against the baseline": [arm for arm in compared if arm.group == "single"],
+        "all together, against the baseline": [arm for arm in compared if arm.group == "together"],
+        "all but one, against all together": [arm for arm in compared if arm.group == "leave_one_out"],
+    }
+    panels = {title: rows for title, rows in panels.items() if rows}
+    if not panels:
+        return note("no remedy was compared with the baseline")
+    figure, by_panel = _panels([len(panel) for panel in panels.values()], ROW, 0.9)
+    for axes, (title, panel) in zip(by_panel, panels.items(), strict=True):
+        _forest(axes, panel, seeds, numbers)
+        axes.set_title(title, color=MUTED)
+    limit_to(by_panel[-1], [difference_of(arm) for panel in panels.values() for arm in panel] + [NO_CHANGE])
+    by_panel[-1].set_xlabel(f"{plain(f'change of the {numbers.loss_axis} on new rows')}\nleft of the line is better")
+    handles = handles_of(*by_panel)
+    legend(figure, {name: handles[name] for name, *_ in VERDICTS.values() if name in handles})
+    return figure
+
+
+def _panels(rows: list[int], row: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each number of rows, and the panels; heights are in inches."""
+    figure = Figure(figsize=(WIDTH, height + row * sum(rows) + 0.3 * len(rows)), layout="constrained")
+    heights = [n + 0.4 for n in rows]
+    return figure, list(figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
+
+
+def _forest(axes: Axes, arms: list[Arm], seeds: pd.DataFrame, numbers: Numbers) -> None:
+    axes.axvline(0, color=INK, linewidth=1)
+    for place, arm in enumerate(arms):
+        dots = seed_differences(seeds, arm, f"holdout_{numbers.loss}")
+        axes.plot(dots, np.full(len(dots), place), "|", color=MUTED, alpha=0.45, markersize=6)
+        label, color, marker, face = VERDICTS[arm.verdict]
+        draw_interval(axes, difference_of(arm), place, color, marker, face, label, across=True)
+    name_rows(axes, [remedy_name(arm) for arm in arms])
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+
+
+def seed_differences(seeds: pd.DataFrame, arm: Arm, column: str) -> np.ndarray:
+    """Return an arm's losses less those of its reference, for each seed that has both."""
+    by_arm = seeds[seeds["section"] == arm.section].pivot_table(index="seed", columns="arm", values=column)
+    if arm.name not in by_arm or arm.reference not in by_arm:
+        return np.array([])
+    return (by_arm[arm.name] - by_arm[arm.reference]).dropna().to_numpy()
+
+
+def optimizers(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figure:
+    """Draw the holdout loss of each optimizer, at Keras' default rate and at the best of five, the best on top."""
+    kinds = {
+        "defaults": ("at Keras' defaults", BLUE, "o", PAPER),
+        "tuned": ("at the best of five learning rates", ORANGE, "s", ORANGE),
+    }
+    shown = [arm for arm in by_loss(arms, numbers.loss) if arm.chosen and arm.group in kinds]
+    if not shown:
+        return note("no optimizer was scored on holdout rows")
+    names = list(dict.fromkeys(short_name(arm) for arm in shown))
+    figure, axes = page_axes(0.9 + 1.5 * ROW * len(names))
+    for arm in shown:
+        label, color, marker, face = kinds[arm.group]
+        place = names.index(short_name(arm)) + (-0.16 if arm.group == "tuned" else 0.16)
+        loss = score_of(arm, "holdout", numbers.loss)
+        draw_interval(axes, loss, place, color, marker, face, label, across=True)
+    name_rows(axes, names)
+    limit_to(axes, [score_of(arm, "holdout", numbers.loss) for arm in shown])
+    draw_nothing(axes, nothing, upright=True)
+    axes.set_xlabel(holdout_label(numbers))
+    legend(figure, handles_of(axes))
+    return figure
+
+
+def activations(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figure:
+    """Draw the holdout loss of each activation and of each training loss, with the configured one outlined."""
+    panels = {
+        group: members
+        for group in ("activation", "loss")
+        if (members := by_loss([arm for arm in arms if arm.group == group], numbers.loss))
+    }
+    if not panels:
+        return note("no activation was scored on holdout rows")
+    figure, by_panel = _panels([len(panel) for panel in panels.values()], 1.2 * ROW, 0.7)
+    for axes, (group, panel) in zip(by_panel, panels.items(), strict=True):
+        for place, arm in enumerate(panel):
+            face = PAPER if arm is reference_of(panel) else BLUE
+            loss = score_of(arm, "holdout", numbers.loss)
+            draw_interval(axes, loss, place, BLUE, "o", face, label="", across=True)
+        name_rows(axes, [short_name(arm) + (" (configured)" if arm is reference_of(panel) else "") for arm in panel])
+        axes.set_title({"activation": "activation", "loss": "loss that is trained with"}[group], color=MUTED)
+    limit_to(by_panel[-1], [score_of(arm, "holdout", numbers.loss) for panel in panels.values() for arm in panel])
+    for axes in by_panel:
+        draw_nothing(axes, nothing, upright=True)
+    by_panel[-1].set_xlabel(holdout_label(numbers))
+    return figure

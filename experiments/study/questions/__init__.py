@@ -1,0 +1,1 @@
+"""The questions of a study, each with the arms that it compares."""

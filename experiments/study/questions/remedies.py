@@ -1,0 +1,130 @@
+"""Remedies against overfitting: each alone at each of its strengths, all together, and all but one."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from experiments.study.arms import BASELINE, BEST_EPOCH, TOGETHER, Arm, baseline
+from experiments.study.questions.stopping import at_best_epoch
+from pipeline.settings import REGULARIZERS, Model, Settings, Train, with_values
+
+EARLY_STOPPING, HALF_WIDTH = REGULARIZERS["train.early_stopping"].name, "half the width"
+
+
+def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
+    """Return the baseline, also with the weights of its best epoch, and each remedy alone at each of its strengths.
+
+    Raises:
+        InputError: a remedy is no setting, or a strength is one that it may not have.
+    """
+    base = baseline(settings)
+    arms = [
+        Arm(section="remedies", name=BASELINE, factor=BASELINE, group=BASELINE, model=base.model, train=base.train),
+        Arm(
+            section="remedies",
+            name=BEST_EPOCH,
+            factor="epoch",
+            group="best_epoch",
+            model=base.model,
+            train=at_best_epoch(base).train,
+            reference=BASELINE,
+        ),
+    ]
+    for setting, strengths in settings.study.remedies.items():
+        name = remedy_name(setting)
+        if name == "label smoothing" and (not is_classification or base.train.loss == "mean_squared_error"):
+            continue
+        namesakes = [other for other in settings.study.remedies if remedy_name(other) == name]
+        for strength in _different(strengths):
+            changed = with_values(base, {setting: strength}, f"study.remedies.{setting}")
+            is_only = len(namesakes) == len(strengths) == 1
+            remedy = name if len(namesakes) == 1 else f"{name} {_last_part(setting)}"
+            arms.append(_remedy(name, _arm_name(remedy, strength, is_only), changed, strength))
+    half = tuple(max(1, units // 2) for units in base.model.hidden_units)
+    if settings.study.half_width and half != base.model.hidden_units:
+        changed = with_values(base, {"model.hidden_units": half}, "study.half_width")
+        arms.append(_remedy(HALF_WIDTH, HALF_WIDTH, changed, None))
+    return arms
+
+
+def remedy_name(setting: str) -> str:
+    """Return the name of a remedy, by its setting or a part of it, such as `train.early_stopping.patience`."""
+    for name, regularizer in REGULARIZERS.items():
+        if setting == name or setting.startswith(f"{name}."):
+            return regularizer.name
+    return _last_part(setting)
+
+
+def _last_part(setting: str) -> str:
+    return setting.rpartition(".")[2].replace("_", " ")
+
+
+def _different(strengths: list[Any]) -> list[Any]:
+    return [strength for place, strength in enumerate(strengths) if strength not in strengths[:place]]
+
+
+def _arm_name(remedy: str, strength: Any, is_only: bool) -> str:
+    """Return a name that no other strength has."""
+    if strength is True or (remedy == EARLY_STOPPING and is_only):
+        return remedy
+    if isinstance(strength, int | float) and float(short := f"{strength:g}") == strength:
+        return f"{remedy} {short}"
+    return f"{remedy} {strength}"
+
+
+def _remedy(factor: str, name: str, settings: Settings, strength: Any) -> Arm:
+    return Arm(
+        section="remedies",
+        name=name,
+        factor=factor,
+        group="single",
+        model=settings.model,
+        train=settings.train,
+        x=float(strength) if isinstance(strength, int | float) and strength is not True else None,
+        options=factor,
+        reference=BASELINE,
+    )
+
+
+def combined(settings: Settings, chosen: Iterable[Arm]) -> list[Arm]:
+    """Return all chosen remedies together, and all but each; nothing where fewer than two are chosen."""
+    base, chosen = baseline(settings), list(chosen)
+    if len(chosen) < 2:
+        return []
+    model, train = _joined(base, chosen)
+    arms = [
+        Arm(
+            section="remedies",
+            name=TOGETHER,
+            factor=TOGETHER,
+            group="together",
+            model=model,
+            train=train,
+            reference=BASELINE,
+        )
+    ]
+    for left_out in chosen:
+        model, train = _joined(base, [arm for arm in chosen if arm is not left_out])
+        arms.append(
+            Arm(
+                section="remedies",
+                name=f"all but {left_out.factor}",
+                factor=left_out.factor,
+                group="leave_one_out",
+                model=model,
+                train=train,
+                reference=TOGETHER,
+            )
+        )
+    return arms
+
+
+def _joined(base: Settings, arms: list[Arm]) -> tuple[Model, Train]:
+    model, train = base.model, base.train
+    for arm in arms:
+        model = model.model_copy(update=_difference(arm.model, base.model))
+        train = train.model_copy(update=_difference(arm.train, base.train))
+    return model, train
+
+
+def _difference(section: Model | Train, base: Model | Train) -> dict[str, Any]:
+    return {name: value for name, value in section if value != getattr(base, name)}

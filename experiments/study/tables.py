@@ -1,0 +1,82 @@
+"""The tables of a study: `study.csv`, a row per arm and seed, and `study_curves.csv`, a row per arm and epoch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from experiments import records as record
+from experiments.study.scored import ROLES, Scored
+from pipeline.files import written_whole
+from pipeline.statistics import scores
+
+NUMBERS = "%.7g"
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The two tables of a study, with their numbers as the files have them: with seven digits.
+
+    Attributes:
+        seeds: a row per arm and seed.
+        curves: a row per arm and epoch.
+    """
+
+    seeds: pd.DataFrame
+    curves: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "curves"):
+            object.__setattr__(self, name, _rounded(getattr(self, name)))
+
+    def write(self) -> None:
+        """Write both files."""
+        for path, table in {record.STUDY_SEEDS_FILE: self.seeds, record.STUDY_CURVES_FILE: self.curves}.items():
+            with written_whole(path) as beside:
+                table.to_csv(beside, index=False, float_format=NUMBERS)
+
+    @classmethod
+    def read(cls) -> "Tables":
+        """Read both files of a study that is finished."""
+        paths = (record.STUDY_SEEDS_FILE, record.STUDY_CURVES_FILE)
+        return cls(*(pd.read_csv(path) for path in paths))
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    numbers = table.select_dtypes("floating")
+    return table.assign(**{name: [float(NUMBERS % value) for value in column] for name, column in numbers.items()})
+
+
+def seed_rows(arms: Iterable[Scored], tested: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    """Return a row per arm and seed, as in `study.csv`.
+
+    Args:
+        tested: by section and name, the columns `test_<metric>` of the arms that were scored on the test set.
+    """
+    tables = []
+    for arm in arms:
+        table = pd.concat([arm.table, tested.get((arm.section, arm.name))], axis=1)
+        table.insert(0, "section", arm.section)
+        table.insert(1, "arm", arm.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def curves(arms: Iterable[Scored]) -> pd.DataFrame:
+    """Return means over the seeds that still train, a row per arm and epoch, as in `study_curves.csv`.
+
+    The columns `holdout_<metric>` are means over all rows that are held out.
+    """
+    tables = []
+    for arm in arms:
+        history = arm.result.history.drop(columns=["seed", "learning_rate"])
+        for name in scores.METRICS[arm.rows.problem.task]:
+            history[f"holdout_{name}"] = history[[f"{split}_{name}" for split in ROLES]].mean(axis=1)
+            history = history.drop(columns=f"val_{name}")
+        by_epoch = history.groupby("epoch")
+        table = by_epoch.mean().reset_index()
+        table.insert(0, "section", arm.section)
+        table.insert(1, "arm", arm.name)
+        table.insert(3, "seeds", by_epoch.size().to_numpy())
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

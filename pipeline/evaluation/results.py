@@ -1,0 +1,101 @@
+"""The results of an evaluation as values, and the files that hold them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.examples import Split
+from pipeline.data.splits import SPLITS, SplitName, Summary
+from pipeline.errors import InputError
+from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, summarize
+from pipeline.evaluation.tables import DIGITS, errors_of, loss_curves, mean_curves, rounded
+from pipeline.files import read_json, write_json, written_whole
+from pipeline.paths import CURVES_FILE, ERRORS_FILE, EVALUATION_FILE, HISTORY_FILE, LOSS_FILE, SEED_SCORES_FILE
+from pipeline.settings import Model
+from pipeline.training.fitted import Fitted
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Every number of an evaluation, with the digits that its file has.
+
+    Attributes:
+        evaluation: the content of `evaluation.json`: means with their intervals by split and metric, and the gap's.
+        seeds: a row per seed with its scores.
+        history: of the training, a row per seed and epoch.
+        curves: means over the seeds, a row per epoch.
+        loss: the curves that `dvc plots` shows.
+        errors: on the rows of `errors_split`.
+    """
+
+    evaluation: dict[str, Any]
+    seeds: pd.DataFrame
+    history: pd.DataFrame
+    curves: pd.DataFrame
+    loss: pd.DataFrame
+    errors: pd.DataFrame
+
+
+def evaluate(fitted: Fitted, model: Model, summary: Summary, splits: Mapping[SplitName, Split]) -> Results:
+    """Score trained seeds once on every split that has rows."""
+    with_rows: dict[str, Split] = {name: split for name, split in splits.items() if len(split)}
+    predicted = {name: predict_split(fitted, model, summary, split) for name, split in with_rows.items()}
+    actual = {name: actual_of(split, summary) for name, split in with_rows.items()}
+    seeds = score_seeds(fitted, predicted, actual, summary.task)
+    shown = errors_split(summary)
+    of_sound_seeds = fitted.history["seed"].isin(np.array(fitted.seeds)[fitted.sound])
+    return Results(
+        evaluation=summarize(seeds, predicted, actual, summary.task),
+        seeds=rounded(seeds),
+        history=fitted.history,
+        curves=rounded(mean_curves(fitted.history)),
+        loss=rounded(loss_curves(mean_curves(fitted.history[of_sound_seeds]), summary)),
+        # Not rounded: large targets, such as times in seconds, may differ in their last digits alone.
+        errors=errors_of(predicted[shown][fitted.sound], actual[shown], summary),
+    )
+
+
+def errors_split(summary: Summary) -> str:
+    """Return the split whose errors are shown: the test set, or without one what comes before it."""
+    return [name for name in SPLITS if summary.rows[name]][-1]
+
+
+def write_results(results: Results) -> None:
+    """Write the results, but for the history, which the stage train has written."""
+    tables = {
+        SEED_SCORES_FILE: (results.seeds, DIGITS),
+        ERRORS_FILE: (results.errors, None),
+        CURVES_FILE: (results.curves.reset_index(), DIGITS),
+        LOSS_FILE: (results.loss.reset_index(), DIGITS),
+    }
+    for path, (table, digits) in tables.items():
+        with written_whole(path) as beside:
+            table.to_csv(beside, index=False, float_format=digits)
+    write_json(EVALUATION_FILE, results.evaluation)
+
+
+def read_results() -> Results:
+    """Read the results of an earlier run of the stage.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    return Results(
+        evaluation=read_json(EVALUATION_FILE),
+        seeds=_read_table(SEED_SCORES_FILE),
+        history=_read_table(HISTORY_FILE),
+        curves=_read_table(CURVES_FILE).set_index("epoch"),
+        loss=_read_table(LOSS_FILE).set_index("epoch"),
+        errors=_read_table(ERRORS_FILE),
+    )
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None

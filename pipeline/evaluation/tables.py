@@ -1,0 +1,45 @@
+"""Tables of curves and errors, and the digits that tables of scores have."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix
+
+from pipeline.data.splits import Summary
+from pipeline.statistics import scores
+
+# Scores come from numbers in float32, which have no more significant digits than these.
+DIGITS = "%.7g"
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the digits that its file has, so that a number is the same there and in MLflow."""
+    floats = table.select_dtypes("float")
+    return table.assign(**{name: [float(DIGITS % value) for value in floats[name]] for name in floats.columns})
+
+
+def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
+    """Return means over the seeds that still train, with the epoch as index, and how many these seeds are."""
+    by_epoch = history.drop(columns="seed").groupby("epoch")
+    return by_epoch.mean().assign(seeds_training=by_epoch.size())
+
+
+def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """Return the curves of cross-entropy or RMSE under names that every task has, for `dvc plots`.
+
+    They end with the first seed: a mean over ever fewer seeds would jump where one drops out.
+    """
+    loss, _ = scores.METRICS[summary.task]
+    curves = curves[curves["seeds_training"] == curves["seeds_training"].max()]
+    columns = {"train": curves.get(f"train_{loss}"), "validation": curves.get(f"val_{loss}")}
+    return pd.DataFrame(columns, index=curves.index)
+
+
+def errors_of(outputs: np.ndarray, actual: np.ndarray, summary: Summary) -> pd.DataFrame:
+    """Return the seeds' errors: counts of actual and predicted class over all seeds, or each row's mean prediction."""
+    if not summary.classes:
+        return pd.DataFrame({"actual": actual, "predicted": outputs.mean(axis=0)})
+    labels = np.arange(len(summary.classes))
+    counts = sum(confusion_matrix(actual, predicted, labels=labels) for predicted in outputs.argmax(axis=-1))
+    table = pd.DataFrame(counts, index=summary.classes, columns=summary.classes)
+    long = table.rename_axis("actual").reset_index().melt("actual", var_name="predicted", value_name="count")
+    return long.sort_values(["actual", "predicted"], kind="stable", ignore_index=True)

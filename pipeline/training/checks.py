@@ -1,0 +1,36 @@
+"""Settings that cannot be trained with on the data at hand."""
+
+from pipeline.data.examples import Examples, Problem
+from pipeline.errors import InputError
+from pipeline.settings import Train
+
+
+def check_task(train: Train, problem: Problem) -> None:
+    """Refuse settings that are for classes where the target is a number.
+
+    Raises:
+        InputError: the loss or label smoothing.
+    """
+    if problem.is_classification:
+        return
+    if train.loss == "cross_entropy":
+        raise InputError("train.loss cross_entropy is for classes, and the target is a number; set it to null")
+    if train.label_smoothing:
+        raise InputError("train.label_smoothing is for classes, and the target is a number: set it to 0")
+
+
+def check_validation_rows(train: Train, examples: Examples) -> None:
+    """Refuse settings that go by the validation score where there are no validation rows.
+
+    Raises:
+        InputError: early stopping or the schedule `plateau`.
+    """
+    if examples.has_validation:
+        return
+    needs = {
+        "train.early_stopping": train.early_stopping,
+        "train.schedule.name plateau": train.schedule.name == "plateau",
+    }
+    for name, wanted in needs.items():
+        if wanted:
+            raise InputError(f"{name} needs validation rows, and there are none: set data.val_fraction above 0")

@@ -1,0 +1,106 @@
+"""What a training leaves, and the files in which the stage train hands it on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.files import read_arrays, write_arrays, written_whole
+from pipeline.paths import HISTORY_FILE, SEEDS_FILE
+
+PREFIX = "weights/"
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The epoch of each seed that some rows choose, and the weights that a training with these rows ends with.
+
+    Attributes:
+        weights: `[R, n_in, n_out]` and `[R, n_out]`, named as in `model.initial_weights`. With early stopping they are
+            those of each seed's best epoch, else those of its last; NaN for a seed that has no such epoch or diverged
+            before the last.
+        best_epoch: epoch of the lowest cross-entropy (RMSE) on these rows, counted from 1; the last one without such
+            rows; 0 where no epoch had a finite score.
+    """
+
+    weights: dict[str, np.ndarray]
+    best_epoch: np.ndarray
+
+    @property
+    def sound(self) -> np.ndarray:
+        """Return which seeds have weights to score, bool `[R]`."""
+        return is_sound(self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted(Chosen):
+    """R trained seeds, as the validation rows choose them.
+
+    Attributes:
+        history: a row per seed and epoch: training, validation and holdout cross-entropy (nats; dropout off, penalties
+            out) and accuracy, or RMSE (target's unit) and R2, and the learning rate of the epoch's last step.
+        diverged: seeds that were stopped because their loss was not finite.
+        by_holdout: what the holdout rows choose in place of the validation rows; None where there are none.
+    """
+
+    seeds: list[int]
+    diverged: np.ndarray
+    history: pd.DataFrame
+    by_holdout: Chosen | None = None
+
+    @property
+    def first_sound(self) -> dict[str, np.ndarray]:
+        """Return the weights of the first seed that can be scored, `[n_in, n_out]` and `[n_out]`.
+
+        Raises:
+            InputError: there is none.
+        """
+        sound = self.sound
+        if not sound.any():
+            raise InputError("train.learning_rate is too high: no seed's loss stayed finite; try a tenth of it")
+        return {name: value[sound.argmax()] for name, value in self.weights.items()}
+
+
+def is_sound(weights: dict[str, np.ndarray]) -> np.ndarray:
+    """Return which seeds have finite weights, bool `[R]`."""
+    return np.logical_and.reduce([np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in weights.values()])
+
+
+def write_fitted(fitted: Fitted) -> None:
+    """Write `models/seeds.npz` and, its numbers with seven digits, the history as `experiments/results/history.csv`."""
+    facts = {"seeds": np.array(fitted.seeds), "best_epoch": fitted.best_epoch, "diverged": fitted.diverged}
+    write_arrays(SEEDS_FILE, facts | {f"{PREFIX}{name}": value for name, value in fitted.weights.items()})
+    with written_whole(HISTORY_FILE) as beside:
+        fitted.history.to_csv(beside, index=False, float_format="%.7g")
+
+
+def read_fitted() -> Fitted:
+    """Read what `write_fitted` has written; the history has no more than its seven digits.
+
+    Raises:
+        InputError: a file is missing or not what the stage train writes.
+    """
+    arrays = _read(SEEDS_FILE, read_arrays)
+    history = _read(HISTORY_FILE, pd.read_csv)
+    try:
+        weights = {name.removeprefix(PREFIX): arrays.pop(name) for name in list(arrays) if name.startswith(PREFIX)}
+        return Fitted(weights=weights, seeds=arrays.pop("seeds").tolist(), history=history, **arrays)
+    except (KeyError, TypeError):
+        raise _not_ours(SEEDS_FILE) from None
+
+
+def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
+    try:
+        return reader(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+    except ValueError:
+        raise _not_ours(path) from None
+
+
+def _not_ours(path: Path) -> InputError:
+    return InputError(f"{path} is not what the stage train writes; delete it and run `dvc repro`")

@@ -1,0 +1,58 @@
+"""The scores of a training, epoch by epoch."""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.examples import Examples, Problem
+
+
+class History:
+    """A row of scores for each seed and epoch, written as the training goes on."""
+
+    def __init__(self, seeds: list[int]):
+        self.seeds = seeds
+        self.epochs: list[dict[str, np.ndarray]] = []  # of each epoch, the columns `[R]`
+
+    def add(self, scores: dict[str, np.ndarray], active: np.ndarray) -> None:
+        """Add the columns of an epoch, each `[R]`, NaN for the seeds that are not active."""
+        self.epochs.append({name: np.where(active, values, np.nan) for name, values in scores.items()})
+
+    def table(self) -> pd.DataFrame:
+        """Return a row per seed and epoch, for each seed up to the epoch in which it stopped."""
+        epochs = [
+            pd.DataFrame({"seed": self.seeds, "epoch": number} | scores)
+            for number, scores in enumerate(self.epochs, start=1)
+        ]
+        history = pd.concat(epochs, ignore_index=True)
+        trained = history.groupby("seed")["learning_rate"].transform("count")
+        return history[history["epoch"] <= trained].sort_values(["seed", "epoch"], ignore_index=True, kind="stable")
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the columns of all epochs, `[epochs, R]`."""
+        return {name: np.stack([scores[name] for scores in self.epochs]) for name in self.epochs[0]}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a `state`."""
+        epochs = len(next(iter(state.values())))
+        self.epochs = [{name: values[epoch] for name, values in state.items()} for epoch in range(epochs)]
+
+
+def loss_column(split: str, problem: Problem) -> str:
+    """Return the name of the column with a split's loss."""
+    return f"{split}_cross_entropy" if problem.is_classification else f"{split}_rmse"
+
+
+def score_columns(
+    split: str, examples: Examples, loss: np.ndarray, hits: np.ndarray, variance: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the columns of a split, each `[R]`: cross-entropy and accuracy, or RMSE in the target's unit and R2.
+
+    Args:
+        loss, hits: means over the split, `[R]`; the loss of a regression is the squared error, standardized.
+        variance: of the standardized target in the split, `[R]`.
+    """
+    name = loss_column(split, examples.problem)
+    if examples.problem.is_classification:
+        return {name: loss, f"{split}_accuracy": hits}
+    varied = np.where(variance > 0, variance, np.nan)
+    return {name: np.sqrt(loss) * examples.target_scale, f"{split}_r2": 1 - loss / varied}
