@@ -18,10 +18,9 @@ from pipeline.settings import read_settings
 
 ROOT = Path(__file__).parent.parent
 MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for package in ("pipeline", "experiments")
     for path in sorted((ROOT / package).rglob("*.py"))
-    if path.stem != "__init__"
 }
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 
@@ -62,7 +61,7 @@ def test_kept_trainings_of_a_study_depend_on_all_code_that_makes_their_numbers()
 def test_stage_depends_on_the_code_that_it_runs(stage: str):
     python, flag, module, *_ = shlex.split(STAGES[stage]["cmd"])
     assert (python, flag) == ("python", "-m")
-    code = with_all_it_imports(module if module in MODULES else f"{module}.__main__")
+    code = with_all_it_imports(f"{module}.__main__" if f"{module}.__main__" in MODULES else module)
     dependencies = [Path(name) for name in STAGES[stage]["deps"] if name.startswith(("pipeline/", "experiments/"))]
     unseen = [path for path in code if not any(path.is_relative_to(dependency) for dependency in dependencies)]
     assert unseen == []

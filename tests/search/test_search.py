@@ -131,7 +131,7 @@ def test_two_objectives_give_a_front(search_settings, second):
 def test_first_trial_is_the_configuration_and_the_optimizers_take_turns(search_settings):
     settings = search_settings(trials=8)
     trials = work_through(settings).trials
-    assert trials[0].user_attrs["settings"] == settings.model_dump(include={"model", "train"})
+    assert trials[0].user_attrs["settings"] == settings.model_dump(mode="json", include={"model", "train"})
     assert trials[0].params == {
         "train.optimizer": "adam",
         "train.learning_rate": pytest.approx(0.001),
