@@ -1,6 +1,7 @@
 """The error that a user can cause, and its report by a stage."""
 
 import difflib
+import re
 import sys
 from collections.abc import Callable, Iterable
 
@@ -28,3 +29,9 @@ def run_stage(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def without_password(url: str) -> str:
+    """Return a URL of a database or a server with its passwords masked, as messages and records show it."""
+    shown = re.sub(r"(//[^:/@]*):.*@", r"\1:***@", url)
+    return re.sub(r"(password=)[^&]*", r"\1***", shown)

@@ -36,7 +36,7 @@ def read_study(settings: Settings, name: str) -> optuna.Study:
         InputError: the study or its storage is missing, or the storage was lost.
     """
     url = settings.search.storage
-    shown, path = storage.without_password(url), storage.journal_path(url)
+    shown, path = storage.name_of(url), storage.journal_path(url)
     if path is not None and not path.exists():  # Optuna would create it
         raise InputError(f"search.storage {shown} is missing; run `dvc repro`")
     try:

@@ -242,6 +242,6 @@ def finish(log: ParentRun, outcome: dict[str, Any], settings: Settings) -> None:
     numbers = {"best.value": best["values"][0]} if best else {}
     numbers |= {f"trials.{state}": count for state, count in outcome["counts"].items()}
     logged_settings = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
-    logged_settings["search.storage"] = storage.without_password(settings.search.storage)
+    logged_settings["search.storage"] = storage.name_of(settings.search.storage)
     log.finish(numbers, logged_settings, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
     write_json(SEARCH_RUN_FILE, {"run_id": log.run_id})

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from experiments.search.samplers import experimental, make_pruner, make_sampler
-from pipeline.errors import InputError
+from pipeline.errors import InputError, without_password
 from pipeline.settings import Search
 
 JOURNAL_FILE = Path("experiments/search.journal")
@@ -84,10 +83,9 @@ def journal_path(url: str | None) -> Path | None:
     return Path(url or JOURNAL_FILE) if url is None or url.endswith(".journal") else None
 
 
-def without_password(url: str | None) -> str:
+def name_of(url: str | None) -> str:
     """Return the URL or file of the storage, with any password masked."""
-    shown = re.sub(r"(//[^:/@]*):.*@", r"\1:***@", url or str(JOURNAL_FILE))
-    return re.sub(r"(password=)[^&]*", r"\1***", shown)
+    return without_password(url or str(JOURNAL_FILE))
 
 
 def open_storage(url: str | None) -> BaseStorage:
@@ -128,10 +126,10 @@ def _open_database(url: str) -> BaseStorage:
     except ArgumentError:
         raise InputError(
             "search.storage must be null, a path that ends in .journal or a URL such as "
-            f"postgresql://user@host/database; got {without_password(url)!r}"
+            f"postgresql://user@host/database; got {name_of(url)!r}"
         ) from None
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
-        raise InputError(f"search.storage {without_password(url)} cannot be used: {first_line(error)}") from None
+        raise InputError(f"search.storage {name_of(url)} cannot be used: {first_line(error)}") from None
 
 
 def _with_driver(url: URL) -> URL:
@@ -155,7 +153,7 @@ def loss_told(url: str | None) -> Iterator[None]:
         yield
     except LOST as error:
         raise InputError(
-            f"search.storage {without_password(url)} was lost: {first_line(error)}; start again to go on"
+            f"search.storage {name_of(url)} was lost: {first_line(error)}; start again to go on"
         ) from error
 
 

@@ -74,7 +74,7 @@ def open_search(url: str | None, name: str) -> tuple[BaseStorage, dict]:
     Raises:
         InputError: there is no such study.
     """
-    unknown = InputError(f"{storage.without_password(url)} has no study {name}; start the search first")
+    unknown = InputError(f"{storage.name_of(url)} has no study {name}; start the search first")
     path = storage.journal_path(url)
     if path and not path.exists():
         raise unknown

@@ -82,7 +82,8 @@ def looks_at_test(settings: Settings, summary: Summary) -> record.TestLooks:
         return record.TestLooks(looks=0, settings_changed_after_a_look=False)
     known = test_looks(summary.digest["test"], flat(settings))
     return record.TestLooks(
-        looks=known and known.looks + 1, settings_changed_after_a_look=bool(known and known.settings_changed)
+        looks=known.looks + 1 if known else None,
+        settings_changed_after_a_look=known.settings_changed if known else False,
     )
 
 

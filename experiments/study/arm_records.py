@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from experiments import records as record
 from experiments.study.arms import Arm
@@ -13,7 +12,6 @@ from pipeline.settings import flat
 from pipeline.statistics import scores
 from pipeline.statistics.intervals import Estimate, Interval, over_seeds
 
-EPOCHS = ("epochs", "best_epoch", "onset_epoch")
 COLLAPSE = 3.0  # times as far above the middle seed as the best one is below it
 
 
@@ -45,15 +43,17 @@ def _record(arm: Scored, compared: Compared, base: Scored, test: dict[str, Inter
         scores=metrics(arm) | ({"test": test} if test else {}),
         gap={name: arm.gap(name) for name in scores.METRICS[arm.rows.problem.task]},
         seeds_range=_collapse(arm),
-        **{name: _epochs(arm.table[name], configuration.train.epochs) for name in EPOCHS},
+        epochs=_epochs(arm, "epochs"),
+        best_epoch=_epochs(arm, "best_epoch"),
+        onset_epoch=_epochs(arm, "onset_epoch"),
         **(_comparison(comparison, arm.rows.numbers) if comparison else {"reference": configuration.reference}),
     )
 
 
-def _epochs(values: pd.Series, last: int) -> Interval:
+def _epochs(arm: Scored, name: str) -> Interval:
     """Return a mean epoch of the seeds that have one, with an interval of epochs that there are."""
-    interval = over_seeds(values.where(values > 0))
-    if not interval.is_known:
+    interval, last = over_seeds(arm.table[name].where(arm.table[name] > 0)), arm.configuration.train.epochs
+    if interval.low is None or interval.high is None:
         return interval
     return Interval(interval.mean, max(1.0, interval.low), min(float(last), interval.high))
 

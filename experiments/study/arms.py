@@ -1,6 +1,7 @@
 """The arms of a study: configurations that are compared, each trained with every seed."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from experiments.study.rows import Labels
 from pipeline.settings import (
@@ -16,7 +17,8 @@ from pipeline.settings import (
 )
 
 BASELINE, BEST_EPOCH, TOGETHER = "baseline", "baseline at its best epoch", "all together"
-WITHOUT, WITH = "without", "with"  # the chosen remedy
+WITHOUT: Final = "without"  # the chosen remedy
+WITH: Final = "with"
 
 
 @dataclass(frozen=True, kw_only=True)

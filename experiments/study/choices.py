@@ -9,7 +9,7 @@ import numpy as np
 from experiments import records as record
 from experiments.study.arm_records import metrics, settings_of
 from experiments.study.compared import Compared, loss_factor, over_nothing
-from experiments.study.scored import Scored, best, crossfitted
+from experiments.study.scored import Scored, best, crossfitted, negated
 from pipeline.settings import Dimension, Settings, StudySection
 from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.learning_curve import what_twice_the_data_brings
@@ -34,12 +34,10 @@ def overfits(remedies: Compared) -> record.Overfits:
     base, [at_best] = remedies.arms[0], remedies.choices("best_epoch")
     loss, score = METRICS[base.rows.problem.task]
     gap = {name: base.gap(name) for name in (loss, score)}
-    change = remedies.judged[at_best.name].verdict.difference
-    low, high = (None if end is None else 0.0 - end for end in (change.high, change.low))
-    rise = Interval(0.0 - change.mean, low, high)
+    least_gap, rise = gap[loss].low, negated(remedies.judged[at_best.name].verdict.difference)
     train_rise, onsets = base.table["train_rise"].mean(), base.table["onset_epoch"].dropna()
     return record.Overfits(
-        answer=None if gap[loss].low is None else gap[loss].low > 0,
+        answer=None if least_gap is None else least_gap > 0,
         gap=gap,
         rises=None if rise.low is None else bool(rise.low > 0 and not train_rise > 0),
         rise=rise,
@@ -141,11 +139,11 @@ def at_edge(space: dict[str, Dimension], trial: dict[str, dict[str, Any]]) -> li
     edges = []
     for name, dimension in space.items():
         value = values.get(name)
-        if dimension.width and value:
+        if dimension.width and dimension.depth and value:
             edges += _at_ends(f"the width of {name}", value[0], dimension.width)
             edges += _at_ends(f"the depth of {name}", len(value), dimension.depth)
-        elif dimension.low is not None and isinstance(value, int | float):
-            edges += _near_ends(name, value, dimension)
+        elif dimension.low is not None and dimension.high is not None and isinstance(value, int | float):
+            edges += _near_ends(name, value, dimension.low, dimension.high, dimension.log)
     return edges
 
 
@@ -155,13 +153,12 @@ def _at_ends(name: str, value: int, choices: list[int]) -> list[str]:
     return [f"{name} at its {'lowest' if value == min(choices) else 'highest'}, {value}"]
 
 
-def _near_ends(name: str, value: float, dimension: Dimension) -> list[str]:
-    points = (dimension.low, dimension.high, value or 1e-300)
-    low, high, at = (np.log(point) if dimension.log else point for point in points)
+def _near_ends(name: str, value: float, lowest: float, highest: float, log: bool) -> list[str]:
+    low, high, at = (np.log(point) if log else point for point in (lowest, highest, value or 1e-300))
     share = (at - low) / (high - low)
     if 0 <= share <= EDGE:
-        return [f"{name} near its lowest, {dimension.low:g}"]
-    return [f"{name} near its highest, {dimension.high:g}"] if 1 - EDGE <= share <= 1 else []
+        return [f"{name} near its lowest, {lowest:g}"]
+    return [f"{name} near its highest, {highest:g}"] if 1 - EDGE <= share <= 1 else []
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -181,21 +178,20 @@ def incumbents(
     """
     if winner is None:
         return None
-    promised = {trial["trial"]: trial["values"][0] for trial in search["incumbents"]}
     return [
         record.Incumbent(
-            trial=(trial := int(arm.configuration.x)),
-            trials=trial + 1,
-            promised=promised[trial],
+            trial=trial["trial"],
+            trials=trial["trial"] + 1,
+            promised=trial["values"][0],
             **_losses(arm, tested),
         )
-        for arm in winner.choices("incumbent")
+        for trial, arm in zip(search["incumbents"], winner.choices("incumbent"), strict=True)
     ]
 
 
-def power_laws(curve: Compared, groups: tuple[str, ...]) -> dict[str, record.PowerLaw]:
+def power_laws(curve: Compared, groups: tuple[record.RemedyGroup, ...]) -> dict[record.RemedyGroup, record.PowerLaw]:
     """Return what twice the rows would bring, for the arms of each group of the learning curve."""
-    laws = {}
+    laws: dict[record.RemedyGroup, record.PowerLaw] = {}
     for group in groups:
         arms = curve.choices(group)
         if not arms:
@@ -207,8 +203,8 @@ def power_laws(curve: Compared, groups: tuple[str, ...]) -> dict[str, record.Pow
         laws[group] = record.PowerLaw(
             **dict.fromkeys(("floor", "scale", "exponent")) if law is None else vars(law),
             rows=forecast.rows,
-            predicted=law and float(law.predict(forecast.rows)),
-            predicted_twice=law and float(law.predict(2 * forecast.rows)),
+            predicted=None if law is None else float(law.predict(forecast.rows)),
+            predicted_twice=None if law is None else float(law.predict(2 * forecast.rows)),
             change=forecast.change,
             predicted_before=forecast.predicted_before,
             seen=forecast.seen,

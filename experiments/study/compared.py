@@ -74,7 +74,7 @@ def judged(arms: list[Scored]) -> dict[str, Judged]:
         if arm.configuration.reference is None:
             continue
         reference = references[arm.configuration.reference]
-        if _loss_differences(arm, reference) is not None:
+        if np.isfinite(arm.loss_rows - reference.loss_rows).any():
             questions.setdefault(question(arm.configuration), []).append((arm, reference))
     return {
         arm.name: comparison
@@ -96,17 +96,10 @@ def _references(arms: list[Scored]) -> dict[str, Scored]:
     return names
 
 
-def _loss_differences(arm: Scored, reference: Scored) -> np.ndarray | None:
-    if arm.row_scores is None or reference.row_scores is None:
-        return None
-    differences = arm.loss_rows - reference.loss_rows
-    return differences if np.isfinite(differences).any() else None
-
-
 def _judged(pairs: list[tuple[Scored, Scored]]) -> list[Judged]:
     """Compare the arms that answer one question, each with its reference."""
     ring = pairs[0][0].rows.ring
-    differences = [_loss_differences(arm, reference) for arm, reference in pairs]
+    differences = [arm.loss_rows - reference.loss_rows for arm, reference in pairs]
     mean_differences = estimates(differences, ring)
     better = [
         arm if difference.mean < 0 else reference
@@ -117,7 +110,7 @@ def _judged(pairs: list[tuple[Scored, Scored]]) -> list[Judged]:
     for (arm, reference), of_rows, verdict in zip(pairs, differences, verdicts, strict=True):
         factor = loss_factor(arm.loss, arm.mean_loss, reference.mean_loss)
         influential = influence(of_rows)
-        by_seed = (scored.table[f"holdout_{arm.loss}"] for scored in (arm, reference))
+        by_seed = (scored.table[f"holdout_{arm.loss}"].to_numpy() for scored in (arm, reference))
         comparisons.append(
             Judged(
                 reference=reference.name,

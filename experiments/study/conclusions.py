@@ -13,7 +13,7 @@ from experiments.study.rows import knowing_nothing
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
 from experiments.study.tables import Tables, curves, seed_rows
-from experiments.study.test_scores import Tested, judged_on_test, save_champion, score_test
+from experiments.study.on_test_set import Tested, judged_on_test, save_champion, score_test
 from pipeline.data.examples import Split
 from pipeline.data.splits import Summary, read_split
 from pipeline.settings import StudySection
@@ -76,7 +76,17 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
     settings, rows = sections.settings, sections.rows
     return record.About(
         **summary.model_dump(
-            include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "warnings"}
+            include={
+                "source",
+                "task",
+                "target",
+                "features",
+                "n_features",
+                "image_shape",
+                "classes",
+                "digest",
+                "warnings",
+            }
         ),
         loss=loss,
         score=metric,
@@ -84,7 +94,6 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
         folds=rows.ring.folds,
         rings=len(rows.ring.fold),
         knowing_nothing=knowing_nothing(rows, test),
-        digest=summary.digest,
         seeds=sections.seeds,
         epochs=settings.study.epochs or settings.train.epochs,
         versions={name: version(name) for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow")},

@@ -7,6 +7,7 @@ from experiments.study.compared import Compared
 from experiments.study.jobs import Job, Result
 from experiments.study.scored import Scored
 from pipeline.statistics import scores
+from pipeline.statistics.intervals import Interval
 
 
 def cost(results: dict[Job, Result], seeds: int, seconds: float) -> record.Cost:
@@ -34,11 +35,13 @@ def equal_time(optimizers: Compared | None) -> record.EqualTime | None:
     }
     most_epochs = {kind: arms[0].configuration.train.epochs for kind, arms in kinds.items()}
     seconds = min(per_epoch[kind] * most_epochs[kind] for kind in kinds)
-    losses, epochs = {}, {}
+    losses: dict[str, Interval] = {}
+    epochs: dict[str, float] = {}
     for kind, arms in kinds.items():
-        epochs[kind] = max(1, min(most_epochs[kind], int(seconds / per_epoch[kind])))
-        chosen = min(arms, key=lambda arm: _losses_at(arm, "val", epochs[kind]).mean())
-        by_seed = _losses_at(chosen, "holdout", epochs[kind])
+        epoch = max(1, min(most_epochs[kind], int(seconds / per_epoch[kind])))
+        chosen = min(arms, key=lambda arm: _losses_at(arm, "val", epoch).mean())
+        by_seed = _losses_at(chosen, "holdout", epoch)
+        epochs[kind] = epoch
         losses[kind] = scores.interval_over_seeds(chosen.loss, by_seed, chosen.rows.ring.n)
     return record.EqualTime(seconds=seconds, losses=losses, epochs=epochs)
 

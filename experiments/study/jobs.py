@@ -120,7 +120,7 @@ def kept_file(job: Job, study_digest: str) -> Path:
 
 def write_result(path: Path, result: Result) -> None:
     """Keep a result."""
-    history = {name: column.to_numpy() for name, column in result.history.items()}
+    history = {str(name): column.to_numpy() for name, column in result.history.items()}
     parts = {"history": history, "weights": result.weights, "row_scores": result.row_scores}
     facts = {name: np.asarray(getattr(result, name)) for name in FACTS}
     write_arrays(path, facts | {f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
@@ -137,5 +137,10 @@ def read_result(path: Path) -> Result | None:
     for name, value in arrays.items():
         part, _, rest = name.partition("/")
         parts[part][rest] = value
-    facts["seconds"] = float(facts["seconds"])
-    return Result(history=pd.DataFrame(parts.pop("history")), **parts, **facts)
+    return Result(
+        history=pd.DataFrame(parts["history"]),
+        weights=parts["weights"],
+        row_scores=parts["row_scores"],
+        seconds=float(facts.pop("seconds")),
+        **facts,
+    )

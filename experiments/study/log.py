@@ -42,14 +42,14 @@ def log_study(
         run: what was logged of this very study before; None for a new one.
         champion: the recommended model, a `.keras` file from prepared rows to probabilities or the target's unit.
     """
-    parent = ParentRun(EXPERIMENT, parent_name(study), run and run.parent_run, LOG_AGAIN)
+    parent = ParentRun(EXPERIMENT, parent_name(study), run.parent_run if run else None, LOG_AGAIN)
     parent.open()
     parent.add(child_records(study, tables))
     headline = headline_numbers(study, tables.seeds)
     params = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
     parent.finish(headline, params, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
     parent.show("arms", columns(study))
-    if champion is not None and not parent.lost:
+    if champion is not None and parent.run_id is not None and not parent.lost:
         preprocessing = read_json(PREPROCESSING_FILE)
         register_champion(champion, summary, preprocessing, parent.run_id, headline)
     return parent.run_id, (run.runs if run else {}) | parent.children

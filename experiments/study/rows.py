@@ -15,6 +15,7 @@ from pipeline.statistics import scores
 from pipeline.statistics.ring import Ring, draw_ring, over_judges
 
 Labels = Literal["true", "shuffled", "wrong"]
+NewRows = Literal["holdout", "test"]
 
 WRONG_SHARE = 0.2  # of the labels, in the arm that has wrong ones
 POOL_PER_TRAINING_ROW = 5  # a ring of ten folds then holds no more rows out of a training than it trains on
@@ -92,11 +93,13 @@ class Rows:
         return np.nan if self.problem.is_classification else float(np.var(self.y * self.target_scale)) or np.nan
 
 
-def knowing_nothing(rows: Rows, test: Split) -> dict[str, dict[str, float]]:
+def knowing_nothing(rows: Rows, test: Split) -> dict[NewRows, dict[str, float]]:
     """Return the scores of knowing nothing on the rows held out and on the test set, by split and metric."""
     task = rows.problem.task
-    means = {"holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}}
-    variances = {"holdout": rows.variance}
+    means: dict[NewRows, dict[str, float]] = {
+        "holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}
+    }
+    variances: dict[NewRows, float] = {"holdout": rows.variance}
     if len(test):
         tested = replace(rows, x=test.x, y=test.y)
         by_row = tested.score(rows.knowing_nothing()[:, None], slice(None))
@@ -122,7 +125,7 @@ def read_rows(seeds: Sequence[int], summary: Summary, cross_validated_search: bo
         InputError: too few rows, or too few groups.
     """
     train, validation = read_split("train"), read_split("validation")
-    rows = pooled(train, validation, seeds, summary.problem, summary.target_scale or 1.0)
+    rows = pooled(train, validation, seeds, summary.problem, summary.problem.target_scale)
     return replace(rows, searched=np.ones_like(rows.searched)) if cross_validated_search else rows
 
 

@@ -69,6 +69,8 @@ class Scored:
 
     def judged_rows(self, name: str) -> np.ndarray:
         """Return the row score behind a metric for every row, `[rings, 2, n]`; NaN where none may judge."""
+        if self.row_scores is None:
+            return np.full(self.rows.ring.judges.shape, np.nan)
         return np.where(self.judging, self.row_scores[scores.row_score_of(name)], np.nan)
 
     @cached_property
@@ -114,8 +116,6 @@ class Scored:
 
     def gap(self, name: str) -> Interval:
         """Return how much worse a metric is on the rows that judge than on training rows."""
-        if self.row_scores is None:
-            return Interval()
         train = self.rows.ring.by_row(self.train[scores.row_score_of(name)])
         values = self.judged_rows(name) - train
         if not np.isfinite(values).any():
@@ -140,16 +140,21 @@ def _worsening(name: str, difference: Interval, one: float, other: float, varian
     if name == "r2":
         return difference.scaled(1 / variance) if variance > 0 else Interval()
     if name in scores.HIGHER_IS_BETTER:
-        low, high = (None if end is None else 0.0 - end for end in (difference.high, difference.low))
-        return Interval(0.0 - difference.mean, low, high)
+        return negated(difference)
     return difference
+
+
+def negated(interval: Interval) -> Interval:
+    """Return the interval of a difference with its sign turned, without a negative 0."""
+    values = (interval.mean, interval.high, interval.low)
+    return Interval(*(None if value is None else 0.0 - value for value in values))
 
 
 def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
     """Read an arm's numbers off its training."""
     task = rows.problem.task
     loss, history = scores.METRICS[task][0], result.history
-    last = history.groupby("seed")["epoch"].max().reindex(seeds).to_numpy()
+    last = history.groupby("seed")["epoch"].max().reindex(list(seeds)).to_numpy()
     if arm.read_at is not None:
         epochs = np.broadcast_to(arm.read_at, (2, len(seeds)))
         history = history[history["epoch"] <= arm.read_at]
@@ -223,7 +228,8 @@ def crossfitted(competing: list[Scored]) -> Scored:
     if len(competing) == 1:
         return competing[0]
     overall = best(competing)
-    if overall.row_scores is None:
+    by_option = [arm.row_scores for arm in competing if arm.row_scores is not None]
+    if len(by_option) < len(competing):
         return overall
     ring = overall.rows.ring
     picks = choose(np.stack([arm.loss_rows for arm in competing]), ring)
@@ -231,7 +237,7 @@ def crossfitted(competing: list[Scored]) -> Scored:
     def picked(values: Sequence[np.ndarray]) -> np.ndarray:
         return np.take_along_axis(np.stack(values), picks[None, :, None], axis=0)[0]
 
-    row_scores = {name: picked([arm.row_scores[name] for arm in competing]) for name in overall.row_scores}
+    row_scores = {name: picked([values[name] for values in by_option]) for name in by_option[0]}
     table = overall.table.copy()
     for name in scores.METRICS[overall.rows.problem.task]:
         by_seed = ring.by_seed(row_scores[scores.row_score_of(name)])

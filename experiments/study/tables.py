@@ -43,7 +43,7 @@ class Tables:
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    numbers = table.select_dtypes("floating")
+    numbers = table.select_dtypes("float")
     return table.assign(**{name: [float(NUMBERS % value) for value in column] for name, column in numbers.items()})
 
 

@@ -18,20 +18,20 @@ import numpy as np
 from experiments.study.jobs import Job, Result, write_result
 from experiments.study.rows import Rows, read_rows
 from pipeline.data.splits import read_summary
-from pipeline.training.fitted import Chosen, is_sound
 from pipeline.training.model import predict
 from pipeline.training.trainer import fit
 
-_state: dict[str, object] = {}
+_rows: Rows
+_seeds: list[int]
 
 
 def begin(seeds: list[int], epochs: int) -> None:
     """Read the rows, once for all jobs of this process; `epochs` are those of most of them."""
+    global _rows, _seeds
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the study, which ends its workers
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    rows = read_rows(seeds, read_summary())
-    compile_for(rows.train.shape[1] * epochs)
-    _state.update(rows=rows, seeds=seeds)
+    _rows, _seeds = read_rows(seeds, read_summary()), seeds
+    compile_for(_rows.train.shape[1] * epochs)
 
 
 def _end_with(study: BaseProcess) -> None:
@@ -43,15 +43,16 @@ def _end_with(study: BaseProcess) -> None:
 def work(jobs: list[tuple[Job, Path]]) -> None:
     """Train jobs one after another; those that share a graph come together."""
     for job, path in jobs:
-        write_result(path, train(job, _state["rows"], _state["seeds"]))
+        write_result(path, train(job, _rows, _seeds))
 
 
 def train(job: Job, rows: Rows, seeds: list[int]) -> Result:
     """Train one job, and score every row by the seeds that held it out."""
     began = time.perf_counter()
     fitted = fit(rows.examples(job.rows, job.labels), job.model, job.train, seeds)
-    by_role = [Chosen(fitted.weights, fitted.best_epoch), fitted.by_holdout]
-    sound = np.stack([is_sound(chosen.weights) for chosen in by_role])
+    assert fitted.by_holdout is not None  # every seed of a ring holds out two folds
+    by_role = [fitted, fitted.by_holdout]
+    sound = np.stack([chosen.sound for chosen in by_role])
     row_scores: dict[str, np.ndarray] = {}
     for role, chosen in enumerate(by_role):
         for name, values in _scored(job, rows, role, chosen.weights, sound[role]).items():

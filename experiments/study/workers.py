@@ -4,6 +4,7 @@ import os
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from experiments.processes import prepare, share
@@ -70,7 +71,7 @@ class Trainings(AbstractContextManager):
                 for ended in as_completed(waiting):
                     ended.result()
                     done += len(waiting[ended])
-                    bar.show(done, "", lambda done=done: f"{label}: {done} of {len(missing)} arms")
+                    bar.show(done, "", partial("{}: {} of {} arms".format, label, done, len(missing)))
         except BrokenProcessPool:
             raise InputError(
                 "a worker of the study was killed, perhaps for lack of memory; start again to go on, with fewer "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from pipeline.errors import without_password
 from pipeline.tracking.provenance import git_tags, source_tags
 from pipeline.tracking.run import (
     PARAMS_PER_BATCH,
@@ -23,7 +24,7 @@ from pipeline.tracking.run import (
     pages,
     param_text,
 )
-from pipeline.tracking.store import first_cause, tracking_uri, without_password
+from pipeline.tracking.store import first_cause, tracking_uri
 from pipeline.tracking.view import share_view
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.errors import without_password
 from pipeline.tracking.parent import ParentRun
 from pipeline.tracking.run import DIGEST_LENGTH, SETTINGS, TrackingLost, is_loss, open_client, pages, param_text
-from pipeline.tracking.store import first_cause, tracking_uri, without_password
+from pipeline.tracking.store import first_cause, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

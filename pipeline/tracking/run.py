@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
+from pipeline.errors import without_password
 from pipeline.tracking.provenance import git_tags, source_tags
 from pipeline.tracking.sqlite import create_sqlite
-from pipeline.tracking.store import first_cause, sqlite_path, tracking_uri, without_password
+from pipeline.tracking.store import first_cause, sqlite_path, tracking_uri
 from pipeline.tracking.view import KIND
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, without_password
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 PATIENCE_SECONDS = 5  # for the answer of a server or a database
@@ -46,12 +46,6 @@ def sqlite_path(uri: str) -> Path | None:
     """Return the file of an SQLite store; None if the URI names none."""
     match = re.match(r"sqlite(?:\+\w+)?:///([^?:][^?]*)", uri)
     return Path(match[1]).absolute() if match else None
-
-
-def without_password(uri: str) -> str:
-    """Return the URI with passwords masked."""
-    shown = re.sub(r"(://[^/:@]*):[^@]*@", r"\1:***@", uri)
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", shown)
 
 
 def first_cause(error: BaseException) -> str:

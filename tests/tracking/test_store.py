@@ -8,8 +8,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.tracking.store import check_reachable, without_password
+from pipeline.errors import InputError, without_password
+from pipeline.tracking.store import check_reachable
 
 
 def test_default_store_is_reachable_and_mlflow_is_not_imported_to_see_it(folder):

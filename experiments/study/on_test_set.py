@@ -81,7 +81,7 @@ def judged_on_test(winner: Tested, default: Tested) -> Judged:
     better = winner if estimate.mean < 0 else default
     [verdict] = judge([estimate], [crossed(better.loss_rows - better.nothing)])
     loss = scores.METRICS[winner.task][0]
-    by_seed = (tested.table[f"test_{loss}"] for tested in (winner, default))
+    by_seed = (tested.table[f"test_{loss}"].to_numpy() for tested in (winner, default))
     means = (float(scores.from_mean(loss, tested.loss_rows.mean())) for tested in (winner, default))
     return Judged(
         reference="default",
@@ -101,7 +101,7 @@ def save_champion(recommended: Scored, summary: Summary) -> None:
     sound = is_sound(weights)
     if not sound.any():
         raise InputError("train.learning_rate is too high: no seed of the baseline stayed finite; try a tenth of it")
-    model, scale = recommended.configuration.model, summary.target_scale or 1.0
-    plain = build_keras(model, summary.problem, summary.target_mean or 0.0, scale)
+    model, problem = recommended.configuration.model, summary.problem
+    plain = build_keras(model, problem, problem.target_mean, problem.target_scale)
     set_weights(plain, {name: value[sound.argmax()] for name, value in weights.items()})
     save_model(plain, CHAMPION_FILE)
