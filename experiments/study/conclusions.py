@@ -2,23 +2,21 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
 
 from experiments import records as record
 from experiments.study import choices as choose
 from experiments.study.arm_records import records
 from experiments.study.arms import WITH, WITHOUT
 from experiments.study.compared import Compared
+from experiments.study.on_test_set import Tested, judged_on_test, save_champion, score_test
 from experiments.study.rows import knowing_nothing
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
 from experiments.study.tables import Tables, curves, seed_rows
-from experiments.study.on_test_set import Tested, judged_on_test, save_champion, score_test
 from pipeline.data.examples import Split
 from pipeline.data.splits import Summary, read_split
 from pipeline.settings import StudySection
 from pipeline.statistics.intervals import Interval
-from pipeline.statistics.scores import METRICS
 
 BySection = Mapping[StudySection, Compared]
 ByArm = Mapping[tuple[str, str], Tested]  # by section and name
@@ -31,9 +29,11 @@ def conclude(sections: Sections, compared: BySection, summary: Summary) -> tuple
     save_champion(recommended, summary)
     # Everything is chosen; from here on the test set is looked at, once.
     test = read_split("test")
-    winner = compared["winner"].arms if "winner" in compared else []
-    tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *winner)} if len(test) else {}
+    of_search = compared["winner"].arms if "winner" in compared else []
+    tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *of_search)} if len(test) else {}
     compared = with_winner_on_test(compared, tested)
+    remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
+    remedy = choose.chosen_remedy(remedies)
     on_test = {name: _scores_of_section(tested, name) for name in compared}
     in_order = [name for name in sections.settings.study.sections if name in compared]
     study = record.Study(
@@ -42,7 +42,11 @@ def conclude(sections: Sections, compared: BySection, summary: Summary) -> tuple
         recommendation=choose.recommendation(
             recommended, by_others, base, on_test[recommended.section].get(recommended.name)
         ),
-        **_answers(sections, compared, on_test.get("winner", {})),
+        overfits=choose.overfits(remedies),
+        chosen_remedy=remedy.name if remedy else None,
+        power_law=choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,
+        optimism=choose.optimism(winner, on_test.get("winner", {}), sections.search, sections.settings),
+        overtuning=choose.incumbents(winner, on_test.get("winner", {}), sections.search),
     )
     by_seed = seed_rows(
         (arm for name in in_order for arm in compared[name].arms), {key: arm.table for key, arm in tested.items()}
@@ -58,38 +62,14 @@ def with_winner_on_test(compared: BySection, tested: ByArm) -> BySection:
     return {**compared, "winner": compared["winner"].with_judged("winner", comparison)}
 
 
-def _answers(sections: Sections, compared: BySection, winner_on_test: dict[str, dict[str, Interval]]) -> dict[str, Any]:
-    """Return the fields of the record that answer one question each."""
-    remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
-    remedy = choose.chosen_remedy(remedies)
-    return {
-        "overfits": choose.overfits(remedies),
-        "chosen_remedy": remedy and remedy.name,
-        "power_law": curve and choose.power_laws(curve, (WITHOUT, WITH)),
-        "optimism": choose.optimism(winner, winner_on_test, sections.search, sections.settings),
-        "overtuning": choose.incumbents(winner, winner_on_test, sections.search),
-    }
-
-
 def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
-    loss, metric = METRICS[summary.task]
     settings, rows = sections.settings, sections.rows
     return record.About(
         **summary.model_dump(
-            include={
-                "source",
-                "task",
-                "target",
-                "features",
-                "n_features",
-                "image_shape",
-                "classes",
-                "digest",
-                "warnings",
-            }
+            include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "digest"}
         ),
-        loss=loss,
-        score=metric,
+        loss="cross_entropy" if summary.problem.is_classification else "rmse",
+        score="accuracy" if summary.problem.is_classification else "r2",
         rows={"train": rows.train.shape[1], "pool": len(rows.y), "test": summary.rows["test"]},
         folds=rows.ring.folds,
         rings=len(rows.ring.fold),
@@ -97,6 +77,7 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
         seeds=sections.seeds,
         epochs=settings.study.epochs or settings.train.epochs,
         versions={name: version(name) for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow")},
+        warnings=summary.warnings,
     )
 
 

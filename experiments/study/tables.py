@@ -44,7 +44,7 @@ class Tables:
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
     numbers = table.select_dtypes("float")
-    return table.assign(**{name: [float(NUMBERS % value) for value in column] for name, column in numbers.items()})
+    return table.assign(**{str(name): [float(NUMBERS % value) for value in column] for name, column in numbers.items()})
 
 
 def seed_rows(arms: Iterable[Scored], tested: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
