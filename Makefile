@@ -27,10 +27,11 @@ test: $(INSTALLED)  ## run the tests
 reference: $(INSTALLED)  ## reproduce published results (slow)
 	@$(BIN)/pytest -m 'reference and not long'
 
-lint: $(INSTALLED)  ## check style, formatting, and which folder may import which
+lint: $(INSTALLED)  ## check style, formatting, types, and which folder may import which
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 
 check: $(INSTALLED)  ## compare what DVC, Optuna and MLflow say of the last run, number by number
 	@$(BIN)/python -m experiments.check

@@ -15,8 +15,8 @@ import keras
 from pipeline.data.splits import read_summary
 from pipeline.errors import run_stage
 from pipeline.files import write_json
+from pipeline.params import read_settings
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
-from pipeline.settings import read_settings
 from pipeline.training.model import build_keras
 
 

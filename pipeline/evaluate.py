@@ -18,8 +18,9 @@ from pipeline.evaluation.results import Results, evaluate, read_results, write_r
 from pipeline.evaluation.scoring import describe
 from pipeline.figures.style import save
 from pipeline.files import write_json
+from pipeline.params import read_settings
 from pipeline.paths import EVALUATE_RUN_FILE, FIGURES
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import Settings
 from pipeline.tracking import run as tracking
 from pipeline.tracking.store import check_reachable
 from pipeline.training.fitted import read_fitted

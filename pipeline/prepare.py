@@ -7,7 +7,7 @@ from pipeline.data.prepare import prepare
 from pipeline.data.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Summary, split_file
 from pipeline.errors import run_stage
 from pipeline.files import write_arrays, write_json
-from pipeline.settings import read_settings
+from pipeline.params import read_settings
 
 
 def _report(summary: Summary) -> str:

@@ -1,11 +1,8 @@
 """The schema of `params.yaml`: types, ranges and choices; an unknown setting is refused."""
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard, get_args
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -13,81 +10,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic_core import PydanticCustomError
 
-from pipeline.errors import InputError, nearest_first
-
-PARAMS_FILE = Path("params.yaml")
-
-Optimizer = Literal[
-    "gd", "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam",
-    "adafactor", "ftrl", "lion", "lamb", "muon",
-]  # fmt: skip
-
-# Keras' activations that map a tensor to one of the same shape and need no argument. Written out, so that a wrong
-# name is found without importing Keras, which takes seconds; a test holds the list to Keras' own.
-Activation = Literal[
-    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
-    "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu",
-    "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus",
-    "swish", "tanh", "tanh_shrink",
-]  # fmt: skip
-
-# Keras' initializers for a matrix that need no argument, held to Keras' own list by the same test.
-Initializer = Literal[
-    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
-    "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "truncated_normal",
-    "variance_scaling", "zeros",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class OptimizerFacts:
-    """What is known of an optimizer without importing Keras, which takes seconds; a test holds it to Keras' own.
-
-    Attributes:
-        keras: the name of its class in `keras.optimizers`.
-        options: arguments of the class that are not settings.
-        learning_rate: Keras' default, which a learning rate of null takes.
-        momentum: what a momentum of null takes; None where it has no momentum.
-        has_own_decay: whether Keras' default decays weights, so that a weight decay of null is not none.
-        mixes: whether a step takes the norm, the mean or the singular values of a whole weight, so that the weights of
-            several seeds cannot be stepped as one.
-    """
-
-    keras: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    learning_rate: float = 0.001
-    momentum: float | None = None
-    has_own_decay: bool = False
-    mixes: bool = False
-
-
-OPTIMIZERS: dict[Optimizer, OptimizerFacts] = {
-    "gd": OptimizerFacts("SGD", learning_rate=0.01),  # on the whole training set in one batch
-    "sgd": OptimizerFacts("SGD", learning_rate=0.01),
-    "momentum": OptimizerFacts("SGD", learning_rate=0.01, momentum=0.9),
-    "nesterov": OptimizerFacts("SGD", {"nesterov": True}, learning_rate=0.01, momentum=0.9),
-    "adagrad": OptimizerFacts("Adagrad"),
-    "adadelta": OptimizerFacts("Adadelta"),
-    "rmsprop": OptimizerFacts("RMSprop", momentum=0.0),
-    "adam": OptimizerFacts("Adam"),
-    "adamw": OptimizerFacts("AdamW", has_own_decay=True),
-    "adamax": OptimizerFacts("Adamax"),
-    "nadam": OptimizerFacts("Nadam"),
-    # Keras' epsilon of 1e-30, squared where an input is constant, underflows in float32, and nothing trains.
-    "adafactor": OptimizerFacts("Adafactor", {"epsilon_1": 1e-16}, mixes=True),
-    "ftrl": OptimizerFacts("Ftrl"),
-    "lion": OptimizerFacts("Lion"),
-    "lamb": OptimizerFacts("Lamb", mixes=True),
-    "muon": OptimizerFacts("Muon", momentum=0.95, has_own_decay=True, mixes=True),
-}
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Optimizer
 
 
 @dataclass(frozen=True)
@@ -116,7 +44,6 @@ Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Location = tuple[int | str, ...]  # of a value: the keys and places that lead to it
 
 
 def _as_tuple(value: object) -> object:
@@ -353,39 +280,6 @@ class Settings(Section):
     study: Study = Study()
 
 
-def read_settings(path: Path = PARAMS_FILE) -> Settings:
-    """Read and check `params.yaml`.
-
-    Raises:
-        InputError: no such file, not YAML, an unknown setting, or a value that is not allowed.
-    """
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run this in the project's root folder") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except MarkedYAMLError as error:
-        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{path} is not valid YAML{where}: {error.problem}") from None
-    # The others that it raises: for bytes that are no text, for control characters, for a date that does not exist.
-    except (YAMLError, ValueError) as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
-    return parse_settings({} if content is None else content, str(path))
-
-
-def parse_settings(content: object, where: str = str(PARAMS_FILE)) -> Settings:
-    """Check settings given as plain data, as `params.yaml` holds them.
-
-    Raises:
-        InputError: naming the first setting that is wrong, what was found and what is allowed.
-    """
-    try:
-        return Settings.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{where}: {_one_line(content, error.errors())}") from None
-
-
 def flat(settings: BaseModel) -> dict[str, Any]:
     """Settings under dotted names: `{"train.optimizer": "adam", ...}`."""
     return dict(_flat("", settings.model_dump(mode="json")))
@@ -397,75 +291,3 @@ def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _flat(f"{prefix}{name}.", value)
         else:
             yield f"{prefix}{name}", value
-
-
-def _one_line(content: object, problems: list[ErrorDetails]) -> str:
-    by_setting: dict[Location, list[ErrorDetails]] = {}
-    for problem in problems:
-        by_setting.setdefault(_setting(content, problem["loc"]), []).append(problem)
-    # Each branch of a union reports what it would take. What counts is the one that came furthest into the value.
-    furthest = [
-        name for name in by_setting if not any(len(name) < len(o) and o[: len(name)] == name for o in by_setting)
-    ]
-    more = f" (and {len(furthest) - 1} more)" if len(furthest) > 1 else ""
-    return _told(furthest[0], by_setting[furthest[0]]) + more
-
-
-def _setting(content: Any, location: Location) -> Location:
-    """The parts of the location that stand in the file; the others are the names of types, or of a default."""
-    parts: list[int | str] = []
-    for part in location:
-        with suppress(KeyError, IndexError, TypeError):
-            content = content[part]
-            parts.append(part)
-    return tuple(parts)
-
-
-def _told(setting: Location, problems: list[ErrorDetails]) -> str:
-    name, problem = ".".join(map(str, setting)) or "the file", problems[0]
-    found = f"; got {problem['input']!r}"
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"unknown setting {name}; known here: {nearest_first(setting[-1], _known_settings(setting[:-1]))}"
-        case "literal_error":
-            choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-            return f"{name} must be one of {nearest_first(problem['input'], choices)}{found}"
-        case "value_error":
-            message = str(problem["ctx"]["error"])
-            names_itself = message.startswith(tuple(f"{section}." for section in Settings.model_fields))
-            return message if names_itself else f"{name} {message}{found}"
-        case "model_type":
-            return f"{name} must be a section of settings{found}"
-    rules = [each["msg"].removeprefix("Input should be ") for each in problems]
-    return f"{name} must be {' or '.join(rules)}{found}" if rules[0] != problem["msg"] else f"{name}: {rules[0]}{found}"
-
-
-def _known_settings(location: Location) -> list[str]:
-    section: type[BaseModel] = Settings
-    for part in location:
-        if field_info := section.model_fields.get(str(part)):
-            annotation = field_info.annotation
-            section = next((a for a in (annotation, *get_args(annotation)) if _is_section(a)), section)
-    return list(section.model_fields)
-
-
-def _is_section(annotation: object) -> TypeGuard[type[Section]]:
-    return isinstance(annotation, type) and issubclass(annotation, Section)
-
-
-def with_values(settings: Settings, values: dict[str, Any], where: str) -> Settings:
-    """The settings with some of them, by dotted name, set to other values.
-
-    Raises:
-        InputError: beginning with `where`, if a value is not allowed.
-    """
-    content = settings.model_dump()
-    for name, value in values.items():
-        *sections, last = name.split(".")
-        section = content
-        for part in sections:
-            if section.get(part) is None:
-                section[part] = {}
-            section = section[part]
-        section[last] = value
-    return parse_settings(content, where)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.data.sources import describe
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_json
-from pipeline.settings import read_settings
+from pipeline.params import read_settings
 
 SOURCE_FILE = Path("data/source.json")
 

@@ -15,8 +15,9 @@ import time
 from pipeline.data.examples import Examples
 from pipeline.data.splits import Summary, read_split, read_summary
 from pipeline.errors import run_stage
+from pipeline.params import read_settings
 from pipeline.paths import CHECKPOINT_FILE, MODEL_FILE
-from pipeline.settings import Settings, read_settings, seed_list
+from pipeline.settings import Settings, seed_list
 from pipeline.tracking.store import check_reachable
 from pipeline.training.checkpoint import Checkpoint, Interrupted, training_identity
 from pipeline.training.checks import check_task
@@ -29,9 +30,7 @@ from pipeline.training.trainer import fit
 
 def train(settings: Settings, summary: Summary) -> Fitted:
     """Train, going on from a checkpoint if there is one, with progress on standard output."""
-    examples = Examples.of_splits(
-        summary.problem, read_split("train"), read_split("validation"), summary.target_scale or 1.0
-    )
+    examples = Examples.of_splits(summary.problem, read_split("train"), read_split("validation"))
     epochs = settings.train.epochs
     compile_for(examples.train_rows.shape[1] * epochs)
     with Checkpoint(CHECKPOINT_FILE, training_identity(settings, summary)) as checkpoint:

@@ -35,7 +35,8 @@ from experiments.study.rows import Rows, pooled
 from experiments.study.scored import Scored, score
 from pipeline.data.examples import Problem, Split
 from pipeline.errors import run_stage
-from pipeline.settings import Model, Settings, Train, read_settings
+from pipeline.params import read_settings
+from pipeline.settings import Model, Settings, Train
 from pipeline.tracking import run as tracking
 from pipeline.tracking.sqlite import create_sqlite
 
@@ -242,7 +243,7 @@ def pool() -> Rows:
         Split(np.zeros((n, 2), np.float32), np.arange(n, dtype=np.int32) % 2, None, first + np.arange(n))
         for n, first in ((160, 500), (40, 900))
     )
-    return pooled(train, validation, STUDY_SEEDS, Problem("classification", 2, 2), 1.0)
+    return pooled(train, validation, STUDY_SEEDS, Problem("classification", 2, 2))
 
 
 @pytest.fixture

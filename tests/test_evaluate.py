@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.data.splits import SPLITS, read_split, read_summary
 from pipeline.evaluation.results import evaluate, read_results
+from pipeline.params import read_settings
 from pipeline.paths import (
     CURVES_FILE,
     ERRORS_FILE,
@@ -23,7 +24,6 @@ from pipeline.paths import (
     SEED_SCORES_FILE,
     SEEDS_FILE,
 )
-from pipeline.settings import read_settings
 from pipeline.statistics import scores
 from pipeline.tracking.store import tracking_uri
 from pipeline.training.fitted import read_fitted, write_fitted

@@ -8,20 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline.choices import Activation, Initializer, Optimizer
 from pipeline.errors import InputError
-from pipeline.settings import (
-    REGULARIZERS,
-    Activation,
-    Initializer,
-    Model,
-    Optimizer,
-    Schedule,
-    Settings,
-    Train,
-    flat,
-    parse_settings,
-    read_settings,
-)
+from pipeline.params import parse_settings, read_settings
+from pipeline.settings import REGULARIZERS, Model, Schedule, Settings, Train, flat
 
 SCHEDULES = "constant, exponential, step, plateau"
 

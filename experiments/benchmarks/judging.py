@@ -86,7 +86,7 @@ def simulate_pool(population: Population, rows: int, seeds: int, number: int) ->
         for part in (slice(held, None), slice(None, held))
     )
     seed_numbers = [first + k for k in range(seeds)]
-    pool = pooled(rest, held_out, seed_numbers, population.problem, 1.0)
+    pool = pooled(rest, held_out, seed_numbers, population.problem)
     losses, truth = [], []
     for model_changes, train_changes, seed_shift in ARMS.values():
         model = Model.model_validate(BASE_MODEL | model_changes)

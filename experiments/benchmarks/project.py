@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.benchmarks.fresh import ROOT, command_seconds
-from pipeline.settings import read_settings
+from pipeline.params import read_settings
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

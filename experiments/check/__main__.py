@@ -20,6 +20,7 @@ from experiments.study.log import arm_key, arm_numbers, headline_numbers
 from pipeline.data.splits import SPLITS
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json
+from pipeline.params import parse_settings, read_settings
 from pipeline.paths import (
     CURVES_FILE,
     EVALUATE_RUN_FILE,
@@ -28,7 +29,7 @@ from pipeline.paths import (
     SEED_SCORES_FILE,
     STUDY_RUN_FILE,
 )
-from pipeline.settings import flat, parse_settings, read_settings
+from pipeline.settings import flat
 from pipeline.statistics import scores
 from pipeline.tracking.read import LoggedRun, read_children, read_run
 from pipeline.tracking.run import TrackingLost, param_text

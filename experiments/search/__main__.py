@@ -12,7 +12,8 @@ from experiments.search.conduct import search, trial_settings
 from experiments.search.rows import data_digests, folds_told, read_examples
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
-from pipeline.settings import Settings, read_settings, seed_list
+from pipeline.params import read_settings
+from pipeline.settings import Settings, seed_list
 from pipeline.tracking import store
 
 

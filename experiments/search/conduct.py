@@ -20,9 +20,10 @@ from experiments.search.workers import Workers
 from pipeline.data.splits import Summary
 from pipeline.errors import InputError
 from pipeline.files import write_json
+from pipeline.params import with_values
 from pipeline.paths import SEARCH_RUN_FILE
 from pipeline.progress import Bar
-from pipeline.settings import Settings, flat, with_values
+from pipeline.settings import Settings, flat
 from pipeline.tracking.parent import ParentRun
 
 SECONDS_BETWEEN_LOOKS = 0.2

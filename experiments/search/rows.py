@@ -24,15 +24,13 @@ def read_examples(digests: dict[str, str], search: Search) -> Examples:
     summary = read_summary()
     if data_digests(summary) != digests:
         raise InputError("data/prepared is not the data that this study searches on; prepare the same here first")
-    train, validation, scale = read_split("train"), read_split("validation"), summary.target_scale or 1.0
+    train, validation = read_split("train"), read_split("validation")
     if search.folds is None:
-        return Examples.of_splits(summary.problem, train, validation, scale)
-    return cross_validated(summary.problem, train, validation, search.folds, seed_list(search.seeds), scale)
+        return Examples.of_splits(summary.problem, train, validation)
+    return cross_validated(summary.problem, train, validation, search.folds, seed_list(search.seeds))
 
 
-def cross_validated(
-    problem: Problem, train: Split, validation: Split, folds: int, seeds: list[int], target_scale: float = 1.0
-) -> Examples:
+def cross_validated(problem: Problem, train: Split, validation: Split, folds: int, seeds: list[int]) -> Examples:
     """Pool two splits and cut the pool into folds, which the seeds validate on in turn.
 
     Seed number i validates on fold i mod folds, and trains on as many rows of the others as the training split has, or
@@ -60,7 +58,6 @@ def cross_validated(
         y,
         np.stack([rows[:fewest] for rows in train_rows]),
         np.stack([np.resize(rows, most) for rows in val_rows]),
-        target_scale,
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from pipeline.errors import InputError, nearest_first
-from pipeline.settings import Dimension, Settings, flat, with_values
+from pipeline.params import with_values
+from pipeline.settings import Dimension, Settings, flat
 
 Space = dict[str, Dimension]
 

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.data.examples import Examples, Problem
 from pipeline.settings import Settings
 from pipeline.statistics import scores
+from pipeline.statistics.floor import knowing_nothing
 from pipeline.training.fitted import Fitted
 from pipeline.training.trainer import Epoch, fit, with_train_scores
 
@@ -71,9 +72,12 @@ def chance_level(examples: Examples) -> np.ndarray:
 
     Its shape is `[R]`, one loss for each seed; `[1]` where all seeds share it.
     """
-    if examples.problem.is_classification:
-        return np.array([math.log(examples.problem.n_outputs)])
-    return examples.y[examples.val_rows].std(axis=1, dtype=float) * examples.target_scale
+    problem, loss = examples.problem, scores.METRICS[examples.problem.task][0]
+    nothing = knowing_nothing(examples.y[examples.train_rows], problem.n_outputs if problem.is_classification else None)
+    actual = examples.y[examples.val_rows]
+    by_row = scores.by_row(problem.task, nothing[:, None] if problem.is_classification else nothing, actual)
+    losses = scores.from_mean(loss, by_row[scores.row_score_of(loss)].mean(axis=1, dtype=float))
+    return losses * problem.target_scale
 
 
 def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: np.ndarray) -> Outcome:

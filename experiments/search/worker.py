@@ -21,7 +21,8 @@ from experiments.search.rows import read_examples
 from experiments.search.trial import run_trial
 from pipeline.data.examples import Examples
 from pipeline.errors import InputError
-from pipeline.settings import Settings, parse_settings, seed_list
+from pipeline.params import parse_settings
+from pipeline.settings import Settings, seed_list
 from pipeline.training.optimizers import default_learning_rate
 from pipeline.training.trainer import Epoch
 

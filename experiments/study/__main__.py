@@ -25,8 +25,9 @@ from experiments.study.workers import Trainings
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_json
+from pipeline.params import read_settings
 from pipeline.paths import CHAMPION_FILE, RESULTS, STUDY_RUN_FILE
-from pipeline.settings import Settings, flat, read_settings, seed_list
+from pipeline.settings import Settings, flat, seed_list
 from pipeline.tracking import store
 from pipeline.tracking.read import test_looks
 

@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.study.rows import Labels
-from pipeline.settings import (
-    OPTIMIZERS,
-    REGULARIZERS,
-    Model,
-    Optimizer,
-    Settings,
-    StudySection,
-    Train,
-    flat,
-    with_values,
-)
+from pipeline.choices import OPTIMIZERS, Optimizer
+from pipeline.params import with_values
+from pipeline.settings import REGULARIZERS, Model, Settings, StudySection, Train, flat
 
 BASELINE, BEST_EPOCH, TOGETHER = "baseline", "baseline at its best epoch", "all together"
 WITHOUT: Final = "without"  # the chosen remedy

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent.parent
 CODE = (
     "pipeline/data",
     "pipeline/training",
+    "pipeline/statistics/floor.py",
     "pipeline/statistics/ring.py",
     "pipeline/statistics/scores.py",
     "experiments/study/rows.py",

@@ -63,7 +63,7 @@ def score_test(arm: Scored, test: Split) -> Tested:
     nothing = rows.knowing_nothing(arm.configuration.rows)[:, None]
     outputs = predict(arm.configuration.model, rows.problem, weights, test.x)
     outputs = np.where(is_sound(weights)[:, None, None], outputs, nothing)
-    task, scale = rows.problem.task, rows.target_scale
+    task, scale = rows.problem.task, rows.problem.target_scale
     # A regression is scored in the target's unit; its mean is the same for both and cancels out.
     if task == "regression":
         actual, outputs, nothing = test.y.astype(float) * scale, outputs[..., 0] * scale, nothing[..., 0] * scale

@@ -11,7 +11,7 @@ from pipeline.data.examples import Examples, Problem, Split
 from pipeline.data.partition import stratified_order
 from pipeline.data.splits import Summary, read_split
 from pipeline.errors import InputError
-from pipeline.statistics import scores
+from pipeline.statistics import floor, scores
 from pipeline.statistics.ring import Ring, draw_ring, over_judges
 
 Labels = Literal["true", "shuffled", "wrong"]
@@ -31,7 +31,6 @@ class Rows:
         train: row numbers that each seed trains on, `[R, k]`; a prefix is a smaller training set.
         searched: rows that the search chose by, bool `[n]`.
         numbers: of each row in the source, counted from 0, int `[n]`; None where the splits do not tell.
-        target_scale: standard deviation of the target, in its own unit; 1 for classes.
     """
 
     problem: Problem
@@ -41,7 +40,6 @@ class Rows:
     train: np.ndarray
     searched: np.ndarray
     numbers: np.ndarray | None
-    target_scale: float
 
     def held_out(self, role: int) -> list[np.ndarray]:
         """Return the rows that each seed holds out in a role of the ring."""
@@ -58,27 +56,20 @@ class Rows:
         if labels != "true":  # every row twice: once to train on, under another label, and once to be scored on
             x, y, shift = np.concatenate([x, x]), np.concatenate([_relabelled(y, labels), y]), len(y)
         holdout, val = (_of_one_size(self.held_out(role)) + shift for role in range(2))
-        return Examples(self.problem, x, y, self.train[:, :train_rows], val, self.target_scale, holdout)
+        return Examples(self.problem, x, y, self.train[:, :train_rows], val, holdout)
 
     def knowing_nothing(self, train_rows: int | None = None) -> np.ndarray:
-        """Return what each seed predicts for every row if it knows nothing of the features.
-
-        For classes these are the logarithms of their shares among its training rows, with one more row in each class so
-        that none is 0 (Laplace's rule), `[R, classes]`; else the mean of its training rows, standardized, `[R, 1]`.
-        """
-        y = self.y[self.train[:, :train_rows]]
-        if not self.problem.is_classification:
-            return y.mean(axis=1, keepdims=True)
-        counts = np.stack([np.bincount(labels, minlength=self.problem.n_outputs) + 1 for labels in y])
-        return np.log(counts / counts.sum(axis=1, keepdims=True))
+        """Return what each seed predicts for every row if it knows nothing of the features, `[R, n_outputs]`."""
+        labels = self.y[self.train[:, :train_rows]]
+        return floor.knowing_nothing(labels, self.problem.n_outputs if self.problem.is_classification else None)
 
     def score(self, outputs: np.ndarray, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
         """Score outputs `[..., k, n_outputs]` on rows, by the names of `scores.ROW_SCORES`, in the target's unit."""
         actual = self.y[rows]
         if self.problem.is_classification:
             return scores.by_row("classification", outputs, actual)
-        predicted = outputs[..., 0].astype(np.float64) * self.target_scale
-        return scores.by_row("regression", predicted, actual * self.target_scale)
+        predicted = outputs[..., 0].astype(np.float64) * self.problem.target_scale
+        return scores.by_row("regression", predicted, actual * self.problem.target_scale)
 
     @cached_property
     def floor(self) -> dict[str, np.ndarray]:
@@ -90,7 +81,7 @@ class Rows:
     @cached_property
     def variance(self) -> float:
         """Return the variance of the targets, in their unit squared; NaN for classes, and where they do not vary."""
-        return np.nan if self.problem.is_classification else float(np.var(self.y * self.target_scale)) or np.nan
+        return np.nan if self.problem.is_classification else float(np.var(self.y * self.problem.target_scale)) or np.nan
 
 
 def knowing_nothing(rows: Rows, test: Split) -> dict[NewRows, dict[str, float]]:
@@ -125,11 +116,11 @@ def read_rows(seeds: Sequence[int], summary: Summary, cross_validated_search: bo
         InputError: too few rows, or too few groups.
     """
     train, validation = read_split("train"), read_split("validation")
-    rows = pooled(train, validation, seeds, summary.problem, summary.problem.target_scale)
+    rows = pooled(train, validation, seeds, summary.problem)
     return replace(rows, searched=np.ones_like(rows.searched)) if cross_validated_search else rows
 
 
-def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Problem, target_scale: float) -> Rows:
+def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Problem) -> Rows:
     """Pool two splits and draw the ring.
 
     Each seed trains on as many rows as the training split has, or on all that it does not hold out.
@@ -155,7 +146,7 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
     for place, seed in enumerate(seeds):
         rows = ring.trained_on(place)
         orders.append(rows[stratified_order(strata[rows], np.random.default_rng([seed, 4]))][: len(train)])
-    return Rows(problem, x, y, ring, _of_one_size(orders), searched, numbers, target_scale)
+    return Rows(problem, x, y, ring, _of_one_size(orders), searched, numbers)
 
 
 def _drawn(strata: np.ndarray, groups: np.ndarray | None, most: int, seed: int) -> np.ndarray:

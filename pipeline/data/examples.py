@@ -69,7 +69,6 @@ class Examples:
             empty, `k = 0`.
         holdout_rows: indices of the rows that stop and choose in place of the validation rows, so that each of the
             two can judge what the other chose; most often empty.
-        target_scale: standard deviation of the target, in its own unit, in which an RMSE is reported.
     """
 
     problem: Problem
@@ -77,7 +76,6 @@ class Examples:
     y: np.ndarray
     train_rows: np.ndarray
     val_rows: np.ndarray
-    target_scale: float = 1.0
     holdout_rows: np.ndarray = field(default_factory=lambda: np.empty((1, 0), int))
 
     @property
@@ -85,8 +83,8 @@ class Examples:
         return self.val_rows.shape[1] > 0
 
     @classmethod
-    def of_splits(cls, problem: Problem, train: Split, validation: Split, target_scale: float = 1.0) -> "Examples":
+    def of_splits(cls, problem: Problem, train: Split, validation: Split) -> "Examples":
         """Return the examples of a training and a validation part that all seeds share."""
         rows = np.arange(len(train) + len(validation))[None]
         x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
-        return cls(problem, x, y, rows[:, : len(train)], rows[:, len(train) :], target_scale)
+        return cls(problem, x, y, rows[:, : len(train)], rows[:, len(train) :])

@@ -55,4 +55,4 @@ def score_columns(
     if examples.problem.is_classification:
         return {name: loss, f"{split}_accuracy": hits}
     varied = np.where(variance > 0, variance, np.nan)
-    return {name: np.sqrt(loss) * examples.target_scale, f"{split}_r2": 1 - loss / varied}
+    return {name: np.sqrt(loss) * examples.problem.target_scale, f"{split}_r2": 1 - loss / varied}

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.settings import OPTIMIZERS, Train
+from pipeline.choices import OPTIMIZERS
+from pipeline.settings import Train
 from pipeline.training.fast.packing import Pack, Shapes, Values, packs
 
 

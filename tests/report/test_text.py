@@ -59,8 +59,9 @@ from experiments.report.page import render
 from experiments.report.settings import as_yaml
 from experiments.report.text import Text
 from pipeline.errors import InputError, run_stage
+from pipeline.params import parse_settings
 from pipeline.paths import STUDY_RUN_FILE
-from pipeline.settings import Settings, parse_settings
+from pipeline.settings import Settings
 
 NASTY = "<script>alert(1)</script>"
 DOLLARS = "cost $ & more $"

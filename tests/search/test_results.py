@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from experiments.search import results
 from experiments.search.figures import front_figure
 from experiments.study.questions.winner import winner
-from pipeline.settings import Settings, parse_settings
+from pipeline.params import parse_settings
+from pipeline.settings import Settings
 
 SETTINGS = parse_settings({"search": {"space": {"train.optimizer": {"choices": ["sgd", "adam"]}}}})
 TWO = parse_settings({"search": {"objectives": ["cross_entropy", "gap"], "pruner": "none"}})

@@ -77,10 +77,10 @@ def test_groups_stay_whole():
 
 
 def test_regression_has_folds_of_any_targets():
-    problem = Problem("regression", 10, 1)
-    examples = cross_validated(problem, *splits(load_diabetes, 300), folds=2, seeds=[0, 1], target_scale=77.0)
+    problem = Problem("regression", 10, 1, target_scale=77.0)
+    examples = cross_validated(problem, *splits(load_diabetes, 300), folds=2, seeds=[0, 1])
     assert set.union(*judged(examples)) == set(range(442))
-    assert examples.target_scale == 77.0
+    assert examples.problem.target_scale == 77.0
 
 
 def test_too_few_rows_or_groups_are_told():

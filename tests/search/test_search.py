@@ -25,7 +25,8 @@ from experiments.search.rows import read_examples
 from pipeline.data.examples import Examples
 from pipeline.data.splits import SUMMARY_FILE, read_summary
 from pipeline.errors import InputError, run_stage
-from pipeline.settings import Dimension, Settings, read_settings
+from pipeline.params import read_settings
+from pipeline.settings import Dimension, Settings
 from pipeline.tracking.parent import ParentRun
 from pipeline.tracking.run import tracking_uri
 from pipeline.training.trainer import fit

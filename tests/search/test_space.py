@@ -7,7 +7,8 @@ import pytest
 
 from experiments.search import space
 from pipeline.errors import InputError
-from pipeline.settings import Settings, parse_settings, read_settings
+from pipeline.params import parse_settings, read_settings
+from pipeline.settings import Settings
 
 DEFAULT = read_settings(Path(__file__).parents[2] / "params.yaml").model_dump()["search"]["space"]
 LEARNING_RATE = {"low": 1e-3, "high": 0.1, "log": True}

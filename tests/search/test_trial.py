@@ -10,7 +10,8 @@ from sklearn.datasets import load_digits
 
 from experiments.search.trial import chance_level, judge, run_trial
 from pipeline.data.examples import Examples, Problem, Split
-from pipeline.settings import Settings, parse_settings
+from pipeline.params import parse_settings
+from pipeline.settings import Settings
 from pipeline.training.fitted import Fitted
 from pipeline.training.trainer import fit
 
@@ -112,16 +113,20 @@ def test_training_rows_scored_once_give_the_facts_of_scoring_them_after_every_ep
 
 def test_chance_of_a_regression_is_the_spread_of_its_target():
     rows = Split(x=np.zeros((4, 1), np.float32), y=np.float32([0, 2, 0, 2]))
-    examples = Examples.of_splits(Problem("regression", 1, 1), rows, rows, target_scale=10.0)
+    examples = Examples.of_splits(Problem("regression", 1, 1, target_scale=10.0), rows, rows)
     assert chance_level(examples) == pytest.approx(10.0)
 
 
 def test_seed_with_rows_of_its_own_has_a_chance_level_of_its_own():
     y, rows = np.float32([0, 2, 0, 6]), np.array([[0, 1], [2, 3]])
-    examples = Examples(Problem("regression", 1, 1), np.ones((4, 1), np.float32), y, rows[::-1], rows, 10.0)
-    assert chance_level(examples) == pytest.approx([10.0, 30.0])
+    examples = Examples(
+        Problem("regression", 1, 1, target_scale=10.0), np.ones((4, 1), np.float32), y, rows[::-1], rows
+    )
+    # The mean of the rows that one seed trains on, 3 and 1, against the values of those that it validates on.
+    chance = [10 * np.sqrt((3**2 + 1**2) / 2), 10 * np.sqrt((1**2 + 5**2) / 2)]
+    assert chance_level(examples) == pytest.approx(chance)
     lost = run_trial(examples, settings(learning_rate=1e30, optimizer="sgd"), [0, 1], lambda *_: None)
-    assert lost.facts["per_seed"] == pytest.approx([10.0, 30.0])
+    assert lost.facts["per_seed"] == pytest.approx(chance)
 
 
 def test_seeds_that_validate_on_different_rows_are_each_the_training_on_theirs(digits):

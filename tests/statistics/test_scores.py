@@ -89,7 +89,7 @@ def diabetes() -> Examples:
     x, y = load_diabetes(return_X_y=True)
     x, y = (x * 20).astype(np.float32), ((y - y.mean()) / y.std()).astype(np.float32)
     parts = [Split(x=x[a:b], y=y[a:b]) for a, b in ((0, 300), (300, 400))]
-    return Examples.of_splits(Problem("regression", 10, 1), *parts, target_scale=77.0)
+    return Examples.of_splits(Problem("regression", 10, 1, target_scale=77.0), *parts)
 
 
 @pytest.mark.parametrize("name", ["digits", "diabetes"])

@@ -5,7 +5,8 @@ from typing import get_args
 import pytest
 
 from experiments.study import arms
-from pipeline.settings import EarlyStopping, Model, Optimizer, Train
+from pipeline.choices import Optimizer
+from pipeline.settings import EarlyStopping, Model, Train
 from pipeline.training.optimizers import make_optimizer
 from tests.study.questions.configured import settings
 

@@ -88,14 +88,16 @@ def digits() -> Rows:
     x, y = (x / 16).astype(np.float32), y.astype(np.int32)
     # 303 rows: the folds are not all of one size.
     parts = Split(x[:203], y[:203]), Split(x[203:303], y[203:303])
-    return pooled(*parts, SEEDS, Problem("classification", 64, 10), 1.0)
+    return pooled(*parts, SEEDS, Problem("classification", 64, 10))
 
 
 @pytest.fixture(scope="module")
 def diabetes() -> Rows:
     x, y = load_diabetes(return_X_y=True)
     x, y = (x * 20).astype(np.float32), ((y - y.mean()) / y.std()).astype(np.float32)
-    return pooled(Split(x[:200], y[:200]), Split(x[200:301], y[200:301]), SEEDS, Problem("regression", 10, 1), 77.0)
+    return pooled(
+        Split(x[:200], y[:200]), Split(x[200:301], y[200:301]), SEEDS, Problem("regression", 10, 1, target_scale=77.0)
+    )
 
 
 @pytest.mark.parametrize("name", ["digits", "diabetes"])
@@ -149,7 +151,7 @@ def test_rows_that_have_cut_the_learning_rate_judge_nothing(digits):
 def test_more_seeds_than_folds_leave_rows_of_the_last_ring_without_a_score(digits):
     seeds = list(range(12))
     split = Split(digits.x, digits.y)
-    rows = pooled(split, Split(digits.x[:0], digits.y[:0]), seeds, digits.problem, 1.0)
+    rows = pooled(split, Split(digits.x[:0], digits.y[:0]), seeds, digits.problem)
     accuracy = train(job(model={"hidden_units": []}, epochs=1), rows, seeds).row_scores["accuracy"]
     assert accuracy.shape == (2, 2, 303)
     np.testing.assert_array_equal(np.isfinite(accuracy), rows.ring.judges >= 0)

@@ -12,7 +12,7 @@ from experiments.study import log as study_log
 from experiments.study.log import log_study
 from experiments.study.tables import Tables
 from pipeline.data.splits import read_summary
-from pipeline.settings import read_settings
+from pipeline.params import read_settings
 from pipeline.tracking.parent import CURVE_POINTS, ParentRun
 from pipeline.tracking.store import tracking_uri
 from pipeline.training.model import build_keras

@@ -17,7 +17,7 @@ from experiments.study.sections import Sections
 from experiments.study.worker import train
 from pipeline.data.splits import read_summary
 from pipeline.files import write_arrays
-from pipeline.settings import read_settings
+from pipeline.params import read_settings
 
 pytestmark = pytest.mark.reference
 

@@ -88,7 +88,7 @@ def test_knowing_nothing_is_near_the_entropy_of_the_classes_and_finite_for_a_cla
 def test_knowing_nothing_of_an_unequal_table_is_the_entropy_of_its_shares():
     y = np.repeat([0, 1], [850, 150]).astype(np.int32)
     split = Split(np.zeros((1000, 2), np.float32), y)
-    scores = knowing_nothing(pooled(split, split, SEEDS, Problem("classification", 2, 2), 1.0), split)
+    scores = knowing_nothing(pooled(split, split, SEEDS, Problem("classification", 2, 2)), split)
     assert scores["holdout"]["cross_entropy"] == pytest.approx(stats.entropy([0.85, 0.15]), rel=0.01)
     assert scores["holdout"]["accuracy"] == scores["test"]["accuracy"] == pytest.approx(0.85)
 

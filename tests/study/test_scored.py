@@ -44,7 +44,7 @@ def diabetes() -> Rows:
     x, y = load_diabetes(return_X_y=True)
     x, y = (x * 20).astype(np.float32), ((y - y.mean()) / y.std()).astype(np.float32)
     parts = Split(x[:200], y[:200]), Split(x[200:300], y[200:300])
-    return pooled(*parts, SEEDS, Problem("regression", 10, 1), 77.0)
+    return pooled(*parts, SEEDS, Problem("regression", 10, 1, target_scale=77.0))
 
 
 def trained(rows: Rows, name: str, read_at: int | None = None, **changes: object) -> Scored:

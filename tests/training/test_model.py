@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.choices import Activation, Initializer
 from pipeline.data.examples import Problem
-from pipeline.settings import Activation, Initializer, Model
+from pipeline.settings import Model
 from pipeline.training.fast import noise
 from pipeline.training.model import TrainingPass, build_keras, forward, initial_weights, predict, set_weights
 

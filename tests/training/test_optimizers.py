@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.settings import OPTIMIZERS, Optimizer, Train
+from pipeline.choices import OPTIMIZERS, Optimizer
+from pipeline.settings import Train
 from pipeline.training.optimizers import default_learning_rate, make_optimizer, stacked_optimizer
 
 NAMES = get_args(Optimizer)

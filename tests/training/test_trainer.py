@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_diabetes, load_digits
 
+from pipeline.choices import Optimizer
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.errors import InputError
-from pipeline.settings import EarlyStopping, Model, Optimizer, Schedule, Train
+from pipeline.settings import EarlyStopping, Model, Schedule, Train
 from pipeline.training.batches import epoch_order
 from pipeline.training.fitted import Chosen, Fitted
 from pipeline.training.model import build_keras, initial_weights, set_weights
@@ -37,9 +38,9 @@ def digits() -> Examples:
 def diabetes() -> Examples:
     x, y = load_diabetes(return_X_y=True)
     x, y = (x * 20).astype(np.float32), ((y - y.mean()) / y.std()).astype(np.float32)
-    problem = Problem("regression", n_features=10, n_outputs=1)
+    problem = Problem("regression", n_features=10, n_outputs=1, target_scale=77.0)
     parts = [Split(x=x[a:b], y=y[a:b]) for a, b in ((0, 300), (300, 400))]
-    return Examples.of_splits(problem, *parts, target_scale=77.0)
+    return Examples.of_splits(problem, *parts)
 
 
 def settings(**changes) -> Train:
@@ -297,9 +298,7 @@ def test_a_seed_that_is_not_finite_is_stopped_and_marked_and_the_others_go_on(di
     broken = digits.x.copy()
     broken[0] = np.nan  # one row that only seed 0 trains on
     rows = np.arange(1, 250)
-    examples = Examples(
-        DIGITS, broken, digits.y, np.stack([np.append(0, rows[1:]), rows]), digits.val_rows, digits.target_scale
-    )
+    examples = Examples(DIGITS, broken, digits.y, np.stack([np.append(0, rows[1:]), rows]), digits.val_rows)
     fitted = fit(examples, Model(hidden_units=[16]), settings(), [0, 1])
     assert fitted.diverged.tolist() == [True, False]
     assert fitted.history["seed"].value_counts().to_dict() == {0: 1, 1: EPOCHS}

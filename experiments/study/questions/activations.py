@@ -2,7 +2,8 @@
 
 from experiments.study.arms import Arm, baseline
 from experiments.study.questions.stopping import stopped_early
-from pipeline.settings import Settings, with_values
+from pipeline.params import with_values
+from pipeline.settings import Settings
 
 LOSSES = ("cross_entropy", "mean_squared_error")  # of a classification
 

@@ -1,7 +1,8 @@
 """Gradient descent, mini-batches and single examples, which are a part of the section on optimizers."""
 
 from experiments.study.arms import Arm, baseline
-from pipeline.settings import Settings, with_values
+from pipeline.params import with_values
+from pipeline.settings import Settings
 
 # The three are compared on a small training set, where an epoch of each is affordable: single examples take a step for
 # every row.

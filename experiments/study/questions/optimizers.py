@@ -2,7 +2,9 @@
 
 from experiments.study.arms import Arm, baseline, no_decay
 from experiments.study.questions.stopping import stopped_early
-from pipeline.settings import OPTIMIZERS, Optimizer, Settings, with_values
+from pipeline.choices import OPTIMIZERS, Optimizer
+from pipeline.params import with_values
+from pipeline.settings import Settings
 
 # Times Keras' default learning rate: every optimizer is tuned over as many rates, half a decade apart.
 RATE_FACTORS = tuple(10.0 ** (half_decades / 2) for half_decades in range(-2, 3))

@@ -5,7 +5,8 @@ from typing import Any
 
 from experiments.study.arms import BASELINE, BEST_EPOCH, TOGETHER, Arm, baseline
 from experiments.study.questions.stopping import at_best_epoch
-from pipeline.settings import REGULARIZERS, Model, Settings, Train, with_values
+from pipeline.params import with_values
+from pipeline.settings import REGULARIZERS, Model, Settings, Train
 
 EARLY_STOPPING, HALF_WIDTH = REGULARIZERS["train.early_stopping"].name, "half the width"
 

@@ -1,0 +1,69 @@
+"""The names that settings choose from, with the facts about each that are needed without importing Keras."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Optimizer = Literal[
+    "gd", "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam",
+    "adafactor", "ftrl", "lion", "lamb", "muon",
+]  # fmt: skip
+
+# Keras' activations that map a tensor to one of the same shape and need no argument. Written out, so that a wrong
+# name is found without importing Keras, which takes seconds; a test holds the list to Keras' own.
+Activation = Literal[
+    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
+    "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu",
+    "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus",
+    "swish", "tanh", "tanh_shrink",
+]  # fmt: skip
+
+# Keras' initializers for a matrix that need no argument, held to Keras' own list by the same test.
+Initializer = Literal[
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
+    "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "truncated_normal",
+    "variance_scaling", "zeros",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OptimizerFacts:
+    """What is known of an optimizer without importing Keras, which takes seconds; a test holds it to Keras' own.
+
+    Attributes:
+        keras: the name of its class in `keras.optimizers`.
+        options: arguments of the class that are not settings.
+        learning_rate: Keras' default, which a learning rate of null takes.
+        momentum: what a momentum of null takes; None where it has no momentum.
+        has_own_decay: whether Keras' default decays weights, so that a weight decay of null is not none.
+        mixes: whether a step takes the norm, the mean or the singular values of a whole weight, so that the weights of
+            several seeds cannot be stepped as one.
+    """
+
+    keras: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float = 0.001
+    momentum: float | None = None
+    has_own_decay: bool = False
+    mixes: bool = False
+
+
+OPTIMIZERS: dict[Optimizer, OptimizerFacts] = {
+    "gd": OptimizerFacts("SGD", learning_rate=0.01),  # on the whole training set in one batch
+    "sgd": OptimizerFacts("SGD", learning_rate=0.01),
+    "momentum": OptimizerFacts("SGD", learning_rate=0.01, momentum=0.9),
+    "nesterov": OptimizerFacts("SGD", {"nesterov": True}, learning_rate=0.01, momentum=0.9),
+    "adagrad": OptimizerFacts("Adagrad"),
+    "adadelta": OptimizerFacts("Adadelta"),
+    "rmsprop": OptimizerFacts("RMSprop", momentum=0.0),
+    "adam": OptimizerFacts("Adam"),
+    "adamw": OptimizerFacts("AdamW", has_own_decay=True),
+    "adamax": OptimizerFacts("Adamax"),
+    "nadam": OptimizerFacts("Nadam"),
+    # Keras' epsilon of 1e-30, squared where an input is constant, underflows in float32, and nothing trains.
+    "adafactor": OptimizerFacts("Adafactor", {"epsilon_1": 1e-16}, mixes=True),
+    "ftrl": OptimizerFacts("Ftrl"),
+    "lion": OptimizerFacts("Lion"),
+    "lamb": OptimizerFacts("Lamb", mixes=True),
+    "muon": OptimizerFacts("Muon", momentum=0.95, has_own_decay=True, mixes=True),
+}

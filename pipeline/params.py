@@ -1,0 +1,126 @@
+"""Reads `params.yaml`, and says in one line what is wrong with it."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeGuard, get_args
+
+from pydantic import (
+    BaseModel,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from pipeline.errors import InputError, nearest_first
+from pipeline.settings import Section, Settings
+
+PARAMS_FILE = Path("params.yaml")
+
+Location = tuple[int | str, ...]  # of a value: the keys and places that lead to it
+
+
+def read_settings(path: Path = PARAMS_FILE) -> Settings:
+    """Read and check `params.yaml`.
+
+    Raises:
+        InputError: no such file, not YAML, an unknown setting, or a value that is not allowed.
+    """
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run this in the project's root folder") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except MarkedYAMLError as error:
+        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path} is not valid YAML{where}: {error.problem}") from None
+    # The others that it raises: for bytes that are no text, for control characters, for a date that does not exist.
+    except (YAMLError, ValueError) as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+    return parse_settings({} if content is None else content, str(path))
+
+
+def parse_settings(content: object, where: str = str(PARAMS_FILE)) -> Settings:
+    """Check settings given as plain data, as `params.yaml` holds them.
+
+    Raises:
+        InputError: naming the first setting that is wrong, what was found and what is allowed.
+    """
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_one_line(content, error.errors())}") from None
+
+
+def _one_line(content: object, problems: list[ErrorDetails]) -> str:
+    by_setting: dict[Location, list[ErrorDetails]] = {}
+    for problem in problems:
+        by_setting.setdefault(_setting(content, problem["loc"]), []).append(problem)
+    # Each branch of a union reports what it would take. What counts is the one that came furthest into the value.
+    furthest = [
+        name for name in by_setting if not any(len(name) < len(o) and o[: len(name)] == name for o in by_setting)
+    ]
+    more = f" (and {len(furthest) - 1} more)" if len(furthest) > 1 else ""
+    return _told(furthest[0], by_setting[furthest[0]]) + more
+
+
+def _setting(content: Any, location: Location) -> Location:
+    """The parts of the location that stand in the file; the others are the names of types, or of a default."""
+    parts: list[int | str] = []
+    for part in location:
+        with suppress(KeyError, IndexError, TypeError):
+            content = content[part]
+            parts.append(part)
+    return tuple(parts)
+
+
+def _told(setting: Location, problems: list[ErrorDetails]) -> str:
+    name, problem = ".".join(map(str, setting)) or "the file", problems[0]
+    found = f"; got {problem['input']!r}"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown setting {name}; known here: {nearest_first(setting[-1], _known_settings(setting[:-1]))}"
+        case "literal_error":
+            choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+            return f"{name} must be one of {nearest_first(problem['input'], choices)}{found}"
+        case "value_error":
+            message = str(problem["ctx"]["error"])
+            names_itself = message.startswith(tuple(f"{section}." for section in Settings.model_fields))
+            return message if names_itself else f"{name} {message}{found}"
+        case "model_type":
+            return f"{name} must be a section of settings{found}"
+    rules = [each["msg"].removeprefix("Input should be ") for each in problems]
+    return f"{name} must be {' or '.join(rules)}{found}" if rules[0] != problem["msg"] else f"{name}: {rules[0]}{found}"
+
+
+def _known_settings(location: Location) -> list[str]:
+    section: type[BaseModel] = Settings
+    for part in location:
+        if field_info := section.model_fields.get(str(part)):
+            annotation = field_info.annotation
+            section = next((a for a in (annotation, *get_args(annotation)) if _is_section(a)), section)
+    return list(section.model_fields)
+
+
+def _is_section(annotation: object) -> TypeGuard[type[Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def with_values(settings: Settings, values: dict[str, Any], where: str) -> Settings:
+    """The settings with some of them, by dotted name, set to other values.
+
+    Raises:
+        InputError: beginning with `where`, if a value is not allowed.
+    """
+    content = settings.model_dump()
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        section = content
+        for part in sections:
+            if section.get(part) is None:
+                section[part] = {}
+            section = section[part]
+        section[last] = value
+    return parse_settings(content, where)
