@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from experiments.check import search as check_search
 from experiments.check.comparison import Comparison, printed
 from experiments.records import STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
-from experiments.search.results import SEARCH_FILE, TRIALS_FILE
+from experiments.search.output import SEARCH_FILE, TRIALS_FILE
 from experiments.study.log import arm_key, arm_numbers, headline_numbers
 from pipeline.data.splits import SPLITS
 from pipeline.errors import InputError, run_stage

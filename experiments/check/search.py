@@ -9,7 +9,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from experiments.check.comparison import Comparison, printed
-from experiments.search import results, storage
+from experiments.search import output, results, storage
 from experiments.search.queue import asked_for
 from pipeline.errors import InputError
 from pipeline.files import read_json
@@ -21,7 +21,7 @@ NOT_LOGGED = ("trial", "state", "error")  # columns of trials.csv that are no me
 
 def trial_table() -> dict[str, dict[str, str]]:
     """Return the rows of `trials.csv` as text, by trial."""
-    return _by_trial(pd.read_csv(results.TRIALS_FILE, dtype=str, keep_default_na=False))
+    return _by_trial(pd.read_csv(output.TRIALS_FILE, dtype=str, keep_default_na=False))
 
 
 def _by_trial(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -49,7 +49,7 @@ def read_study(settings: Settings, name: str) -> optuna.Study:
 
 def against_optuna(settings: Settings) -> Iterator[Comparison]:
     """Compare `trials.csv`, and the folds, counts and described trials of `search.json`, with Optuna's study."""
-    summary = read_json(results.SEARCH_FILE)
+    summary = read_json(output.SEARCH_FILE)
     study_title = f"Optuna's study {summary['study']}"
     study = read_study(settings, summary["study"])
     trials = asked_for(study)
@@ -64,7 +64,7 @@ def against_optuna(settings: Settings) -> Iterator[Comparison]:
 def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterator[Comparison]:
     """Compare every trial's state, values and parameters, and the numbers of the search, with those in MLflow."""
     status = {state.name: status for state, status in results.STATUS.items()}
-    summary = read_json(results.SEARCH_FILE)
+    summary = read_json(output.SEARCH_FILE)
     # A search that was once set to more trials has logged those too.
     n_trials = sum(summary["counts"].values())
     children = {number: child for number, child in children.items() if int(number) < n_trials}

@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.processes import stop_when_asked
-from experiments.search import queue, results, space, storage
+from experiments.search import output, queue, results, space, storage
 from experiments.search.rows import data_digests
 from experiments.search.workers import Workers
 from pipeline.data.splits import Summary
@@ -151,7 +151,7 @@ def conduct(
                 if not over:
                     start_workers(workers, trials)
                 if not waiting:
-                    results.get_ready()
+                    output.get_ready()
                 time.sleep(SECONDS_BETWEEN_LOOKS)
     finally:
         close(study)
@@ -225,7 +225,7 @@ def search(settings: Settings, summary: Summary) -> None:
         if asked_to_stop():
             log.end("KILLED")
             interrupted(study)
-        outcome = results.write(study, queue.asked_for(study), settings, time.monotonic() - began)
+        outcome = output.write(study, queue.asked_for(study), settings, time.monotonic() - began)
         finish(log, outcome, settings)
     print(results.report(outcome))
 
@@ -244,5 +244,5 @@ def finish(log: ParentRun, outcome: dict[str, Any], settings: Settings) -> None:
     numbers |= {f"trials.{state}": count for state, count in outcome["counts"].items()}
     logged_settings = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
     logged_settings["search.storage"] = storage.name_of(settings.search.storage)
-    log.finish(numbers, logged_settings, [results.SEARCH_FILE, results.TRIALS_FILE, *results.FIGURES.values()])
+    log.finish(numbers, logged_settings, [output.SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values()])
     write_json(SEARCH_RUN_FILE, {"run_id": log.run_id})

@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from experiments.search import results
+from experiments.search import output, results
 from experiments.search.figures import front_figure
 from experiments.study.questions.winner import winner
 from pipeline.params import parse_settings
@@ -40,8 +40,8 @@ def a_trial(
 def write(folder: Path, *trials: FrozenTrial, settings: Settings = SETTINGS) -> tuple[dict, pd.DataFrame]:
     study = optuna.create_study(directions=["minimize"] * len(settings.search.objectives))
     study.add_trials(trials)
-    results.write(study, study.trials, settings, 12.345)
-    return json.loads(results.SEARCH_FILE.read_text()), pd.read_csv(results.TRIALS_FILE)
+    output.write(study, study.trials, settings, 12.345)
+    return json.loads(output.SEARCH_FILE.read_text()), pd.read_csv(output.TRIALS_FILE)
 
 
 def test_best_has_its_interval_over_the_seeds_and_its_settings(folder):
@@ -80,7 +80,7 @@ def test_search_without_a_result_has_its_files_too(folder, trials):
     found, rows = write(folder, *trials)
     assert found["best"] is None and found["best_of_each_optimizer"] == {}
     assert len(rows) == sum(trial.state.is_finished() for trial in trials)
-    assert all(path.exists() for path in results.FIGURES.values())
+    assert all(path.exists() for path in output.FIGURES.values())
 
 
 def test_front_is_what_nothing_beats_in_both(folder):

@@ -124,7 +124,7 @@ def test_grid_is_every_combination_once_and_ends(search_settings):
 def test_two_objectives_give_a_front(search_settings, second):
     settings = search_settings(objectives=["cross_entropy", second], trials=4)
     study = work_through(settings)
-    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
+    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
     front = [tuple(trial["values"]) for trial in found["pareto_front"]]
     assert sorted(front) == sorted(tuple(trial.values) for trial in study.best_trials)
 
@@ -221,7 +221,7 @@ def test_failed_trial_keeps_its_message_and_the_search_goes_on(search_settings, 
     study = work_through(settings)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL"] * 2
     assert study.trials[1].user_attrs["error"] == "ValueError: of no use"
-    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
+    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
     assert found["counts"]["fail"] == 2
     assert list(found["best_of_each_optimizer"]) == ["adam"]
 
@@ -230,7 +230,7 @@ def test_results_make_sense_when_every_trial_fails(search_settings, monkeypatch)
     monkeypatch.setattr(search_worker, "run_trial", lambda *_: 1 / 0)
     settings = search_settings(trials=3)
     study = work_through(settings)
-    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
+    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
     assert (found["best"], found["default"], found["importance"]) == (None, None, {})
     assert "3 fail" in search.results.report(found)
 
@@ -298,8 +298,8 @@ def test_search_that_always_diverges_says_so_and_its_files_agree(search_settings
 def test_folds_changed_in_search_json_are_noticed(search_settings):
     settings = search_settings(trials=1, folds=2)
     study = work_through(settings)
-    found = search.results.write(study, search_queue.asked_for(study), settings, 1.0)
-    search.results.SEARCH_FILE.write_text(json.dumps(found | {"folds": None}))
+    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
+    search.output.SEARCH_FILE.write_text(json.dumps(found | {"folds": None}))
     assert list(against_optuna(settings))[1].differing == ["folds"]
 
 
