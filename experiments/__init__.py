@@ -1,1 +1,1 @@
-"""What is made with the library: searches, studies, their report, benchmarks."""
+"""Uses of the library: searches, studies, their report, benchmarks."""

@@ -28,7 +28,7 @@ Initializer = Literal[
 
 @dataclass(frozen=True)
 class OptimizerFacts:
-    """What is known of an optimizer without importing Keras, which takes seconds; a test holds it to Keras' own.
+    """Facts about an optimizer that are needed without Keras, whose import takes seconds; a test holds them to Keras.
 
     Attributes:
         keras: the name of its class in `keras.optimizers`.

@@ -111,7 +111,7 @@ class Model(Section):
 
 
 class Schedule(Section):
-    """How the learning rate moves; the shares are of `train.learning_rate`."""
+    """The course of the learning rate; the shares are of `train.learning_rate`."""
 
     name: Literal["constant", "cosine", "exponential", "step", "plateau"] = "constant"
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
@@ -128,7 +128,7 @@ class EarlyStopping(Section):
 
 
 class Train(Section):
-    """How the model is trained; the stage train. A null takes Keras' default for the optimizer."""
+    """The training of the model; the stage train. A null takes Keras' default for the optimizer."""
 
     optimizer: Optimizer = "adam"
     learning_rate: Positive | None = None
@@ -179,7 +179,7 @@ REGULARIZERS: dict[str, Regularizer] = {
 
 
 class Dimension(Section):
-    """What the search may set one setting to: a range, a list of choices, or for hidden units their width and depth.
+    """The values that the search may give one setting: a range, a list of choices, or for hidden units their width and depth.
 
     With `switch` the setting may also stay off; with `when` it is searched only where other settings have one of the
     listed values. `experiments.search.space` holds the values to the schema of the setting.
@@ -271,7 +271,7 @@ class Study(Section):
 
 
 class Settings(Section):
-    """All of `params.yaml`."""
+    """The whole of `params.yaml`."""
 
     data: Data = Data()
     model: Model = Model()

@@ -75,7 +75,7 @@ def environment(root: Path) -> dict[str, str]:
 
 
 def dvc(*arguments: str, succeeds: bool = True) -> str:
-    """What DVC prints, standard error included."""
+    """Return what DVC prints, standard error included."""
     command = [sys.executable, "-m", "dvc", *arguments]
     ended = subprocess.run(
         command, env=environment(Path.cwd()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -89,7 +89,7 @@ def stages_run(output: str) -> list[str]:
 
 
 def outputs() -> dict[Path, bytes]:
-    """What the stages have left."""
+    """Return what the stages have left."""
     folders = (Path("data/prepared"), Path("models"), RESULTS)
     return {path: path.read_bytes() for folder in folders for path in sorted(folder.iterdir()) if path.is_file()}
 

@@ -20,7 +20,7 @@ def contents() -> list[bytes]:
 
 
 def refusal(stage, capsys) -> str:
-    """What the stage train says on standard error as it ends with status 2, every file as it was."""
+    """Return what the stage train says on standard error as it ends with status 2, every file as it was."""
     before = contents()
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,4 @@
-"""What a training leaves, and the files in which the stage train hands it on."""
+"""The result of a training, and the files in which the stage train hands it on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -179,7 +179,7 @@ def test_picture_of_nothing_is_a_picture(tmp_path: Path):
 
 
 def here(function: str, task: dict[str, object], *_: Sequence[object]) -> Answer:
-    """What `fresh` does, in this process, where TensorFlow is imported already."""
+    """Do what `fresh` does, in this process, where TensorFlow is imported already."""
     module, name = function.split(".")
     call: Callable = getattr(importlib.import_module(f"experiments.benchmarks.{module}"), name)
     return Answer(json.loads(json.dumps(call(json.loads(json.dumps(task))))), 0.0)

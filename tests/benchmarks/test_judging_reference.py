@@ -35,7 +35,7 @@ def draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hidden(x: np.ndarray, units: int, seed: int) -> np.ndarray:
-    """What random hidden units make of the rows, `[n, units + 1]`; the last one is constant."""
+    """Return what random hidden units make of the rows, `[n, units + 1]`; the last one is constant."""
     rng = np.random.default_rng(seed)
     outputs = np.tanh(x @ rng.normal(size=(FEATURES, units)) * 0.7 + rng.normal(size=units))
     return np.concatenate([outputs, np.ones((len(x), 1))], axis=1)

@@ -47,7 +47,7 @@ def finished(finished_digits: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def lock(settings: dict[str, object]) -> None:
-    """What DVC would have locked."""
+    """Write what DVC would have locked."""
     files = [path for folder in (RESULTS, Path("models")) for path in sorted(folder.rglob("*")) if path.is_file()]
     outs = [{"path": str(path), "md5": hashlib.md5(path.read_bytes()).hexdigest()} for path in files]
     stages = {
@@ -65,7 +65,7 @@ def project(finished: Path, folder: Path) -> Path:
 
 @pytest.fixture
 def checked(capsys: pytest.CaptureFixture) -> Callable[[], tuple[int, list[str], str]]:
-    """What a check ends with and says."""
+    """Return what a check ends with and says."""
 
     def run() -> tuple[int, list[str], str]:
         with pytest.raises(SystemExit) as ended:

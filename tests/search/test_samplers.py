@@ -13,7 +13,7 @@ X = {"x": FloatDistribution(0, 1)}
 
 
 def draw(sampler: BaseSampler, tried: list[np.ndarray]) -> float:
-    """What comes after the trials at these places; the lowest value is at 0.5."""
+    """Return what comes after the trials at these places; the lowest value is at 0.5."""
     study = optuna.create_study(sampler=sampler)
     for x in np.concatenate(tried):
         trial = optuna.trial.create_trial(params={"x": x}, distributions=X, value=abs(x - 0.5))
@@ -23,7 +23,7 @@ def draw(sampler: BaseSampler, tried: list[np.ndarray]) -> float:
 
 @pytest.fixture
 def best() -> np.ndarray:
-    """As many trials as TPE takes for good ones."""
+    """Return as many trials as TPE takes for good ones."""
     return np.linspace(0.49, 0.51, BEST)
 
 

@@ -16,7 +16,7 @@ def ring_of(seeds: int, groups: np.ndarray | None = None, rows: int = ROWS) -> R
 
 
 def times_held_out(ring: Ring) -> np.ndarray:
-    """How many seeds hold each row out, `[n]`."""
+    """Count how many seeds hold each row out, `[n]`."""
     held = [np.union1d(ring.held_out(seed, 0), ring.held_out(seed, 1)) for seed in range(ring.seeds)]
     return np.bincount(np.concatenate(held), minlength=ring.n)
 

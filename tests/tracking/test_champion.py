@@ -130,7 +130,7 @@ def client(store: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture(scope="module")
 def predicted(store: Path, cases: dict[str, Case], tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
-    """What the champions predict in a process of their own, in a folder of its own."""
+    """Return what the champions predict in a process of their own, in a folder of its own."""
     elsewhere, arguments, files = tmp_path_factory.mktemp("elsewhere"), [], {}
     for name, case in cases.items():
         if isinstance(case.raw, pd.DataFrame):

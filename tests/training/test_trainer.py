@@ -48,7 +48,7 @@ def settings(**changes) -> Train:
 
 
 def same_batches(examples: Examples, train: Train, seed: int, one_hot: bool):
-    """What the trainer gives one seed, batch by batch over all epochs, for `Model.fit`."""
+    """Return what the trainer gives one seed, batch by batch over all epochs, for `Model.fit`."""
     x, y = examples.x[examples.train_rows[0]], examples.y[examples.train_rows[0]]
     if one_hot:
         y = np.eye(examples.problem.n_outputs, dtype=np.float32)[y]

@@ -1,4 +1,4 @@
-"""What stages and workers do to their process so that it trains fast: the library itself changes no process."""
+"""The changes that stages and workers make to their process so that it trains fast; the library makes none."""
 
 import gc
 import os
