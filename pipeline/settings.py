@@ -179,7 +179,7 @@ REGULARIZERS: dict[str, Regularizer] = {
 
 
 class Dimension(Section):
-    """The values that the search may give one setting: a range, a list of choices, or for hidden units their width and depth.
+    """The values that a search may give one setting: a range, choices, or for hidden units their width and depth.
 
     With `switch` the setting may also stay off; with `when` it is searched only where other settings have one of the
     listed values. `experiments.search.space` holds the values to the schema of the setting.
