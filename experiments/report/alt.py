@@ -77,7 +77,7 @@ class Alt:
 
     def optimizers(self) -> str:
         """Return a text with every optimizer's loss."""
-        groups = {"defaults": "at Keras' defaults", "tuned": "at the best of five learning rates"}
+        groups = {"defaults": "at Keras' defaults", "tuned": "at the best of ten settings"}
         return self._dots("optimizers", groups)
 
     def activations(self) -> str:

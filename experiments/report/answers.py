@@ -21,7 +21,7 @@ from experiments.report.numbers import Numbers, count, sentence
 from experiments.report.phrases import Phrases
 from pipeline.statistics.intervals import Interval
 
-TUNED = "each at the best of five learning rates around Keras' default, momentum 0.9"
+TUNED = "each at the best of ten settings around Keras' defaults (ten learning rates, or five with two momenta)"
 DEFAULTS = "each at Keras' defaults"
 
 

@@ -210,7 +210,7 @@ class Page:
     def _optimizers(self) -> list[Table]:
         arms = self.study.section("optimizers")
         chosen = [arm for arm in arms if arm.chosen]
-        titles = {"defaults": "At Keras' defaults", "tuned": "At the best of five learning rates"}
+        titles = {"defaults": "At Keras' defaults", "tuned": "At the best of ten settings"}
         tables = [self.tables.compared("Optimizers, all with early stopping", by_group(chosen, titles), STANDARD)]
         rest = [arm for arm in arms if arm.group == "tuned" and not arm.chosen]
         if rest:

@@ -650,7 +650,10 @@ def test_answer_comes_first(reported):
     assert (
         "More data (512 to 1,024 rows) lowers the cross-entropy on new rows by 0.0390 [0.0330, 0.0450] nats" in answer
     )
-    assert "Nesterov , each at the best of five learning rates around Keras' default, momentum 0.9" in answer
+    assert (
+        "Nesterov , each at the best of ten settings around Keras' defaults (ten learning rates, or five with two momenta)"
+        in answer
+    )
     assert "Accuracy 97.0 % [96.0, 98.0] and cross-entropy 0.0890 [0.0790, 0.0990] nats" in answer
     assert "Knowing nothing gives accuracy 10.0 % and cross-entropy 2.3000." in answer
     assert "with intervals for other seeds and other rows of the kind" in answer
@@ -685,7 +688,7 @@ def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True) -> str:
 
 
 def test_tuned_optimizers_answer_where_there_are_some():
-    assert optimizer_answer().startswith("Nesterov, each at the best of five learning rates around Keras' default")
+    assert optimizer_answer().startswith("Nesterov, each at the best of ten settings around Keras' defaults")
     answer = optimizer_answer(lambda arm: arm.group == "defaults")
     assert answer.startswith("Keep adam: of 5 others, each at Keras' defaults, ")
     assert optimizer_answer(lambda arm: arm.name == "adam, defaults") == "Keep adam: no other was tried."

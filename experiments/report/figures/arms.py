@@ -96,10 +96,10 @@ def seed_differences(seeds: pd.DataFrame, arm: Arm, column: str) -> np.ndarray:
 
 
 def optimizers(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figure:
-    """Draw the holdout loss of each optimizer, at Keras' default rate and at the best of five, the best on top."""
+    """Draw the holdout loss of each optimizer, at Keras' defaults and at the best of ten settings, the best on top."""
     kinds = {
         "defaults": ("at Keras' defaults", BLUE, "o", PAPER),
-        "tuned": ("at the best of five learning rates", ORANGE, "s", ORANGE),
+        "tuned": ("at the best of ten settings", ORANGE, "s", ORANGE),
     }
     shown = [arm for arm in by_loss(arms, numbers.loss) if arm.chosen and arm.group in kinds]
     if not shown:
