@@ -6,8 +6,8 @@ from pipeline.choices import OPTIMIZERS, Optimizer
 from pipeline.params import with_values
 from pipeline.settings import Settings
 
-# Times Keras' default learning rate. Every optimizer is tuned over ten settings, its defaults among them: five rates half
-# a decade apart with two momenta each, or without a momentum ten rates a quarter of a decade apart.
+# Times Keras' default learning rate. Every optimizer is tuned over ten settings, its defaults among them: five rates
+# half a decade apart with two momenta each, or without a momentum ten rates a quarter of a decade apart.
 RATES_WITH_MOMENTUM = tuple(10.0 ** (half_decades / 2) for half_decades in range(-2, 3))
 RATES = tuple(10.0 ** (quarter_decades / 4) for quarter_decades in range(-4, 6))
 MOMENTUM, HIGHER_MOMENTUM = 0.9, 0.99
