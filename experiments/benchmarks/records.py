@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -83,7 +83,7 @@ def record(
     )
 
 
-def _middle(average, values: list[float | None]) -> float | None:
+def _middle(average: Callable[[list[float]], float], values: list[float | None]) -> float | None:
     numbers = [value for value in values if value is not None]
     return average(numbers) if numbers else None
 

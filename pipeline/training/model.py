@@ -4,7 +4,7 @@ The second is what trains. A stacked weight has the seed as its first axis: kern
 belongs to a unit (bias, gamma, ...) is `[R, 1, n_out]`, so that it broadcasts over the examples of a batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -196,13 +196,17 @@ def _normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, shares: tf.Tenso
     """
 
     @tf.custom_gradient
-    def normalize(x, gamma, beta):
+    def normalize(
+        x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], Callable[..., tuple[tf.Tensor, ...]]]:
         mean = tf.reduce_sum(x * shares, axis=-2, keepdims=True)
         variance = tf.reduce_sum(tf.square(x - mean) * shares, axis=-2, keepdims=True)
         inverse = tf.math.rsqrt(variance + BATCH_NORM_EPSILON)
         centred = (x - mean) * inverse
 
-        def gradient(upstream, *_):  # mean and variance are of no consequence for the loss
+        def gradient(
+            upstream: tf.Tensor, *_: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:  # mean and variance are of no consequence for the loss
             total = tf.reduce_sum(upstream, axis=-2, keepdims=True)
             along = tf.reduce_sum(upstream * centred, axis=-2, keepdims=True)
             return (upstream - shares * (total + centred * along)) * (gamma * inverse), along, total

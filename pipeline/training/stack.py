@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from pipeline.data.examples import Problem
 from pipeline.settings import Model, Train
+from pipeline.training.batches import Batches
 from pipeline.training.fast import noise
 from pipeline.training.fast.gradients import gradients_forgotten
 from pipeline.training.fast.losses import cross_entropy
@@ -131,15 +132,15 @@ class Stack:
         with gradients_forgotten():
             return tf.function(self._score, shapes, autograph=False).get_concrete_function()
 
-    def _epoch(self, x, batches):
-        def train(step, losses):
+    def _epoch(self, x: tf.Tensor, batches: Batches) -> tf.Tensor:
+        def train(step: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
             return losses + self._step(tf.gather(x, batches.rows[step]), step, batches)
 
         with gradients_forgotten():
             losses = _loop(batches.steps, train, tf.zeros(self.replicas))
         return losses / tf.cast(batches.steps, tf.float32)
 
-    def _step(self, x, step, batches):
+    def _step(self, x: tf.Tensor, step: tf.Tensor, batches: Batches) -> tf.Tensor:
         weights = self.trained.named(self.trained.tensors())
         training = TrainingPass(
             self._draw(batches.keys[step], x.shape[1]), self.constants, batches.shares[step][:, None]
@@ -157,14 +158,14 @@ class Stack:
         self._average(is_first=batches.first_step + step == 0)
         return losses
 
-    def _draw(self, key, rows):
+    def _draw(self, key: tf.Tensor, rows: int) -> dict[str, tf.Tensor]:
         """Return the random numbers of a step for each place that draws."""
         if not self.places:
             return {}
         drawn = noise.root_uniform(key, rows, sum(self.places.values()))  # one pass for all places
         return dict(zip(self.places, tf.split(drawn, list(self.places.values()), axis=-1), strict=True))
 
-    def _loss(self, outputs, targets):
+    def _loss(self, outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """Return the data loss of each example, `[R, batch]`."""
         if not self.problem.is_classification:
             return tf.square(outputs[..., 0] - targets)
@@ -174,10 +175,10 @@ class Stack:
         smoothed = labels + self.constants["label_smoothing"] * (1 / self.problem.n_outputs - labels)
         return cross_entropy(smoothed, outputs)
 
-    def _one_hot(self, targets):
+    def _one_hot(self, targets: tf.Tensor) -> tf.Tensor:
         return tf.one_hot(targets, self.problem.n_outputs)
 
-    def _penalized(self, gradients):
+    def _penalized(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Add the gradients of L1 and L2, which are for kernels alone."""
         l1, l2_twice = self.constants["l1"], self.constants["l2_twice"]
         return [
@@ -187,7 +188,7 @@ class Stack:
             )
         ]
 
-    def _clipped(self, gradients):
+    def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Scale each seed's gradient down to the norm it may have (Pascanu, Mikolov and Bengio 2013)."""
         if "clip_norm" not in self.constants:
             return gradients
@@ -196,7 +197,7 @@ class Stack:
         factor = limit / tf.maximum(norm, limit)
         return [gradient * tf.reshape(factor, (-1, *[1] * (len(gradient.shape) - 1))) for gradient in gradients]
 
-    def _average(self, is_first):
+    def _average(self, is_first: tf.Tensor) -> None:
         """Update the moving average of the weights, which starts from those after the first step, as in Keras."""
         if not self.averages:
             return
@@ -204,7 +205,7 @@ class Stack:
         for average, value in zip(self.averages, self.trained.tensors(), strict=True):
             average.assign(average * momentum + value * (1 - momentum))
 
-    def _score(self, x, targets):
+    def _score(self, x: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         outputs, _ = forward(self.model, self.problem, self._scoring_weights(), x)
         targets = tf.broadcast_to(targets, tf.shape(outputs)[:-1])
         if not self.problem.is_classification:
@@ -214,7 +215,7 @@ class Stack:
         return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), tf.cast(hits, tf.float32)])
 
 
-def _loop(times, body, start):
+def _loop(times: tf.Tensor, body: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], start: tf.Tensor) -> tf.Tensor:
     """Call `body(number, result)` for each number in one loop of the graph; AutoGraph's takes long to trace."""
     numbered = (tf.constant(0), start)
     return tf.while_loop(lambda n, _: n < times, lambda n, result: (n + 1, body(n, result)), numbered)[1]

@@ -12,7 +12,7 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     shifted = logits - tf.reduce_max(logits, axis=-1, keepdims=True)
     log_total = tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
 
-    def gradient(upstream):
+    def gradient(upstream: tf.Tensor) -> tuple[None, tf.Tensor]:
         return None, (tf.exp(shifted - log_total) - labels) * upstream[..., None]
 
     return tf.reduce_sum((log_total - shifted) * labels, axis=-1), gradient

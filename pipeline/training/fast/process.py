@@ -15,7 +15,7 @@ QUICK = (
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 --xla_backend_optimization_level=1"
 )
 # Rows that a seed goes through in all its epochs, below which it costs less to compile less well.
-FEW_ROWS = 150_000
+FEW_ROWS = 100_000
 
 
 def configure() -> None:
