@@ -115,14 +115,23 @@ class Scored:
         return loss if loss.mean is not None else None
 
     def gap(self, name: str) -> Interval:
-        """Return how much worse a metric is on the rows that judge than on training rows."""
-        train = self.rows.ring.by_row(self.train[scores.row_score_of(name)])
-        values = self.judged_rows(name) - train
-        if not np.isfinite(values).any():
+        """Return how much worse a metric is on the rows that judge than on training rows.
+
+        The error is that of the difference, row by row. Losses have it on the logarithmic scale of the loss on new
+        rows, as the loss itself is shown: a few rows that are missed by far make it larger than it is likely to be
+        smaller, and a symmetric interval then has 0 in it where nobody would doubt the gap.
+        """
+        row_scores, train = self.judged_rows(name), self.train[scores.row_score_of(name)]
+        differences = row_scores - self.rows.ring.by_row(train)
+        if not np.isfinite(differences).any():
             return Interval()
-        [estimate] = estimates([values], self.rows.ring)
-        train_mean = float(self.table[f"train_{name}"].mean())
-        return _worsening(name, estimate.interval(), self.mean(name), train_mean, self.rows.variance)
+        [estimate] = estimates([differences], self.rows.ring)
+        train_mean = float(scores.from_mean(name, float(train.mean()), self.rows.variance))
+        if name == "accuracy":
+            return _worsening(name, estimate.interval(), self.mean(name), train_mean, self.rows.variance)
+        level = replace(estimate, mean=float(np.nanmean(over_judges(row_scores))))
+        gap = scores.interval_of(name, level, self.rows.variance).shifted(-train_mean)
+        return negated(gap) if name in scores.HIGHER_IS_BETTER else gap
 
     def worse_than(self, other: "Scored", name: str) -> Interval:
         """Return how much worse a metric is than that of another arm, on the same rows."""

@@ -27,6 +27,10 @@ class Interval:
         """Return the interval with all numbers multiplied by a factor above 0."""
         return Interval(*(None if value is None else value * factor for value in (self.mean, self.low, self.high)))
 
+    def shifted(self, distance: float) -> "Interval":
+        """Return the interval with a number added to all of its numbers."""
+        return Interval(*(None if value is None else value + distance for value in (self.mean, self.low, self.high)))
+
     def reaching(self, distance: float) -> "Interval":
         """Return the interval with ends at least this far from the mean; ends that are not known stay so."""
         if self.mean is None or self.low is None or self.high is None:

@@ -1,5 +1,7 @@
 """The scores of arms: the choice among those that compete, and trainings that diverge."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
@@ -77,7 +79,17 @@ def test_diverged_seeds_count_as_knowing_nothing_in_means_gaps_and_differences_a
         assert np.isfinite(unsteady.table[f"{split}_rmse"]).all()
         assert record.scores[split]["r2"].high <= 1
     gap = record.scores["holdout"]["rmse"].mean - record.scores["train"]["rmse"].mean
-    assert record.gap["rmse"].mean == pytest.approx(gap, rel=0.3, abs=0.5)
+    assert record.gap["rmse"].mean == pytest.approx(gap)
+
+
+def test_a_loss_that_is_surely_above_that_of_the_training_rows_has_a_gap_surely_above_0(diabetes):
+    """A few rows that are missed by far widen the interval upwards, and not below 0."""
+    base = trained(diabetes, BASELINE, epochs=60)
+    row_scores = {name: values.copy() for name, values in base.row_scores.items()}
+    row_scores["squared_error"][..., 7] *= 1000.0
+    record = records_by_name([replace(base, row_scores=row_scores)])[BASELINE]
+    assert record.scores["holdout"]["rmse"].low > record.scores["train"]["rmse"].high
+    assert record.gap["rmse"].low > 0
 
 
 def test_all_seeds_diverged_make_an_arm_that_knows_nothing(diabetes):
