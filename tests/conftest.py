@@ -170,7 +170,7 @@ def _postgres_binary(name: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of these tests' own, without a database's name."""
+    """Start a PostgreSQL server for these tests, and yield its URL without a database's name."""
     initdb, server = _postgres_binary("initdb"), _postgres_binary("postgres")
     if not initdb or not server:
         pytest.skip("PostgreSQL is not installed")

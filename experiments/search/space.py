@@ -44,15 +44,6 @@ def searchable() -> dict[str, Any]:
     }
 
 
-def gives_equal_budgets(settings: Settings) -> bool:
-    """Return whether the search gives every optimizer that it tries equally many trials."""
-    search, dimension = settings.search, settings.search.space.get(OPTIMIZER)
-    if search.balance == "none" or search.sampler == "grid" or dimension is None or not dimension.choices:
-        return False
-    # A configured optimizer that is not among the choices gets the first trial and no other.
-    return settings.train.optimizer in dimension.choices
-
-
 def check_space(settings: Settings) -> None:
     """Check every dimension against the schema of the setting that it names.
 

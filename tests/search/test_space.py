@@ -156,18 +156,3 @@ def test_layers_are_drawn_as_text_and_given_as_lists():
     known = space.represent(start, start.search.space, 0.001)
     assert known == {"model.hidden_units": "[64, 32]", "train.optimizer": "adam"}
     assert known in space.grid(start.search.space)
-
-
-@pytest.mark.parametrize(
-    ("choices", "search", "equal"),
-    [
-        (["sgd", "adam"], {}, True),
-        (["sgd", "lion"], {}, False),  # adam, which is configured, has the first trial alone
-        (["sgd", "adam"], {"balance": "none"}, False),
-        (["sgd", "adam"], {"sampler": "grid"}, False),
-        (None, {}, False),
-    ],
-)
-def test_budgets_are_equal_where_the_optimizers_take_turns(choices, search, equal):
-    dimensions = {"train.optimizer": {"choices": choices}} if choices else {"train.learning_rate": LEARNING_RATE}
-    assert space.gives_equal_budgets(settings(dimensions, search=search)) == equal

@@ -136,7 +136,7 @@ def test_verdicts_and_intervals_never_contradict_each_other(project):
             continue
         leaves_out_0 = arm.difference.low > 0 or arm.difference.high < 0
         assert leaves_out_0 == (arm.verdict != "no detectable difference") == (arm.p_adjusted < 0.05), arm.name
-        # What is said to have been detectable is what would have been record.
+        # A difference of the size that is called detectable would have been found.
         assert arm.detectable is None or leaves_out_0 or abs(arm.difference.mean) < arm.detectable
 
 

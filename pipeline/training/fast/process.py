@@ -30,7 +30,7 @@ def configure() -> None:
     with _stderr_held_back():
         import keras  # noqa: F401
         import tensorflow as tf
-    # What is imported stays, and need not be looked through at each garbage collection: a fifth of the time of tracing.
+    # Imported modules stay in memory. Garbage collections that skip them save a fifth of the time of tracing.
     gc.freeze()
     # Its warnings are about retracing, which here is one graph per structure, on purpose.
     tf.get_logger().setLevel("ERROR")
