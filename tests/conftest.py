@@ -258,7 +258,7 @@ def scored(pool: Rows) -> Callable[..., Scored]:
         if isinstance(losses, float):
             losses = losses + easy_or_hard + rng.normal(0, 0.03, pool.ring.judges.shape)
         described = {"factor": name, "group": "single", "reference": "baseline"} | arm
-        curves = {f"{split}_{metric}": 0.2 for split in ("train", "val", "holdout") for metric in names}
+        curves = {f"{split}_{metric}": 0.2 for split in ("train", "validation", "holdout") for metric in names}
         history = pd.DataFrame(
             [{"seed": seed, "epoch": epoch, "learning_rate": 0.1} | curves for seed in STUDY_SEEDS for epoch in (1, 2)]
         )

@@ -115,8 +115,8 @@ def test_mlflow_has_settings_curves_data_and_model(digits_project):
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "digits 8 adam, 3 seeds"
     assert run.data.params["train.learning_rate"] == "0.01"
-    curve = client.get_metric_history(run.info.run_id, "val_cross_entropy")
-    expected = pd.read_csv(CURVES_FILE)["val_cross_entropy"]
+    curve = client.get_metric_history(run.info.run_id, "validation_cross_entropy")
+    expected = pd.read_csv(CURVES_FILE)["validation_cross_entropy"]
     assert [point.value for point in sorted(curve, key=lambda point: point.step)] == expected.tolist()
     digests = {entry.dataset.name: entry.dataset.digest for entry in run.inputs.dataset_inputs}
     assert digests == {f"digits {name}": digest[:36] for name, digest in read_summary().digest.items()}
@@ -132,10 +132,12 @@ def test_mlflow_has_settings_curves_data_and_model(digits_project):
 def test_curves_are_means_over_the_seeds_that_still_train(digits_project):
     history, curves = pd.read_csv(HISTORY_FILE), pd.read_csv(CURVES_FILE)
     assert curves["seeds_training"].tolist() == history.groupby("epoch").size().tolist()
-    np.testing.assert_allclose(curves["val_accuracy"], history.groupby("epoch")["val_accuracy"].mean(), atol=1e-6)
+    np.testing.assert_allclose(
+        curves["validation_accuracy"], history.groupby("epoch")["validation_accuracy"].mean(), atol=1e-6
+    )
     loss = pd.read_csv(LOSS_FILE)
     together = curves[curves["seeds_training"] == 3]  # a mean over fewer seeds is that of others
-    np.testing.assert_allclose(loss["validation"], together["val_cross_entropy"], atol=1e-6)
+    np.testing.assert_allclose(loss["validation"], together["validation_cross_entropy"], atol=1e-6)
     np.testing.assert_allclose(loss["train"], together["train_cross_entropy"], atol=1e-6)
 
 

@@ -62,12 +62,19 @@ def test_plain_model_of_a_regression_gives_the_target_in_its_unit(diabetes_proje
 
 def test_history_has_a_row_for_each_seed_and_epoch_up_to_its_stop(digits_project):
     history, trained = pd.read_csv(HISTORY_FILE), read_fitted()
-    names = ["seed", "epoch", "train_cross_entropy", "train_accuracy", "val_cross_entropy", "val_accuracy"]
+    names = [
+        "seed",
+        "epoch",
+        "train_cross_entropy",
+        "train_accuracy",
+        "validation_cross_entropy",
+        "validation_accuracy",
+    ]
     assert list(history) == [*names, "learning_rate"]
     assert not history.isna().any(axis=None)
     for seed, epochs in history.groupby("seed"):
         assert epochs["epoch"].tolist() == list(range(1, len(epochs) + 1))
-        assert trained.best_epoch[seed] == epochs.loc[epochs["val_cross_entropy"].idxmin(), "epoch"]
+        assert trained.best_epoch[seed] == epochs.loc[epochs["validation_cross_entropy"].idxmin(), "epoch"]
 
 
 def test_arrays_load_without_pickle(any_project):

@@ -51,7 +51,7 @@ class Ours:
 
         now = int(time.time() * 1000)
         scores = {"value_0": min(curve), "seconds": 1.0, "best_epoch": float(np.argmin(curve))}
-        curves, tags = {"epoch.val_loss": curve}, {"optuna.trial": str(number)}
+        curves, tags = {"epoch.validation_loss": curve}, {"optuna.trial": str(number)}
         name = f"trial {number}"
         self.parent.add([ChildRecord(str(number), name, "FINISHED", params, scores, curves, tags, now, now)])
 

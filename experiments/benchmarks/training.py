@@ -59,7 +59,7 @@ def trainer(task: Answer) -> Answer:
     del rows, validation  # they would count in the peak of memory
     stamps = [time.perf_counter()]
     fitted = fit(examples, model, train, task["seeds"], [lambda epoch: stamps.append(time.perf_counter())])
-    return answer(stamps, fitted.history.groupby("seed").tail(1)["val_accuracy"].mean())
+    return answer(stamps, fitted.history.groupby("seed").tail(1)["validation_accuracy"].mean())
 
 
 def model_fit(task: Answer) -> Answer:

@@ -71,10 +71,12 @@ def trial_record(trial: FrozenTrial) -> ChildRecord:
     numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
     if trial.user_attrs.get("seconds") is not None:
         numbers["seconds"] = trial.user_attrs["seconds"]
-    curves = {"epoch.val_loss": facts["curve"]} if "curve" in facts else {}
+    curves = {"epoch.validation_loss": facts["curve"]} if "curve" in facts else {}
     if trial.state == TrialState.PRUNED:  # the values that it reported to the pruner, by epoch
         reported = trial.intermediate_values
-        curves["epoch.lowest_val_loss"] = [reported.get(epoch) for epoch in range(1, max(reported, default=0) + 1)]
+        curves["epoch.lowest_validation_loss"] = [
+            reported.get(epoch) for epoch in range(1, max(reported, default=0) + 1)
+        ]
     tags = {"optuna.state": trial.state.name, "optuna.trial": str(trial.number)}
     if "error" in trial.user_attrs:
         tags["error"] = trial.user_attrs["error"]

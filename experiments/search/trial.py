@@ -88,25 +88,25 @@ def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: n
     """
     loss, score = scores.METRICS[problem.task]
     best = at_best_epoch(fitted)
-    best[f"val_{loss}"] = np.where(best[f"val_{loss}"].isna(), chance, best[f"val_{loss}"])
+    best[f"validation_{loss}"] = np.where(best[f"validation_{loss}"].isna(), chance, best[f"validation_{loss}"])
     if f"train_{loss}" in best:  # a seed that counts as knowing nothing has no gap
-        gap = scores.gap(loss, best[f"train_{loss}"], best[f"val_{loss}"])
+        gap = scores.gap(loss, best[f"train_{loss}"], best[f"validation_{loss}"])
         best["gap"] = gap.where(np.isfinite(gap), 0.0)
     else:
         best["gap"] = math.nan
-    means = {name: float(best[name].mean()) for name in (f"val_{loss}", f"val_{score}", "gap")}
+    means = {name: float(best[name].mean()) for name in (f"validation_{loss}", f"validation_{score}", "gap")}
     facts = {
-        "per_seed": best[f"val_{loss}"].tolist(),
+        "per_seed": best[f"validation_{loss}"].tolist(),
         "best_epoch": _finite(best["epoch"].mean()),
         "epochs": int(fitted.history["epoch"].max()),
         "seed_epochs": len(fitted.history),
         "diverged": int(fitted.diverged.sum()),
-        "curve": [_finite(value) for value in fitted.history.groupby("epoch")[f"val_{loss}"].mean()],
+        "curve": [_finite(value) for value in fitted.history.groupby("epoch")[f"validation_{loss}"].mean()],
         **{name: _finite(mean) for name, mean in means.items()},
         **{f"{name}_sd": scores.spread(best[name]) for name in means},
     }
     weights = sum(value[0].size for value in fitted.weights.values())
-    by_objective = {"cross_entropy": means[f"val_{loss}"], "gap": means["gap"], "weights": float(weights)}
+    by_objective = {"cross_entropy": means[f"validation_{loss}"], "gap": means["gap"], "weights": float(weights)}
     return Outcome([by_objective[name] for name in objectives], facts | {"weights": weights})
 
 

@@ -39,7 +39,7 @@ def equal_time(optimizers: Compared | None) -> record.EqualTime | None:
     epochs: dict[str, float] = {}
     for kind, arms in kinds.items():
         epoch = max(1, min(most_epochs[kind], int(seconds / per_epoch[kind])))
-        chosen = min(arms, key=lambda arm: _losses_at(arm, "val", epoch).mean())
+        chosen = min(arms, key=lambda arm: _losses_at(arm, "validation", epoch).mean())
         by_seed = _losses_at(chosen, "holdout", epoch)
         epochs[kind] = epoch
         losses[kind] = scores.interval_over_seeds(chosen.loss, by_seed, chosen.rows.ring.n)

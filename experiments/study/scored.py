@@ -17,7 +17,7 @@ from pipeline.statistics.intervals import Interval
 from pipeline.statistics.overfitting import overfitting
 from pipeline.statistics.ring import over_judges
 
-ROLES = ("holdout", "val")  # the splits of a training that the two roles of the ring judge
+ROLES = ("holdout", "validation")  # the splits of a training that the two roles of the ring judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class Scored:
     def mean_loss(self) -> float:
         """Return the mean holdout loss, by which arms are chosen."""
         if self.row_scores is None:  # chosen by one half of the rows held out, and shown on the other
-            return float(self.table[f"val_{self.loss}"].mean())
+            return float(self.table[f"validation_{self.loss}"].mean())
         return self.mean(self.loss)
 
     def mean(self, name: str) -> float:

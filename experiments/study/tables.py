@@ -72,7 +72,7 @@ def curves(arms: Iterable[Scored]) -> pd.DataFrame:
         history = arm.result.history.drop(columns=["seed", "learning_rate"])
         for name in scores.METRICS[arm.rows.problem.task]:
             history[f"holdout_{name}"] = history[[f"{split}_{name}" for split in ROLES]].mean(axis=1)
-            history = history.drop(columns=f"val_{name}")
+            history = history.drop(columns=f"validation_{name}")
         by_epoch = history.groupby("epoch")
         table = by_epoch.mean().reset_index()
         table.insert(0, "section", arm.section)

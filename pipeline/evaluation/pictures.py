@@ -15,8 +15,8 @@ def draw(results: Results, summary: Summary) -> dict[str, Figure]:
     loss, score = scores.METRICS[summary.task]
     history, best_epoch = results.history, results.seeds["best_epoch"].to_numpy()
     gaps = history[["seed", "epoch"]].copy()
-    if {f"train_{loss}", f"val_{loss}"} <= set(history):
-        gaps[f"gap_{loss}"] = scores.gap(loss, history[f"train_{loss}"], history[f"val_{loss}"])
+    if {f"train_{loss}", f"validation_{loss}"} <= set(history):
+        gaps[f"gap_{loss}"] = scores.gap(loss, history[f"train_{loss}"], history[f"validation_{loss}"])
     split = errors_split(summary)
     return {
         # Logarithmic: the training loss goes on falling towards 0 where the validation loss turns.

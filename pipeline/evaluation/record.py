@@ -53,7 +53,7 @@ def final_scores(results: Results) -> dict[str, float]:
 def at_best_epoch(history: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of each seed's best epoch, as columns of the history."""
     at_best = history.merge(seeds[["seed", "best_epoch"]], left_on=["seed", "epoch"], right_on=["seed", "best_epoch"])
-    return at_best[[name for name in history.columns if name.startswith(("train_", "val_"))]]
+    return at_best[[name for name in history.columns if name.startswith(("train_", "validation_"))]]
 
 
 def _with_spread(name: str, mean: float | None, values: pd.Series) -> dict[str, float | None]:

@@ -30,7 +30,7 @@ def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
     """
     loss, _ = scores.METRICS[summary.task]
     curves = curves[curves["seeds_training"] == curves["seeds_training"].max()]
-    columns = {"train": curves.get(f"train_{loss}"), "validation": curves.get(f"val_{loss}")}
+    columns = {"train": curves.get(f"train_{loss}"), "validation": curves.get(f"validation_{loss}")}
     return pd.DataFrame(columns, index=curves.index)
 
 

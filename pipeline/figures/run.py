@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pipeline.figures.style import BLUE, GREY, ORANGE, new_axes, note, styled
 
-SPLIT_LINES = {"train": ("training", BLUE, "-"), "val": ("validation", ORANGE, "--")}
+SPLIT_LINES = {"train": ("training", BLUE, "-"), "validation": ("validation", ORANGE, "--")}
 MOST_CLASSES_WITH_NUMBERS = 12
 
 

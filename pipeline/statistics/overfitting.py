@@ -6,7 +6,7 @@ import pandas as pd
 from pipeline.statistics.scores import gap
 
 MEASURES = ("best_epoch", "onset_epoch", "train_rise")
-HELD_OUT = ("val", "holdout")
+HELD_OUT = ("validation", "holdout")
 
 
 def overfitting(history: pd.DataFrame, loss: str) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def overfitting(history: pd.DataFrame, loss: str) -> pd.DataFrame:
 
 def _of_seed(epochs: pd.DataFrame, loss: str) -> dict[str, float]:
     held_out = [
-        epochs[name].to_numpy() for split in HELD_OUT if (name := f"{split}_{loss}") in epochs or split == "val"
+        epochs[name].to_numpy() for split in HELD_OUT if (name := f"{split}_{loss}") in epochs or split == "validation"
     ]
     number, train = epochs["epoch"].to_numpy(), epochs[f"train_{loss}"].to_numpy()
     measures = pd.DataFrame([_of_rows(number, train, losses, loss) for losses in held_out], columns=list(MEASURES))

@@ -10,8 +10,8 @@ from pipeline.training.trainer import Epoch
 
 
 def describe(event: Epoch) -> str:
-    """Return the epoch's mean scores over the seeds that still train, as `val_rmse 54.3210, val_r2 0.4567`."""
-    names = [name for name in event.scores if name.startswith("val_")] or [
+    """Return the mean scores of the seeds that still train, as `validation_rmse 54.3210, validation_r2 0.4567`."""
+    names = [name for name in event.scores if name.startswith("validation_")] or [
         name for name in event.scores if name.startswith("train_")
     ]
     shown = [f"{name} {np.nanmean(event.scores[name]):.4f}" for name in names if np.isfinite(event.scores[name]).any()]

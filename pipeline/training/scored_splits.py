@@ -31,7 +31,7 @@ class ScoredSplits:
         block_rows: int,
     ):
         self.x, self.y, self.block_rows = examples.x, examples.y, block_rows
-        rows_of_all = {"train": train_rows, "val": val_rows, "holdout": holdout_rows}
+        rows_of_all = {"train": train_rows, "validation": val_rows, "holdout": holdout_rows}
         self.rows = {split: rows.astype(np.int32) for split, rows in rows_of_all.items() if rows.shape[1]}
         self.in_memory: dict[str, list[Block]] = {}
 

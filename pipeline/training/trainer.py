@@ -114,7 +114,7 @@ class Training:
         self.epoch, self.history = 0, History(seeds)
         self.active, self.diverged = np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
         unknown = {name: np.full_like(value, np.nan) for name, value in self.weights().items()}
-        choosing = ["val", "holdout"] if examples.holdout_rows.shape[1] else ["val"]
+        choosing = ["validation", "holdout"] if examples.holdout_rows.shape[1] else ["validation"]
         self.best = {split: BestEpoch.before_training(train.early_stopping, unknown, len(seeds)) for split in choosing}
 
     def train_epoch(self) -> None:
@@ -145,7 +145,7 @@ class Training:
 
     def event(self) -> Epoch:
         """Return what a callback gets to know of the last epoch."""
-        best_scores = self.best["val"].best_score.copy()
+        best_scores = self.best["validation"].best_score.copy()
         return Epoch(self.epoch, self.train.epochs, self.history.epochs[-1], best_scores, self.active, self.state)
 
     def fitted(self) -> Fitted:
@@ -157,8 +157,8 @@ class Training:
                 value[self.diverged] = np.nan
         chosen = {split: Chosen(last or best.best_weights, best.best_epoch) for split, best in self.best.items()}
         return Fitted(
-            weights=chosen["val"].weights,
-            best_epoch=chosen["val"].best_epoch,
+            weights=chosen["validation"].weights,
+            best_epoch=chosen["validation"].best_epoch,
             seeds=self.seeds,
             diverged=self.diverged,
             history=self.history.table(),
@@ -215,8 +215,8 @@ class Training:
         finite = np.isfinite(losses + sum(score for score in monitored.values() if score is not None))
         self.diverged |= self.active & ~finite
         going = self.active & finite
-        if self.train.schedule.name == "plateau" and (val_scores := monitored["val"]) is not None:
-            self._cut_rates(going, val_scores)
+        if self.train.schedule.name == "plateau" and (validation_scores := monitored["validation"]) is not None:
+            self._cut_rates(going, validation_scores)
         waited_for = np.zeros(len(self.seeds), bool)
         weights = cache(self.weights)  # fetched once, and only if a seed is better than before
         for split, best in self.best.items():

@@ -17,7 +17,7 @@ def history(seeds: int = 3, epochs: int = 6) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     rows = [(seed, epoch) for seed in range(seeds) for epoch in range(1, epochs + seed + 1)]
     table = pd.DataFrame(rows, columns=["seed", "epoch"])
-    for name in ("train_cross_entropy", "val_cross_entropy", "gap_cross_entropy"):
+    for name in ("train_cross_entropy", "validation_cross_entropy", "gap_cross_entropy"):
         table[name] = 1 / table["epoch"] + rng.uniform(0, 0.1, len(table))
     return table
 

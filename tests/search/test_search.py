@@ -252,7 +252,7 @@ def test_regression_is_searched_by_its_validation_loss(search_settings, finished
     trials = work_through(settings).trials
     assert not any("train.label_smoothing" in trial.params for trial in trials)  # which is for classes
     trial = trials[0]
-    assert trial.values == [trial.user_attrs["facts"]["val_rmse"]]
+    assert trial.values == [trial.user_attrs["facts"]["validation_rmse"]]
     assert math.isclose(sum(trial.user_attrs["facts"]["per_seed"]) / 2, trial.values[0])
 
 
@@ -265,7 +265,7 @@ def test_cross_validated_trials_are_judged_on_the_folds_of_their_seeds(search_se
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     chosen = search.trial_settings(settings, read_summary())
     history = fit(examples, chosen.model, chosen.train, [0, 1, 2]).history
-    lowest = history.groupby("seed")["val_cross_entropy"].min()
+    lowest = history.groupby("seed")["validation_cross_entropy"].min()
     assert study.trials[0].user_attrs["facts"]["per_seed"] == pytest.approx(lowest.tolist())
 
 

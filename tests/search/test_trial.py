@@ -39,8 +39,8 @@ def fitted(**changes) -> Fitted:
             "seed": [0, 0, 1, 1],
             "epoch": [1, 2, 1, 2],
             "train_cross_entropy": [0.9, 0.4, 0.8, 0.1],
-            "val_cross_entropy": [1.0, 0.6, 0.9, 1.2],
-            "val_accuracy": [0.5, 0.7, 0.6, 0.6],
+            "validation_cross_entropy": [1.0, 0.6, 0.9, 1.2],
+            "validation_accuracy": [0.5, 0.7, 0.6, 0.6],
         }
     )
     weights = {"dense/kernel": np.zeros((2, 64, 10)), "dense/bias": np.zeros((2, 10))}
@@ -53,7 +53,7 @@ def test_each_seed_counts_at_its_own_best_epoch():
     assert outcome.values == [pytest.approx((0.6 + 0.9) / 2), pytest.approx((0.2 + 0.1) / 2)]
     assert outcome.facts["per_seed"] == [0.6, 0.9]
     assert outcome.facts["curve"] == pytest.approx([0.95, 0.9])
-    assert outcome.facts["val_accuracy"] == pytest.approx(0.65)
+    assert outcome.facts["validation_accuracy"] == pytest.approx(0.65)
 
 
 def test_weights_are_those_of_one_seed():
@@ -62,7 +62,7 @@ def test_weights_are_those_of_one_seed():
 
 def test_seed_without_a_finite_loss_counts_as_knowing_nothing():
     history = fitted().history
-    history.loc[history["seed"] == 1, ["train_cross_entropy", "val_cross_entropy"]] = np.nan
+    history.loc[history["seed"] == 1, ["train_cross_entropy", "validation_cross_entropy"]] = np.nan
     broken = fitted(history=history, best_epoch=np.array([2, 0]), diverged=np.array([False, True]))
     outcome = judge(broken, DIGITS, ["cross_entropy", "gap"], CHANCE)
     assert outcome.values == [pytest.approx((0.6 + CHANCE) / 2), pytest.approx(0.2 / 2)]
@@ -87,7 +87,7 @@ def test_trial_is_the_training_that_the_stage_train_does(digits):
     chosen = settings()
     outcome = run_trial(digits, chosen, [0, 1], lambda *told: reports.append(told))
     plain = fit(digits, chosen.model, chosen.train, [0, 1])
-    lowest = plain.history.groupby("seed")["val_cross_entropy"].min()
+    lowest = plain.history.groupby("seed")["validation_cross_entropy"].min()
     assert outcome.values[0] == lowest.mean()
     assert [epoch for epoch, _ in reports] == [1, 2, 3]
     assert reports[-1][1] >= outcome.values[0]

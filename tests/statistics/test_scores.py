@@ -98,7 +98,7 @@ def test_history_scored_in_the_graph_holds_the_same_numbers(name, request):
     task = examples.problem.task
     fitted = fit(examples, model, Train(batch_size=32, epochs=2, train_score_rows=None), [0, 1])
     last = fitted.history.groupby("seed").tail(1)
-    for split, rows in (("train", examples.train_rows[0]), ("val", examples.val_rows[0])):
+    for split, rows in (("train", examples.train_rows[0]), ("validation", examples.val_rows[0])):
         outputs, actual = predict(model, examples.problem, fitted.weights, examples.x[rows]), examples.y[rows]
         if not examples.problem.is_classification:
             outputs, actual = outputs[..., 0] * 77.0, actual * 77.0

@@ -45,7 +45,7 @@ def test_jobs_that_differ_in_strengths_and_lengths_come_together(other, shares):
 
 
 def test_a_result_is_kept_as_it_is(tmp_path):
-    history = pd.DataFrame({"seed": [0, 0], "epoch": [1, 2], "val_accuracy": [0.5, 0.75]})
+    history = pd.DataFrame({"seed": [0, 0], "epoch": [1, 2], "validation_accuracy": [0.5, 0.75]})
     row_scores = {"cross_entropy": np.array([[[1.0, np.nan], [2.0, 3.0]]], np.float32)}
     result = Result(
         history, np.array([2]), np.array([1]), np.array([False]), {"output/kernel": np.ones((1, 2, 3))}, row_scores,
@@ -121,7 +121,7 @@ def test_every_row_is_scored_by_the_seeds_that_held_it_out_as_stopped_on_their_o
 def test_means_of_the_rows_are_what_the_history_says_of_each_fold(digits):
     result = train(job(model={"hidden_units": [8]}, epochs=3), digits, SEEDS)
     last = result.history.groupby("seed").tail(1)
-    for split, role in (("holdout", 0), ("val", 1)):
+    for split, role in (("holdout", 0), ("validation", 1)):
         for metric in ("cross_entropy", "accuracy"):
             means = [
                 result.row_scores[metric][0, role, rows[: digits.examples().val_rows.shape[1]]].mean()

@@ -228,5 +228,5 @@ def test_champion_is_registered_under_the_study(study, client, tmp_path):
 
 
 def test_curve_with_a_hole_keeps_its_epochs():
-    rows = pd.DataFrame({"section": "a", "arm": "b", "epoch": [1, 3], "seeds": 2, "val_loss": [0.5, 0.25]})
-    assert study_log.epoch_curves(rows) == {"epoch.val_loss": [0.5, None, 0.25]}
+    rows = pd.DataFrame({"section": "a", "arm": "b", "epoch": [1, 3], "seeds": 2, "validation_loss": [0.5, 0.25]})
+    assert study_log.epoch_curves(rows) == {"epoch.validation_loss": [0.5, None, 0.25]}

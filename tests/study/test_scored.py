@@ -106,12 +106,12 @@ def test_an_arm_read_at_an_epoch_counts_seeds_that_have_diverged_by_then_as_know
     early, late = (trained(diabetes, f"read at {at}", read_at=at, **unsteady) for at in (1, 6))
     floor = np.sqrt(np.nanmean(diabetes.floor["squared_error"]))
     lost = late.result.diverged
-    for split in ("val", "holdout"):
+    for split in ("validation", "holdout"):
         np.testing.assert_allclose(late.table[f"{split}_rmse"][lost], floor, rtol=1e-5)
         np.testing.assert_allclose(late.table[f"{split}_r2"][lost], 0.0, atol=0.03)
     for arm in (early, late):
         assert np.isfinite(arm.mean_loss)
-        assert np.isfinite(arm.table[["train_rmse", "val_rmse", "holdout_rmse", "holdout_r2"]]).all(axis=None)
+        assert np.isfinite(arm.table[["train_rmse", "validation_rmse", "holdout_rmse", "holdout_r2"]]).all(axis=None)
     of_seeds = late.table["holdout_rmse"]
     assert late.metric("rmse").mean == pytest.approx(np.sqrt(np.square(of_seeds).mean()))
     assert late.metric("rmse").low > 0 and late.metric("r2").high <= 1

@@ -46,7 +46,7 @@ def record(folder: Path) -> RunRecord:
         name="adam relu 32",
         params={"train.optimizer": "adam", "model.hidden_units": [32], "train.momentum": None},
         tags={"dvc.stage": "evaluate"},
-        curves=pd.DataFrame({"cross_entropy": [0.9, 0.5], "val_cross_entropy": [1.0, 0.7]}, index=[1, 2]),
+        curves=pd.DataFrame({"cross_entropy": [0.9, 0.5], "validation_cross_entropy": [1.0, 0.7]}, index=[1, 2]),
         scores={"test_accuracy": 0.75, "test_accuracy_sd": 0.1 + 0.2},
         datasets=[
             Dataset("digits train", "abc", "digits", 1000, "train"),
@@ -63,7 +63,7 @@ def test_params_are_logged_under_their_flat_names(store, record):
 
 
 def test_curve_has_one_value_for_each_epoch(store, record):
-    history = store.get_metric_history(log_run(record), "val_cross_entropy")
+    history = store.get_metric_history(log_run(record), "validation_cross_entropy")
     assert [(metric.step, metric.value) for metric in history] == [(1, 1.0), (2, 0.7)]
 
 
@@ -73,8 +73,8 @@ def test_scores_are_logged_to_the_last_digit(store, record):
 
 
 def test_score_named_like_a_curve_is_refused(record):
-    with pytest.raises(ValueError, match="val_cross_entropy"):
-        replace(record, scores={"val_cross_entropy": 0.7})
+    with pytest.raises(ValueError, match="validation_cross_entropy"):
+        replace(record, scores={"validation_cross_entropy": 0.7})
 
 
 def test_more_values_than_one_request_may_hold_all_arrive(store, record):

@@ -9,7 +9,7 @@ from pipeline.paths import HISTORY_FILE, SEEDS_FILE
 from pipeline.training.fitted import Chosen, Fitted, read_fitted, write_fitted
 
 WEIGHTS = {"output/kernel": np.ones((3, 4, 2), np.float32), "output/bias": np.zeros((3, 2), np.float32)}
-HISTORY = pd.DataFrame({"seed": [0, 7, 9], "epoch": [1, 1, 1], "val_rmse": [2 / 3, np.nan, 1e-9]})
+HISTORY = pd.DataFrame({"seed": [0, 7, 9], "epoch": [1, 1, 1], "validation_rmse": [2 / 3, np.nan, 1e-9]})
 FITTED = Fitted(
     WEIGHTS,
     best_epoch=np.array([4, 0, 2]),
@@ -32,7 +32,7 @@ def test_seeds_come_back_as_they_were(folder):
 
 def test_history_comes_back_with_seven_digits(folder):
     write_fitted(FITTED)
-    pd.testing.assert_frame_equal(read_fitted().history, HISTORY.assign(val_rmse=[0.6666667, np.nan, 1e-9]))
+    pd.testing.assert_frame_equal(read_fitted().history, HISTORY.assign(validation_rmse=[0.6666667, np.nan, 1e-9]))
 
 
 def test_file_holds_no_pickle(folder):

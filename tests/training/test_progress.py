@@ -12,7 +12,7 @@ from pipeline.training.trainer import Epoch
 
 
 def event(number: int, of: int = 20, **scores: list[float]) -> Epoch:
-    scores = scores or {"train_accuracy": [0.9, 1.0], "val_accuracy": [0.5, 0.75], "learning_rate": [0.1, 0.1]}
+    scores = scores or {"train_accuracy": [0.9, 1.0], "validation_accuracy": [0.5, 0.75], "learning_rate": [0.1, 0.1]}
     scores = {name: np.array(values) for name, values in scores.items()}
     return Epoch(
         number=number, of=of, scores=scores, best=np.array([0.1, 0.2]), active=np.array([True, True]), state=dict
@@ -20,7 +20,7 @@ def event(number: int, of: int = 20, **scores: list[float]) -> Epoch:
 
 
 def test_mean_of_the_validation_scores_is_shown():
-    assert describe(event(1)) == "val_accuracy 0.6250"
+    assert describe(event(1)) == "validation_accuracy 0.6250"
 
 
 def test_training_scores_stand_in_where_there_are_no_others():
@@ -28,8 +28,8 @@ def test_training_scores_stand_in_where_there_are_no_others():
 
 
 def test_seeds_that_have_stopped_are_left_out():
-    assert describe(event(1, val_rmse=[50.0, np.nan])) == "val_rmse 50.0000"
-    assert describe(event(1, val_rmse=[np.nan, np.nan])) == ""
+    assert describe(event(1, validation_rmse=[50.0, np.nan])) == "validation_rmse 50.0000"
+    assert describe(event(1, validation_rmse=[np.nan, np.nan])) == ""
 
 
 def test_terminal_has_a_bar_that_is_gone_at_the_end():
@@ -39,7 +39,7 @@ def test_terminal_has_a_bar_that_is_gone_at_the_end():
         line.bar.refresh()
         shown = console.file.getvalue()
     assert "7/20" in shown
-    assert "val_accuracy 0.6250" in shown
+    assert "validation_accuracy 0.6250" in shown
     # What remains is the movements of the cursor that take the bar away again.
     assert console.file.getvalue().endswith("\x1b[2K")
 
@@ -51,7 +51,7 @@ def test_log_has_a_line_now_and_then_with_the_time_left(monkeypatch, capsys):
         for number in range(1, 13):
             now[0] += 2.0
             line(event(number))
-    assert capsys.readouterr().out == "epoch 8 of 20: val_accuracy 0.6250, 24 s left\n"
+    assert capsys.readouterr().out == "epoch 8 of 20: validation_accuracy 0.6250, 24 s left\n"
 
 
 def test_resumed_training_reckons_the_time_left_by_its_own_epochs(monkeypatch, capsys):
@@ -61,7 +61,7 @@ def test_resumed_training_reckons_the_time_left_by_its_own_epochs(monkeypatch, c
         for number in (11, 12):
             now[0] += 10.0
             line(event(number))
-    assert capsys.readouterr().out == "epoch 12 of 20: val_accuracy 0.6250, 80 s left\n"
+    assert capsys.readouterr().out == "epoch 12 of 20: validation_accuracy 0.6250, 80 s left\n"
 
 
 def test_short_training_writes_nothing_to_a_log(capsys):

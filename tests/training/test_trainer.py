@@ -243,7 +243,7 @@ def test_each_seed_stops_on_its_own_as_keras_would(digits):
         fit_keras(digits, model, train, seed, callbacks=[callback])
         assert epochs[seed] == callback.stopped_epoch + 1
         of_seed = fitted.history.query("seed == @seed")
-        assert fitted.best_epoch[replica] == of_seed.loc[of_seed["val_cross_entropy"].idxmin(), "epoch"]
+        assert fitted.best_epoch[replica] == of_seed.loc[of_seed["validation_cross_entropy"].idxmin(), "epoch"]
 
 
 def test_a_stopped_seed_keeps_the_weights_of_its_best_epoch(digits):
@@ -256,7 +256,7 @@ def test_a_stopped_seed_keeps_the_weights_of_its_best_epoch(digits):
         set_weights(plain, {name: value[replica] for name, value in fitted.weights.items()})
         plain.compile(loss="sparse_categorical_crossentropy")
         loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
-        lowest = fitted.history.query("seed == @replica")["val_cross_entropy"].min()
+        lowest = fitted.history.query("seed == @replica")["validation_cross_entropy"].min()
         assert loss == pytest.approx(lowest, abs=1e-5)
 
 
@@ -281,7 +281,7 @@ def test_scores_are_taken_with_dropout_off_and_penalties_out(digits):
     plain = build_keras(Model(hidden_units=[16]), DIGITS)
     set_weights(plain, {name: value[0] for name, value in fitted.weights.items()})
     plain.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    for split, rows in (("train", digits.train_rows[0]), ("val", digits.val_rows[0])):
+    for split, rows in (("train", digits.train_rows[0]), ("validation", digits.val_rows[0])):
         loss, accuracy = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
         assert fitted.history[f"{split}_cross_entropy"][0] == pytest.approx(loss, abs=1e-5)
         assert fitted.history[f"{split}_accuracy"][0] == pytest.approx(accuracy, abs=1e-7)
@@ -290,8 +290,8 @@ def test_scores_are_taken_with_dropout_off_and_penalties_out(digits):
 def test_regression_is_scored_in_the_targets_unit(diabetes):
     history = fit(diabetes, Model(hidden_units=[16]), settings(epochs=30), [0]).history
     last, spread = history.iloc[-1], diabetes.y[diabetes.val_rows[0]].std() * 77
-    assert last["val_r2"] == pytest.approx(1 - (last["val_rmse"] / spread) ** 2, abs=1e-5)
-    assert 40 < last["val_rmse"] < 77
+    assert last["validation_r2"] == pytest.approx(1 - (last["validation_rmse"] / spread) ** 2, abs=1e-5)
+    assert 40 < last["validation_rmse"] < 77
 
 
 def test_a_seed_that_is_not_finite_is_stopped_and_marked_and_the_others_go_on(digits):
@@ -384,10 +384,10 @@ def test_two_sets_of_rows_stop_at_once_as_each_does_alone(digits, patience):
     # Each seed trains as long as the more patient one of the two.
     last, *alone = (fitted.history.groupby("seed")["epoch"].max() for fitted in (both, by_val, by_holdout))
     np.testing.assert_array_equal(last, np.maximum(*alone))
-    for ours, theirs in (("val", by_val), ("holdout", by_holdout)):
-        alone = theirs.history[["seed", "epoch", "val_cross_entropy"]]
+    for ours, theirs in (("validation", by_val), ("holdout", by_holdout)):
+        alone = theirs.history[["seed", "epoch", "validation_cross_entropy"]]
         together = alone[["seed", "epoch"]].merge(both.history, how="left")
-        np.testing.assert_array_equal(together[f"{ours}_cross_entropy"], alone["val_cross_entropy"])
+        np.testing.assert_array_equal(together[f"{ours}_cross_entropy"], alone["validation_cross_entropy"])
 
 
 def test_a_training_that_two_sets_of_rows_stop_is_resumed_to_the_same_weights(digits):
@@ -420,7 +420,7 @@ def test_without_validation_rows_the_last_epoch_is_the_best(digits):
     examples = Examples(DIGITS, digits.x, digits.y, digits.train_rows, digits.val_rows[:, :0])
     fitted = fit(examples, Model(hidden_units=[16]), settings(), [0])
     assert fitted.best_epoch.tolist() == [EPOCHS]
-    assert "val_cross_entropy" not in fitted.history
+    assert "validation_cross_entropy" not in fitted.history
 
 
 def test_early_stopping_without_validation_rows_is_refused(digits):

@@ -46,7 +46,7 @@ def train_with_everything() -> list[list[float]]:
     model = Model(hidden_units=[12, 7], activation="gelu", batch_norm=True, **regularizers)
     train = Train(optimizer="rmsprop", epochs=5, ema=0.9, clip_norm=1.0, label_smoothing=0.1, early_stopping=None)
     history = fit(examples, model, train, [0, 1]).history
-    return [of_seed.tolist() for _, of_seed in history.groupby("seed")["val_cross_entropy"]]
+    return [of_seed.tolist() for _, of_seed in history.groupby("seed")["validation_cross_entropy"]]
 
 
 def test_a_graph_that_is_compiled_quickly_trains_to_the_same_numbers_up_to_rounding():
