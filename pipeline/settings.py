@@ -107,7 +107,10 @@ class Model(Section):
     input_dropout: Annotated[Rate, Regularizer("input dropout", "switch")] = 0.0
     batch_norm: Annotated[bool, Regularizer("batch normalization", "structure")] = False
     max_norm: Annotated[Positive | None, Regularizer("max-norm", "switch")] = None
-    gaussian_noise: Annotated[Penalty, Regularizer("Gaussian noise", "switch")] = 0.0
+    gaussian_noise: Annotated[Annotated[float, Field(ge=0, le=1)], Regularizer("Gaussian noise", "switch")] = 0.0
+    layer_norm: bool = False
+    skip: bool = False
+    build: Annotated[str, Field(pattern=r"^.+\.py:\w+$")] | None = None
 
 
 class Schedule(Section):
@@ -133,7 +136,7 @@ class Train(Section):
     optimizer: Optimizer = "adam"
     learning_rate: Positive | None = None
     momentum: Rate | None = None
-    weight_decay: Annotated[Penalty | None, Regularizer("weight decay", "structure")] = None
+    weight_decay: Annotated[Penalty | None, Regularizer("weight decay", "switch")] = None
     schedule: Schedule = Schedule()
     clip_norm: Annotated[Positive | None, Regularizer("gradient clipping", "switch", is_remedy=False)] = None
     ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Regularizer("weight averaging", "switch")] = None

@@ -91,7 +91,7 @@ def simulate_pool(population: Population, rows: int, seeds: int, number: int) ->
     for model_changes, train_changes, seed_shift in ARMS.values():
         model = Model.model_validate(BASE_MODEL | model_changes)
         job = Job(model, Train.model_validate(BASE_TRAIN | train_changes), None, "true")
-        result = train(job, pool, [seed + seed_shift for seed in seed_numbers])
+        [result] = train([job], pool, [seed + seed_shift for seed in seed_numbers])
         losses.append(result.row_scores[_loss(population)])
         truth.append(_true_loss(pool, job, result.weights, drawn.new_x, drawn.new_y))
     groups = np.empty(0, int) if pool.ring.groups is None else pool.ring.groups

@@ -19,6 +19,7 @@ from experiments.study.rows import Labels
 from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, write_arrays
 from pipeline.settings import Model, Train, flat
+from pipeline.training.own_network import source_digest
 from pipeline.training.structure import structure
 
 KEPT = Path("models/study")
@@ -56,7 +57,8 @@ class Job:
     @property
     def content(self) -> str:
         """Return the job as text, for a digest."""
-        return json.dumps([flat(self.model), flat(self.train), self.rows, self.labels], sort_keys=True)
+        settings = [flat(self.model), source_digest(self.model), flat(self.train)]
+        return json.dumps([*settings, self.rows, self.labels], sort_keys=True)
 
     @property
     def graph(self) -> tuple[object, ...]:

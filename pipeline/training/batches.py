@@ -18,7 +18,7 @@ class Batches(NamedTuple):
     Attributes:
         steps: how many are taken, int32 scalar.
         first_step: how many were before this epoch, int32 scalar.
-        rows, targets: of each batch, `[steps, R, batch]`, int32, and int32 or float32 as in `Split`.
+        rows: of each batch, int32 `[steps, R, batch]`.
         shares: of each example in its batch's mean, float32 `[steps, batch]`; 0 for rows that only fill it up.
         learning_rates: float32 `[steps, R]`.
         keys: of the random numbers, uint32 `[steps, R, 2]`.
@@ -27,7 +27,6 @@ class Batches(NamedTuple):
     steps: np.int32
     first_step: np.int32
     rows: np.ndarray
-    targets: np.ndarray
     shares: np.ndarray
     learning_rates: np.ndarray
     keys: np.ndarray
@@ -44,14 +43,13 @@ def epoch_order(seed: int, epoch: int, rows: int) -> np.ndarray:
 
 
 def epoch_batches(
-    seeds: list[int], epoch: int, train_rows: np.ndarray, y: np.ndarray, size: int, learning_rates: np.ndarray
+    seeds: list[int], epoch: int, train_rows: np.ndarray, size: int, learning_rates: np.ndarray
 ) -> Batches:
     """Return the batches of an epoch (from 1), each seed's rows in an order of its own.
 
     Args:
         train_rows: indices of rows, `[R, n]`, or `[1, n]` where all seeds share them.
-        y: the targets of all rows, `[rows]`.
-        size: rows in a batch.
+        size: the number of rows in a batch.
         learning_rates: `[steps, R]`.
     """
     orders = [epoch_order(seed, epoch, train_rows.shape[1]) for seed in seeds]
@@ -61,7 +59,6 @@ def epoch_batches(
         steps=np.int32(steps),
         first_step=np.int32((epoch - 1) * steps),
         rows=_padded(rows),
-        targets=_padded(y[rows]),
         shares=_padded(counted / counted.sum(axis=1, keepdims=True)),
         learning_rates=_padded(learning_rates.astype(np.float32)),
         keys=_padded(noise.keys(seeds, epoch, steps)),

@@ -12,7 +12,9 @@ import numpy as np
 from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, write_arrays
 from pipeline.settings import Settings, flat
-from pipeline.training.trainer import Epoch, State
+from pipeline.training.course import Snapshot
+from pipeline.training.own_network import source_digest
+from pipeline.training.trainer import Epoch
 
 # The share of the time that saving may take; a training of seconds is saved only when it is interrupted.
 SAVING_SHARE = 0.05
@@ -23,6 +25,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def training_identity(settings: Settings, summary: Summary) -> str:
     """Return a digest of all that the result of the stage train depends on."""
     content = flat(settings.model) | flat(settings.train) | summary.digest | {"target_scale": summary.target_scale}
+    content["model.build's file"] = source_digest(settings.model)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -54,7 +57,7 @@ class Checkpoint(AbstractContextManager):
     def _ask_to_stop(self, *_: object) -> None:
         self.stop_asked = True
 
-    def load(self) -> State | None:
+    def load(self) -> Snapshot | None:
         """Return the state of an interrupted training of this identity, if there is one."""
         try:
             state = read_arrays(self.path)

@@ -1,6 +1,6 @@
-"""Optimizers by name: Keras' own classes, stepping the weights of R seeds side by side."""
+"""Optimizers by name: Keras' own classes, stepping the weights of R replicas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import keras
@@ -9,7 +9,13 @@ import tensorflow as tf
 
 from pipeline.choices import OPTIMIZERS
 from pipeline.settings import Train
-from pipeline.training.fast.packing import Pack, Shapes, Values, packs
+
+# A weight with more numbers than this (of a replica) stays alone: joining it with others copies it at each step, and
+# that costs more than a pass of its own (784-32-10 would train a sixth slower).
+ALONE = 20000
+
+Strengths = Mapping[str, tf.Tensor]  # by the names of `pipeline.training.strengths`, each `[R]`
+Shapes = list[tuple[int, ...]]
 
 
 def make_optimizer(train: Train, learning_rate: float | Callable[[], tf.Tensor] | None = None) -> keras.Optimizer:
@@ -34,131 +40,116 @@ def default_learning_rate(train: Train) -> float:
 
 
 class SideBySide:
-    """Stacked weights `[R, ...]` that one Keras optimizer steps at once: right where its rule is element-wise."""
+    """Weights of R replicas that one Keras optimizer steps at once: right where its rule is element-wise.
 
-    def __init__(self, train: Train, shapes: Shapes, max_norm: tf.Variable | None):
-        self.packs = packs(shapes)
-        self.are_kernels = [pack.where(is_kernel) for pack in self.packs]
-        self.joined = [keras.Variable(np.zeros(pack.shape, np.float32)) for pack in self.packs]
-        if max_norm is not None:
-            for variable, pack in zip(self.joined, self.packs, strict=True):
-                variable.constraint = partial(_limited, pack, max_norm)
-        self.learning_rates = tf.zeros((self.packs[0].shape[0], 1))  # of the step that is being traced
+    A weight is kept as `[R, n]`, so that learning rates and weight decays `[R, 1]` fit all weights.
+    """
+
+    def __init__(self, train: Train, shapes: Shapes, replicas: int):
+        self.shapes, self.sizes = shapes, [int(np.prod(shape)) for shape in shapes]
+        small = [place for place, size in enumerate(self.sizes) if size <= ALONE]
+        large = [place for place in range(len(shapes)) if place not in small]
+        self.packs = [[place] for place in large] + ([small] if small else [])
+        widths = [sum(self.sizes[place] for place in pack) for pack in self.packs]
+        self.weights = [keras.Variable(np.zeros((replicas, width), np.float32)) for width in widths]
+        self.learning_rates = tf.zeros((replicas, 1))  # of the step that is being traced
         self.optimizer = make_optimizer(train, lambda: self.learning_rates)
-        self.optimizer.build(self.joined)
-
-    def tensors(self) -> list[tf.Tensor]:
-        """Return all weights, with the seed as first axis of each tensor."""
-        return [variable.value.read_value() for variable in self.joined]
-
-    def named(self, tensors: list[Values]) -> dict[str, Values]:
-        """Take tensors like those of `tensors()`, or their arrays, apart into stacked weights by name."""
-        parts = [pack.split(tensor) for pack, tensor in zip(self.packs, tensors, strict=True)]
-        return {name: value for part in parts for name, value in part.items()}
-
-    def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-        """Join stacked weights into tensors like those of `tensors()`: the reverse of `named`."""
-        return [pack.join(named) for pack in self.packs]
-
-    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
-        """Take one step of every seed, with gradients like `tensors()` and learning rates `[R]`."""
-        self.learning_rates = learning_rates[:, None]
-        self.optimizer.apply(gradients, self.joined)
-
-    def assign(self, values: dict[str, np.ndarray]) -> None:
-        """Set the stacked weights."""
-        for variable, value in zip(self.joined, self.as_tensors(values), strict=True):
-            variable.assign(value)
+        self.optimizer.build(self.weights)
 
     @property
-    def variables(self) -> list[keras.Variable]:
+    def variables(self) -> list[tf.Variable]:
         """Return all that a later step depends on: the weights and the optimizer's state."""
-        return [*self.joined, *self.optimizer.variables]
+        return [variable.value for variable in (*self.weights, *self.optimizer.variables)]
+
+    def values(self) -> list[tf.Tensor]:
+        """Return the weights as the optimizer has them, each `[R, ...]`."""
+        return [variable.value.read_value() for variable in self.weights]
+
+    def values_in(self, state: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the part of values of `variables` that `values()` returned then."""
+        return state[: len(self.weights)]
+
+    def split(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Take tensors like those of `values()` apart into one for each weight, `[R, ...]`."""
+        parts: dict[int, tf.Tensor] = {}
+        for pack, value in zip(self.packs, values, strict=True):
+            sizes = [self.sizes[place] for place in pack]
+            parts |= zip(pack, tf.split(value, sizes, axis=1) if len(pack) > 1 else [value], strict=True)
+        return [tf.reshape(parts[place], (-1, *shape)) for place, shape in enumerate(self.shapes)]
+
+    def join(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Put tensors `[R, ...]`, one for each weight, together like those of `values()`: the reverse of `split`."""
+        flat = [tf.reshape(value, (-1, size)) for value, size in zip(values, self.sizes, strict=True)]
+        packs = [[flat[place] for place in pack] for pack in self.packs]
+        return [tf.concat(pack, axis=1) if len(pack) > 1 else pack[0] for pack in packs]
+
+    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor, strengths: Strengths) -> None:
+        """Take one step of every replica, with gradients like `values()`, learning rates and strengths `[R]`."""
+        self.learning_rates = learning_rates[:, None]
+        if "weight_decay" in strengths:
+            self.optimizer.weight_decay = strengths["weight_decay"][:, None]
+        self.optimizer.apply(gradients, self.weights)
+
+    def assign(self, values: list[tf.Tensor]) -> None:
+        """Set the weights to tensors like those of `values()`."""
+        for variable, value in zip(self.weights, values, strict=True):
+            variable.assign(value)
 
 
 class OneByOne:
-    """The same interface for a rule that mixes the numbers of a weight: every seed has an optimizer of its own."""
+    """The same interface for a rule that mixes the numbers of a weight: every replica has an optimizer of its own."""
 
-    def __init__(self, train: Train, shapes: Shapes, max_norm: tf.Variable | None):
-        self.shapes = shapes
-        self.are_kernels = [float(is_kernel(name)) for name in shapes]
-        replicas = next(iter(shapes.values()))[0]
-        self.learning_rates = [tf.Variable(0.0) for _ in range(replicas)]
-        plain = {name: shape[1:] if is_kernel(name) else shape[-1:] for name, shape in shapes.items()}
-        constraint = None if max_norm is None else keras.constraints.MaxNorm(max_norm, axis=-2)
-        self.weights = [_variables(plain, constraint) for _ in range(replicas)]
-        self.optimizers = [make_optimizer(train, rate.read_value) for rate in self.learning_rates]
-        for optimizer, weights in zip(self.optimizers, self.weights, strict=True):
-            optimizer.build(list(weights.values()))
-
-    def tensors(self) -> list[tf.Tensor]:
-        """Return all weights, with the seed as first axis of each tensor."""
-        return [
-            tf.reshape(tf.stack([weights[name].value.read_value() for weights in self.weights]), shape)
-            for name, shape in self.shapes.items()
-        ]
-
-    def named(self, tensors: list[Values]) -> dict[str, Values]:
-        """Name tensors like those of `tensors()`, or their arrays."""
-        return dict(zip(self.shapes, tensors, strict=True))
-
-    def as_tensors(self, named: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-        """List stacked weights in the order of `tensors()`: the reverse of `named`."""
-        return [named[name] for name in self.shapes]
-
-    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor) -> None:
-        """Take one step of every seed, with gradients like `tensors()` and learning rates `[R]`."""
-        for replica, (optimizer, weights) in enumerate(zip(self.optimizers, self.weights, strict=True)):
-            self.learning_rates[replica].assign(learning_rates[replica])
-            of_replica = [
-                tf.reshape(gradient[replica], weight.shape)
-                for gradient, weight in zip(gradients, weights.values(), strict=True)
-            ]
-            optimizer.apply(of_replica, list(weights.values()))
-
-    def assign(self, values: dict[str, np.ndarray]) -> None:
-        """Set the stacked weights."""
+    def __init__(self, train: Train, shapes: Shapes, replicas: int):
+        self.weights = [[keras.Variable(np.zeros(shape, np.float32)) for shape in shapes] for _ in range(replicas)]
+        self.learning_rates = tf.zeros(replicas)  # of the step that is being traced
+        self.optimizers = []
         for replica, weights in enumerate(self.weights):
-            for name, weight in weights.items():
-                weight.assign(tf.reshape(values[name][replica], weight.shape))
+            self.optimizers.append(make_optimizer(train, partial(self._learning_rate, replica)))
+            self.optimizers[-1].build(weights)
+
+    def _learning_rate(self, replica: int) -> tf.Tensor:
+        return self.learning_rates[replica]
 
     @property
-    def variables(self) -> list[keras.Variable]:
+    def variables(self) -> list[tf.Variable]:
         """Return all that a later step depends on: the weights and the optimizers' states."""
-        weights = [weight for weights in self.weights for weight in weights.values()]
-        return weights + [variable for optimizer in self.optimizers for variable in optimizer.variables]
+        states = [variable for optimizer in self.optimizers for variable in optimizer.variables]
+        return [variable.value for variable in (*(weight for own in self.weights for weight in own), *states)]
+
+    def values(self) -> list[tf.Tensor]:
+        """Return the weights, each `[R, ...]`."""
+        return self.values_in([weight.value.read_value() for weights in self.weights for weight in weights])
+
+    def values_in(self, state: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the part of values of `variables` that `values()` returned then."""
+        weights, count = len(self.weights[0]), len(self.weights[0]) * len(self.weights)
+        return [tf.stack(state[place:count:weights]) for place in range(weights)]
+
+    def step(self, gradients: list[tf.Tensor], learning_rates: tf.Tensor, strengths: Strengths) -> None:
+        """Take one step of every replica, with gradients like `values()`, learning rates and strengths `[R]`."""
+        self.learning_rates = learning_rates
+        for replica, (optimizer, weights) in enumerate(zip(self.optimizers, self.weights, strict=True)):
+            if "weight_decay" in strengths:
+                optimizer.weight_decay = strengths["weight_decay"][replica]
+                if hasattr(optimizer, "adam_weight_decay"):
+                    optimizer.adam_weight_decay = optimizer.weight_decay
+            optimizer.apply([gradient[replica] for gradient in gradients], weights)
+
+    def split(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the tensors, which are one for each weight."""
+        return values
+
+    def join(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the tensors."""
+        return values
+
+    def assign(self, values: list[tf.Tensor]) -> None:
+        """Set the weights to tensors like those of `values()`."""
+        for replica, weights in enumerate(self.weights):
+            for weight, value in zip(weights, values, strict=True):
+                weight.assign(value[replica])
 
 
-def stacked_optimizer(train: Train, shapes: Shapes, max_norm: tf.Variable | None = None) -> SideBySide | OneByOne:
-    """Return weights of the stacked `shapes` together with the optimizer that `train` describes.
-
-    Args:
-        max_norm: the largest norm that the weights into a unit may have after a step.
-    """
-    return (OneByOne if OPTIMIZERS[train.optimizer].mixes else SideBySide)(train, shapes, max_norm)
-
-
-def is_kernel(name: str) -> bool:
-    """Return whether the weight of this name is a matrix; penalties and max-norm are for these alone."""
-    return name.endswith("/kernel")
-
-
-def _limited(pack: Pack, limit: tf.Variable, joined: tf.Tensor) -> tf.Tensor:
-    """Apply Keras' MaxNorm to each kernel of a pack, with one pass over the factors of all."""
-    weights = pack.split(tf.convert_to_tensor(joined))
-    kernels = [name for name in weights if is_kernel(name)]
-    if not kernels:
-        return joined
-    norms = tf.sqrt(tf.concat([tf.reduce_sum(tf.square(weights[name]), axis=-2) for name in kernels], axis=-1))
-    factors = tf.minimum(norms, limit) / (keras.config.epsilon() + norms)
-    units = [weights[name].shape[-1] for name in kernels]
-    by_kernel = zip(kernels, tf.split(factors, units, axis=-1), strict=True)
-    return pack.join(weights | {name: weights[name] * factor[:, None] for name, factor in by_kernel})
-
-
-def _variables(shapes: Shapes, constraint: Callable | None) -> dict[str, keras.Variable]:
-    variables = {}
-    for name, shape in shapes.items():
-        variables[name] = keras.Variable(np.zeros(shape, np.float32), name=name.replace("/", "_"))
-        variables[name].constraint = constraint if is_kernel(name) else None
-    return variables
+def stacked_optimizer(train: Train, shapes: Shapes, replicas: int) -> SideBySide | OneByOne:
+    """Return weights of these shapes for R replicas, with the optimizer that `train` describes."""
+    return (OneByOne if OPTIMIZERS[train.optimizer].mixes else SideBySide)(train, shapes, replicas)

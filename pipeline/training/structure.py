@@ -5,7 +5,7 @@ from typing import TypeVar
 from pipeline.settings import REGULARIZERS, Model, Train
 
 GRAPH_SETTINGS = {
-    "model": ("hidden_units", "activation"),
+    "model": ("hidden_units", "activation", "layer_norm", "skip"),
     "train": ("optimizer", "momentum", "loss"),
 }
 Part = TypeVar("Part", Model, Train)
@@ -17,7 +17,14 @@ def structure(model: Model, train: Train) -> tuple[Model, Train]:
 
     The initializer, learning rate, schedule, seeds and sizes are numbers to the graph.
     """
-    return _structure("model", model), _structure("train", train)
+    # The function of `model.build` may make another network of any setting.
+    return model if model.build else _structure("model", model), _structure("train", train)
+
+
+def together(model: Model, train: Train) -> tuple[object, ...]:
+    """Return a key; configurations that have the same can train side by side on the same rows (`fit_together`)."""
+    scoring = train.epochs, train.batch_size, train.early_stopping, train.train_score_rows
+    return (*structure(model, train), *scoring)
 
 
 def _structure(section: str, settings: Part) -> Part:

@@ -6,7 +6,7 @@ of examples and random masks, all drawn from its seed alone, so seed 3 among ten
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,11 @@ import tensorflow as tf
 
 from pipeline.data.examples import Examples
 from pipeline.settings import Model, Train
-from pipeline.training.best_epoch import BestEpoch
 from pipeline.training.checks import check_validation_rows
-from pipeline.training.fitted import Chosen, Fitted
-from pipeline.training.history import History, loss_column, score_columns
-from pipeline.training.optimizers import default_learning_rate
-from pipeline.training.schedules import Patience, learning_rates
-from pipeline.training.seed_group import seed_groups
-
-State = dict[str, np.ndarray]
+from pipeline.training.course import Course, Snapshot, Weights, under
+from pipeline.training.fitted import Fitted
+from pipeline.training.history import score_columns
+from pipeline.training.replica_group import replica_groups
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Epoch:
     scores: dict[str, np.ndarray]
     best: np.ndarray
     active: np.ndarray
-    state: Callable[[], State]
+    state: Callable[[], Snapshot]
 
 
 def fit(
@@ -50,7 +46,7 @@ def fit(
     train: Train,
     seeds: list[int],
     callbacks: Iterable[Callable[[Epoch], None]] = (),
-    resume: State | None = None,
+    resume: Snapshot | None = None,
 ) -> Fitted:
     """Train one configuration on several seeds side by side.
 
@@ -61,17 +57,27 @@ def fit(
         InputError: a setting needs a validation set and there is none.
     """
     check_validation_rows(train, examples)
-    training = Training(examples, model, train, seeds)
+    training = Training(examples, [(model, train)], seeds)
     if resume is not None:
         training.restore(resume)
-    try:
-        while training.epoch < train.epochs and training.active.any():
-            training.train_epoch()
-            for callback in callbacks:
-                callback(training.event())
-        return training.fitted()
-    finally:
-        training.leave()
+    while training.goes_on:
+        training.train_epoch()
+        for callback in callbacks:
+            callback(training.event())
+    return training.fitted()[0]
+
+
+def fit_together(examples: Examples, configurations: list[tuple[Model, Train]], seeds: list[int]) -> list[Fitted]:
+    """Train configurations of one `structure.together` side by side, each on the same seeds.
+
+    Every replica trains as it would alone; many small ones take less time in one graph than one after another.
+    """
+    for _, train in configurations:
+        check_validation_rows(train, examples)
+    training = Training(examples, configurations, seeds)
+    while training.goes_on:
+        training.train_epoch()
+    return training.fitted()
 
 
 def with_train_scores(examples: Examples, model: Model, train: Train, fitted: Fitted) -> Fitted:
@@ -80,57 +86,54 @@ def with_train_scores(examples: Examples, model: Model, train: Train, fitted: Fi
     The weights of `fitted` must be those of the best epochs, as early stopping takes them. A score after every epoch
     takes a quarter of the time of a small training, and a search needs this one alone.
     """
-    training = Training(examples, model, train, fitted.seeds)
-    try:
-        scores = training.train_scores(fitted.weights)
-    finally:
-        training.leave()
+    scores = Training(examples, [(model, train)], fitted.seeds).train_scores(fitted.weights)
     best = pd.DataFrame({"seed": fitted.seeds, "epoch": fitted.best_epoch} | scores)
     return replace(fitted, history=fitted.history.merge(best, how="left", on=["seed", "epoch"]))
 
 
 class Training:
-    """One training in progress: all that `fit` carries from epoch to epoch; the seed is the last axis of each array.
+    """Configurations in training together: their replicas in groups that share graphs, and the course of each.
 
     Attributes:
         epoch: how many epochs are done.
-        rate_factor: by which plateaus have cut each seed's learning rate, `[R]`.
-        active, diverged: which seeds go on, and which have stopped since they were not finite, bool `[R]`.
-        best: the best epochs so far by the rows that choose: `val`, and `holdout` where there are such rows.
     """
 
-    def __init__(self, examples: Examples, model: Model, train: Train, seeds: list[int]):
-        self.examples, self.train, self.seeds = examples, train, seeds
-        self.groups = seed_groups(examples, model, train, seeds)
+    def __init__(self, examples: Examples, configurations: list[tuple[Model, Train]], seeds: list[int]):
+        self.examples, self.seeds, self.epochs = examples, seeds, configurations[0][1].epochs
+        self.groups = replica_groups(examples, configurations, seeds)
         self.splits = list(self.groups[0].splits.rows)
-        self.x = tf.constant(examples.x)
+        self.x, self.y = tf.constant(examples.x), tf.constant(examples.y)
         variances = [group.splits.target_variances(len(group.seeds)) for group in self.groups]
         self.target_variances = np.concatenate(variances, axis=-1)
-        steps = -(-examples.train_rows.shape[1] // self.groups[0].batch_size)
-        base_rate = train.learning_rate or default_learning_rate(train)
-        self.rates = learning_rates(train.schedule, base_rate, steps, train.epochs)
-        self.rate_factor = np.ones(len(seeds))
-        self.plateau = Patience.of(train.schedule.decay_epochs, len(seeds))
-        self.epoch, self.history = 0, History(seeds)
-        self.active, self.diverged = np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
-        unknown = {name: np.full_like(value, np.nan) for name, value in self.weights().items()}
-        choosing = ["validation", "holdout"] if examples.holdout_rows.shape[1] else ["validation"]
-        self.best = {split: BestEpoch.before_training(train.early_stopping, unknown, len(seeds)) for split in choosing}
+        self.epoch = 0
+        self.parts = [
+            slice(start, start + len(seeds)) for start in range(0, len(seeds) * len(configurations), len(seeds))
+        ]
+        unknown = {name: np.full_like(value[: len(seeds)], np.nan) for name, value in self.weights().items()}
+        steps = self.groups[0].steps
+        self.courses = [Course(examples, train, seeds, steps, unknown) for _, train in configurations]
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether there is an epoch left, and a seed that goes on."""
+        return self.epoch < self.epochs and any(course.active.any() for course in self.courses)
 
     def train_epoch(self) -> None:
-        """Train and score every seed once, and decide which go on."""
+        """Train and score every replica once, and decide which go on."""
         self.epoch += 1
-        rates = self.rates[self.epoch - 1][:, None] * self.rate_factor
+        rates = np.concatenate([course.learning_rates(self.epoch) for course in self.courses], axis=1)
         losses, means = [], []
         for group in self.groups:
-            losses.append(group.train_epoch(self.x, self.epoch, rates[:, group.part]))
+            losses.append(group.train_epoch(self.x, self.y, self.epoch, rates[:, group.part]))
             means.append(group.scores())
-        scores = self._columns(*np.concatenate(means, axis=-1)) | {"learning_rate": rates[-1]}
-        self.history.add(scores, self.active)
-        self._stop_seeds(np.concatenate(losses), scores)
+        loss, columns = np.concatenate(losses), self._columns(*np.concatenate(means, axis=-1))
+        weights = cache(self.weights)  # fetched once, and only if a replica is better than before
+        for course, part in zip(self.courses, self.parts, strict=True):
+            scores = {name: values[part] for name, values in columns.items()}
+            course.take(self.epoch, loss[part], scores, partial(_part, weights, part))
 
-    def train_scores(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the history's columns of the training rows for these weights, seed first."""
+    def train_scores(self, weights: Weights) -> dict[str, np.ndarray]:
+        """Return the history's columns of the training rows for these weights, replica first."""
         means = []
         for group in self.groups:
             group.assign(weights)
@@ -138,98 +141,50 @@ class Training:
         loss, hits = np.concatenate(means, axis=-1)
         return score_columns("train", self.examples, loss, hits, self.target_variances[0])
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights as they are now, by name, seed first."""
+    def weights(self) -> Weights:
+        """Return the weights as they are now, by path, replica first."""
         parts = [group.weights() for group in self.groups]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def event(self) -> Epoch:
-        """Return what a callback gets to know of the last epoch."""
-        best_scores = self.best["validation"].best_score.copy()
-        return Epoch(self.epoch, self.train.epochs, self.history.epochs[-1], best_scores, self.active, self.state)
+        """Return what a callback gets to know of the last epoch of the first configuration."""
+        course = self.courses[0]
+        best_scores = course.best["validation"].best_score.copy()
+        return Epoch(self.epoch, self.epochs, course.history.epochs[-1], best_scores, course.active, self.state)
 
-    def fitted(self) -> Fitted:
-        """Return the result, as it stands."""
-        last = None
-        if not self.train.early_stopping:
-            last = self.weights()
-            for value in last.values():  # the weights of a seed that diverged may be finite, and yet are no model
-                value[self.diverged] = np.nan
-        chosen = {split: Chosen(last or best.best_weights, best.best_epoch) for split, best in self.best.items()}
-        return Fitted(
-            weights=chosen["validation"].weights,
-            best_epoch=chosen["validation"].best_epoch,
-            seeds=self.seeds,
-            diverged=self.diverged,
-            history=self.history.table(),
-            by_holdout=chosen.get("holdout"),
-        )
+    def fitted(self) -> list[Fitted]:
+        """Return the result of each configuration, as it stands."""
+        weights = cache(self.weights)
+        pairs = zip(self.courses, self.parts, strict=True)
+        return [course.fitted(partial(_part, weights, part)) for course, part in pairs]
 
-    def leave(self) -> None:
-        """Let go of the graphs."""
-        for group in self.groups:
-            group.leave()
-
-    def state(self) -> State:
-        """Return all that the rest of the training depends on, as arrays under unique names."""
-        state = {
-            "epoch": np.array(self.epoch),
-            "rate_factor": self.rate_factor.copy(),
-            "active": self.active.copy(),
-            "diverged": self.diverged.copy(),
-            "plateau.best": self.plateau.best.copy(),
-            "plateau.waited": self.plateau.waited.copy(),
-        }
-        for split, best in self.best.items():
-            state |= {f"{split}/{name}": value for name, value in best.state().items()}
-            state |= {f"best/{split}/{name}": value.copy() for name, value in best.best_weights.items()}
-        state |= {f"table/{name}": values for name, values in self.history.state().items()}
+    def state(self) -> Snapshot:
+        """Return all that the rest of the training depends on."""
+        state = {"epoch": np.array(self.epoch)}
+        for index, course in enumerate(self.courses):
+            state |= {f"course/{index}/{name}": value for name, value in course.state().items()}
         for index, group in enumerate(self.groups):
-            state |= {f"stack/{index}/{place}": value for place, value in enumerate(group.state())}
+            arrays = tf.nest.flatten(group.state)
+            state |= {f"group/{index}/{place}": array.numpy() for place, array in enumerate(arrays)}
         return state
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: Snapshot) -> None:
         """Go back to a `state` of a training of the same settings."""
         self.epoch = int(state["epoch"])
-        self.rate_factor, self.active, self.diverged, self.plateau.best, self.plateau.waited = (
-            state[name].copy() for name in ("rate_factor", "active", "diverged", "plateau.best", "plateau.waited")
-        )
-        for split, best in self.best.items():
-            best.restore(_under(f"{split}/", state))
-            best.best_weights = {name: value.copy() for name, value in _under(f"best/{split}/", state).items()}
-        self.history.restore(_under("table/", state))
+        for index, course in enumerate(self.courses):
+            course.restore(under(f"course/{index}/", state))
         for index, group in enumerate(self.groups):
-            arrays = _under(f"stack/{index}/", state)
-            group.restore([arrays[str(place)] for place in range(len(arrays))])
+            arrays = under(f"group/{index}/", state)
+            tensors = [tf.constant(arrays[str(place)]) for place in range(len(arrays))]
+            group.state = tf.nest.pack_sequence_as(group.state, tensors)
 
     def _columns(self, loss: np.ndarray, hits: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the history's columns from the mean loss and hits of each split and seed, `[splits, R]`."""
+        """Return the history's columns from the mean loss and hits of each split and replica, `[splits, R]`."""
         columns: dict[str, np.ndarray] = {}
         for split, *means in zip(self.splits, loss, hits, self.target_variances, strict=True):
             columns |= score_columns(split, self.examples, *means)
         return columns
 
-    def _stop_seeds(self, losses: np.ndarray, scores: dict[str, np.ndarray]) -> None:
-        """Stop the seeds that are not finite, and those that none of the rows that choose waits for any longer."""
-        monitored = {split: scores.get(loss_column(split, self.examples.problem)) for split in self.best}
-        finite = np.isfinite(losses + sum(score for score in monitored.values() if score is not None))
-        self.diverged |= self.active & ~finite
-        going = self.active & finite
-        if self.train.schedule.name == "plateau" and (validation_scores := monitored["validation"]) is not None:
-            self._cut_rates(going, validation_scores)
-        waited_for = np.zeros(len(self.seeds), bool)
-        weights = cache(self.weights)  # fetched once, and only if a seed is better than before
-        for split, best in self.best.items():
-            waited_for |= best.choose(self.epoch, going, monitored[split], weights)
-        self.active = going & waited_for
 
-    def _cut_rates(self, going: np.ndarray, scores: np.ndarray) -> None:
-        """Cut the learning rate of the seeds whose validation score has stayed on a plateau for too long."""
-        cut = self.plateau.exhausted(self.epoch, scores) & going
-        self.rate_factor[cut] *= self.train.schedule.decay
-        self.plateau.waited[cut] = 0
-
-
-def _under(prefix: str, state: State) -> State:
-    """Return the part of a state whose names begin with a prefix, under the rest of their names."""
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+def _part(weights: Callable[[], Weights], part: slice) -> Weights:
+    return {path: value[part].copy() for path, value in weights().items()}

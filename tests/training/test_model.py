@@ -1,4 +1,4 @@
-"""The stacked network against the plain Keras model, its first weights, and what it leaves out in training."""
+"""The plain Keras model, its first weights, and what it predicts."""
 
 from typing import get_args
 
@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.choices import Activation, Initializer
+from pipeline.choices import Initializer
 from pipeline.data.examples import Problem
 from pipeline.settings import Model
-from pipeline.training.fast import noise
-from pipeline.training.model import TrainingPass, build_keras, forward, initial_weights, predict, set_weights
+from pipeline.training.model import build_keras, build_network, initial_weights, predict, set_weights
 
 CLASSES = Problem("classification", n_features=7, n_outputs=3)
 NUMBER = Problem("regression", n_features=7, n_outputs=1)
@@ -19,9 +18,13 @@ X = np.random.default_rng(0).normal(0, 2, (11, 7)).astype(np.float32)
 RANDOM = {"random", "uniform", "normal", "orthogonal", "scaling"}
 
 
+def first_weights(model: Model, seed: int = 0) -> dict[str, np.ndarray]:
+    return initial_weights(build_network(model, CLASSES), seed)
+
+
 def weights_of(model: Model, problem: Problem, seeds: list[int]) -> dict[str, np.ndarray]:
     """Weights of the seeds as the trainer returns them, but none of them 0 or 1 as they are at first."""
-    by_seed = [initial_weights(model, problem, seed) for seed in seeds]
+    by_seed = [initial_weights(build_network(model, problem), seed) for seed in seeds]
     stacked = {name: np.stack([weights[name] for weights in by_seed]) for name in by_seed[0]}
     rng = np.random.default_rng(1)
     return {name: value + rng.uniform(0, 0.5, value.shape).astype(np.float32) for name, value in stacked.items()}
@@ -33,44 +36,16 @@ def plain_with(model: Model, problem: Problem, weights: dict[str, np.ndarray], r
     return plain
 
 
-def stacked_logits(model: Model, problem: Problem, weights: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    stacked = {name: tf.constant(value if value.ndim == 3 else value[:, None]) for name, value in weights.items()}
-    return forward(model, problem, stacked, tf.constant(x[None]))[0].numpy()
-
-
-def test_stacked_forward_equals_the_keras_model_for_every_activation():
-    for activation in get_args(Activation):
-        model = Model(hidden_units=[5, 4], activation=activation)
-        weights = weights_of(model, CLASSES, [0, 1])
-        logits = stacked_logits(model, CLASSES, weights, X)
-        for replica in range(2):
-            expected = plain_with(model, CLASSES, weights, replica)(X).numpy()
-            np.testing.assert_allclose(tf.nn.softmax(logits[replica]), expected, atol=1e-5, err_msg=activation)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [{"hidden_units": []}, {"batch_norm": True}, {"dropout": 0.5, "input_dropout": 0.5, "gaussian_noise": 1.0}],
-    ids=str,
-)
-def test_stacked_forward_equals_the_keras_model_in_scoring(model):
-    model = Model(**({"hidden_units": [5]} | model))
-    weights = weights_of(model, CLASSES, [0, 1])
-    logits = stacked_logits(model, CLASSES, weights, X)
-    expected = plain_with(model, CLASSES, weights, 1)(X, training=False).numpy()
-    np.testing.assert_allclose(tf.nn.softmax(logits[1]), expected, atol=1e-5)
-
-
 def test_regression_model_answers_in_the_targets_unit():
     model = Model(hidden_units=[5])
     weights = weights_of(model, NUMBER, [0])
     plain = plain_with(model, NUMBER, weights, 0, mean=150.0, scale=77.0)
-    np.testing.assert_allclose(plain(X), stacked_logits(model, NUMBER, weights, X)[0] * 77 + 150, rtol=1e-5)
+    np.testing.assert_allclose(plain(X), predict(model, NUMBER, weights, X)[0] * 77 + 150, rtol=1e-5)
 
 
 def test_linear_model_has_no_hidden_layer():
     plain = build_keras(Model(hidden_units=[]), CLASSES)
-    assert [layer.name for layer in plain.layers] == ["output", "probabilities"]
+    assert [layer.name for layer in plain.layers] == ["rows", "output", "probabilities"]
     assert plain.count_params() == 7 * 3 + 3
 
 
@@ -86,7 +61,7 @@ def test_plain_model_has_what_the_settings_ask_for():
         gaussian_noise=1.0,
     )
     plain = build_keras(settings, CLASSES)
-    names = ["noise", "input_dropout", "hidden_1", "hidden_1_norm", "hidden_1_relu", "hidden_1_dropout"]
+    names = ["rows", "noise", "input_dropout", "hidden_1", "hidden_1_norm", "hidden_1_relu", "hidden_1_dropout"]
     assert [layer.name for layer in plain.layers] == [*names, "output", "probabilities"]
     hidden = plain.get_layer("hidden_1")
     assert hidden.kernel_regularizer.get_config() == pytest.approx({"l1": 0.1, "l2": 0.2})
@@ -97,7 +72,7 @@ def test_plain_model_has_what_the_settings_ask_for():
 def test_every_initializer_gives_finite_weights_that_depend_on_the_seed_where_it_is_random():
     for initializer in get_args(Initializer):
         model = Model(hidden_units=[6], initializer=initializer)
-        one, again, other = (initial_weights(model, CLASSES, seed) for seed in (0, 0, 1))
+        one, again, other = (first_weights(model, seed) for seed in (0, 0, 1))
         kernel = one["hidden_1/kernel"]
         assert (kernel.shape, kernel.dtype) == ((7, 6), np.float32)
         assert np.isfinite(kernel).all(), initializer
@@ -108,12 +83,12 @@ def test_every_initializer_gives_finite_weights_that_depend_on_the_seed_where_it
 
 
 def test_layers_of_one_seed_start_from_different_numbers():
-    weights = initial_weights(Model(hidden_units=[7, 7]), CLASSES, seed=0)
+    weights = first_weights(Model(hidden_units=[7, 7]))
     assert not np.isin(weights["hidden_1/kernel"], weights["hidden_2/kernel"]).any()
 
 
 def test_null_initializer_is_keras_default():
-    kernel = initial_weights(Model(hidden_units=[6]), CLASSES, seed=0)["hidden_1/kernel"]
+    kernel = first_weights(Model(hidden_units=[6]))["hidden_1/kernel"]
     limit = np.sqrt(6 / (7 + 6))
     assert 0.8 * limit < np.abs(kernel).max() <= limit
 
@@ -128,52 +103,9 @@ def test_set_weights_gives_the_plain_model_every_weight():
         np.testing.assert_array_equal(getattr(plain.get_layer(layer), weight), value[0])
 
 
-def training(seeds: list[int], step: int = 0, **constants: float) -> TrainingPass:
-    key = tf.constant(noise.keys(seeds, epoch=1, steps=step + 1)[step])
-    places = {"gaussian_noise": ["inputs_noise"], "dropout_root": ["hidden_1_dropout", "hidden_2_dropout"]}
-    drawing = [place for name in constants for place in places.get(name, [])]
-    drawn = tf.split(noise.root_uniform(key, 400, 200), 2, axis=-1)
-    constants = {name: tf.constant(value) for name, value in constants.items()}
-    return TrainingPass(dict(zip(drawing, drawn, strict=False)), constants, tf.fill((400, 1), 1 / 400))
-
-
-def dropping(seeds: list[int], rate: float, step: int = 0) -> TrainingPass:
-    return training(seeds, step, dropout_root=rate**0.5, dropout_scale=1 / (1 - rate))
-
-
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
-def test_dropout_drops_the_stated_share_and_keeps_the_expectation(rate):
-    x = tf.ones((2, 400, 100))
-    dropped = dropping([0, 1], rate).drop(x, "dropout", "hidden_1_dropout").numpy()
-    # 80,000 units: five standard errors of the share are less than 0.009.
-    assert (dropped == 0).mean() == pytest.approx(rate, abs=0.009)
-    assert dropped.mean() == pytest.approx(1, abs=0.009 / (1 - rate))
-    np.testing.assert_allclose(dropped[dropped != 0], 1 / (1 - rate), rtol=1e-6)
-
-
-def test_dropout_differs_between_seeds_steps_and_places_and_is_off_where_nothing_is_drawn():
-    x = tf.ones((2, 400, 100))
-    masks = dropping([0, 1], 0.5).drop(x, "dropout", "hidden_1_dropout").numpy()
-    later = dropping([0, 1], 0.5, step=1).drop(x, "dropout", "hidden_1_dropout").numpy()
-    elsewhere = dropping([0, 1], 0.5).drop(x, "dropout", "hidden_2_dropout").numpy()
-    for other in (masks[1], later[0], elsewhere[0]):
-        assert (masks[0] == other).mean() == pytest.approx(0.5, abs=0.02)
-    assert training([0, 1]).drop(x, "dropout", "hidden_1_dropout") is x
-
-
 def test_dropout_spares_inputs_and_outputs():
-    weights = {name: tf.constant(value) for name, value in initial_weights(Model(hidden_units=[]), CLASSES, 0).items()}
-    weights = {name: tf.reshape(value, (1, -1, 3)) for name, value in weights.items()}
-    x = tf.ones((1, 400, 7))
-    linear = Model(hidden_units=[], dropout=0.5)
-    in_training = forward(linear, CLASSES, weights, x, dropping([0], 0.5))[0]
-    np.testing.assert_array_equal(in_training, forward(linear, CLASSES, weights, x)[0])
-
-
-def test_input_noise_has_the_stated_standard_deviation():
-    blurred = training([0], gaussian_noise=0.3).blur(tf.zeros((1, 400, 100))).numpy()
-    assert blurred.std() == pytest.approx(0.3, rel=0.02)
-    assert blurred.mean() == pytest.approx(0, abs=0.01)
+    layers = build_network(Model(hidden_units=[5], dropout=0.5), CLASSES).layers
+    assert [layer.name for layer in layers] == ["rows", "hidden_1", "hidden_1_relu", "hidden_1_dropout", "output"]
 
 
 def test_predict_equals_keras_predict_with_a_last_block_that_is_not_full(monkeypatch):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline.choices import OPTIMIZERS, Optimizer
 from pipeline.settings import Train
-from pipeline.training.optimizers import default_learning_rate, make_optimizer, stacked_optimizer
+from pipeline.training.optimizers import ALONE, default_learning_rate, make_optimizer, stacked_optimizer
 
 NAMES = get_args(Optimizer)
 KERAS = {
@@ -30,17 +30,8 @@ KERAS = {
     "lamb": (keras.optimizers.Lamb, {}),
     "muon": (keras.optimizers.Muon, {}),
 }
-SHAPES = {
-    "hidden_1/kernel": (3, 5, 4),
-    "hidden_1/bias": (3, 1, 4),
-    "output/kernel": (3, 4, 2),
-    "output/bias": (3, 1, 2),
-}
-STEPS = 4
-
-
-def plain_shape(name: str) -> tuple[int, ...]:
-    return SHAPES[name][1:] if name.endswith("kernel") else SHAPES[name][2:]
+SHAPES = [(5, 4), (4,), (4, 2), (2,)]
+REPLICAS, STEPS = 3, 4
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,44 +56,58 @@ def test_facts_about_every_optimizer_are_keras_own():
         assert facts.momentum is None or facts.momentum == pytest.approx(config["momentum"]), name
 
 
-def random_arrays(seed: int) -> dict[str, np.ndarray]:
+def random_tensors(seed: int) -> list[tf.Tensor]:
     rng = np.random.default_rng(seed)
-    return {name: rng.normal(0, 1, shape).astype(np.float32) for name, shape in SHAPES.items()}
+    return [tf.constant(rng.normal(0, 1, (REPLICAS, *shape)), tf.float32) for shape in SHAPES]
 
 
-def step_stacked(train: Train, rates: np.ndarray, max_norm: float | None = None) -> dict[str, np.ndarray]:
-    stacked = stacked_optimizer(train, SHAPES, max_norm and tf.constant(max_norm))
-    stacked.assign(random_arrays(0))
-    for step in range(1, len(rates) + 1):
-        stacked.step(stacked.as_tensors(random_arrays(step)), tf.constant(rates[step - 1]))
-    return {name: value.numpy() for name, value in stacked.named(stacked.tensors()).items()}
+def step_stacked(train: Train, rates: np.ndarray, **strengths: list[float]) -> list[np.ndarray]:
+    stacked = stacked_optimizer(train, SHAPES, REPLICAS)
+    stacked.assign(stacked.join(random_tensors(0)))
+    by_name = {name: tf.constant(values) for name, values in strengths.items()}
+    for step, of_step in enumerate(rates, start=1):
+        stacked.step(stacked.join(random_tensors(step)), tf.constant(of_step), by_name)
+    return [value.numpy() for value in stacked.split(stacked.values())]
 
 
-def step_alone(optimizer: keras.Optimizer, rates: np.ndarray, replica: int) -> dict[str, np.ndarray]:
-    start = random_arrays(0)
-    variables = {
-        name: keras.Variable(value[replica].reshape(plain_shape(name)), name=name.replace("/", "_"))
-        for name, value in start.items()
-    }
-    optimizer.build(list(variables.values()))
-    for step in range(1, STEPS + 1):
-        optimizer.learning_rate = float(rates[step - 1, replica])
-        gradients = random_arrays(step)
-        optimizer.apply([tf.constant(gradients[n][replica].reshape(plain_shape(n))) for n in variables])
-    return {name: variable.numpy() for name, variable in variables.items()}
+def step_alone(optimizer: keras.Optimizer, rates: np.ndarray, replica: int) -> list[np.ndarray]:
+    variables = [keras.Variable(value[replica]) for value in random_tensors(0)]
+    optimizer.build(variables)
+    for step, of_step in enumerate(rates, start=1):
+        optimizer.learning_rate = float(of_step[replica])
+        optimizer.apply([gradient[replica] for gradient in random_tensors(step)])
+    return [variable.numpy() for variable in variables]
 
 
+def assert_each_as_alone(stacked: list[np.ndarray], optimizers: list[keras.Optimizer], rates: np.ndarray) -> None:
+    for replica, optimizer in enumerate(optimizers):
+        for among, value in zip(stacked, step_alone(optimizer, rates, replica), strict=True):
+            np.testing.assert_allclose(among[replica], value, rtol=1e-4, atol=1e-6, err_msg=f"seed {replica}")
+
+
+@pytest.fixture
+def rates() -> np.ndarray:
+    """A rate of its own for each seed and step, as plateaus and schedules give."""
+    return np.random.default_rng(9).uniform(0.01, 0.1, (STEPS, REPLICAS)).astype(np.float32)
+
+
+# Weights as small as these are joined; with at most 8 numbers, all but the first.
+@pytest.mark.parametrize("alone", [ALONE, 8])
 @pytest.mark.parametrize("name", NAMES)
-def test_stacked_steps_equal_each_seed_alone_with_stock_keras(name):
+def test_stacked_steps_equal_each_seed_alone_with_stock_keras(name, alone, rates, monkeypatch):
+    monkeypatch.setattr("pipeline.training.optimizers.ALONE", alone)
     kind, options = KERAS[name]
-    # A rate of its own for each seed and step, as plateaus and schedules give.
-    rates = np.random.default_rng(9).uniform(0.01, 0.1, (STEPS, 3)).astype(np.float32)
     stacked = step_stacked(Train(optimizer=name), rates)
-    for replica in range(3):
-        alone = step_alone(kind(**options), rates, replica)
-        for weight, value in alone.items():
-            among = stacked[weight][replica].reshape(value.shape)
-            np.testing.assert_allclose(among, value, rtol=1e-4, atol=1e-6, err_msg=f"{weight} of seed {replica}")
+    assert_each_as_alone(stacked, [kind(**options) for _ in range(REPLICAS)], rates)
+
+
+@pytest.mark.parametrize("name", ["adam", "lamb", "muon"])
+def test_each_seed_has_a_weight_decay_of_its_own(name, rates):
+    decays, (kind, options) = [0.0, 0.5, 2.0], KERAS[name]
+    stacked = step_stacked(Train(optimizer=name, weight_decay=0.1), rates, weight_decay=decays)
+    # Keras' Muon leaves biases to Adam, with a decay that is an option of its own.
+    names = ["weight_decay", "adam_weight_decay"] if name == "muon" else ["weight_decay"]
+    assert_each_as_alone(stacked, [kind(**options, **dict.fromkeys(names, decay)) for decay in decays], rates)
 
 
 @pytest.mark.parametrize("name", [name for name, facts in OPTIMIZERS.items() if facts.momentum is not None])
@@ -117,31 +122,17 @@ def test_weight_decay_and_learning_rate_reach_keras():
 
 
 def test_weight_decay_of_muon_is_also_that_of_its_biases():
-    rates = np.full((STEPS, 3), 0.1, np.float32)
-    decayed, plain = (step_stacked(Train(optimizer="muon", weight_decay=decay), rates) for decay in (0.5, 0.0))
-    for name in SHAPES:
-        assert (decayed[name] != plain[name]).all(), name
-
-
-@pytest.mark.parametrize("name", ["adam", "lamb"])
-def test_max_norm_is_keras_own_for_each_seeds_kernels_alone(name):
-    limit = 1.2
-    limited, free = (
-        step_stacked(Train(optimizer=name), np.full((1, 3), 0.1, np.float32), norm) for norm in (limit, None)
-    )
-    for weight, value in free.items():
-        expected = keras.constraints.MaxNorm(limit, axis=-2)(value) if weight.endswith("kernel") else value
-        np.testing.assert_allclose(limited[weight], expected, atol=1e-6, err_msg=weight)
+    assert make_optimizer(Train(optimizer="muon", weight_decay=0.2)).adam_weight_decay == 0.2
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_variables_hold_all_that_a_later_step_depends_on(name):
-    stacked = stacked_optimizer(Train(optimizer=name), SHAPES)
-    stacked.assign(random_arrays(0))
+    stacked = stacked_optimizer(Train(optimizer=name), SHAPES, REPLICAS)
+    stacked.assign(stacked.join(random_tensors(0)))
 
     def step(number: int) -> list[np.ndarray]:
-        stacked.step(stacked.as_tensors(random_arrays(number)), tf.fill(3, 0.1))
-        return [tensor.numpy() for tensor in stacked.tensors()]
+        stacked.step(stacked.join(random_tensors(number)), tf.fill(REPLICAS, 0.1), {})
+        return [value.numpy() for value in stacked.values()]
 
     step(1)
     state = [variable.numpy() for variable in stacked.variables]

@@ -16,9 +16,9 @@ from pipeline.errors import InputError
 from pipeline.settings import EarlyStopping, Model, Schedule, Train
 from pipeline.training.batches import epoch_order
 from pipeline.training.fitted import Chosen, Fitted
-from pipeline.training.model import build_keras, initial_weights, set_weights
+from pipeline.training.model import build_keras, build_network, initial_weights, set_weights
 from pipeline.training.optimizers import make_optimizer
-from pipeline.training.shared_graph import shared_graph
+from pipeline.training.replica_group import shared_graph
 from pipeline.training.structure import structure
 from pipeline.training.trainer import Epoch, fit
 
@@ -61,7 +61,7 @@ def same_batches(examples: Examples, train: Train, seed: int, one_hot: bool):
 
 def fit_keras(examples: Examples, model: Model, train: Train, seed: int, callbacks=(), **compiled) -> keras.Model:
     plain = build_keras(model, examples.problem)
-    set_weights(plain, initial_weights(model, examples.problem, seed))
+    set_weights(plain, initial_weights(build_network(model, examples.problem), seed))
     loss = "sparse_categorical_crossentropy" if examples.problem.is_classification else "mean_squared_error"
     one_hot = "loss" in compiled
     plain.compile(**({"optimizer": make_optimizer(train), "loss": loss, "jit_compile": False} | compiled))
@@ -100,6 +100,7 @@ def test_one_seed_equals_model_fit_fed_the_same_batches(digits, optimizer):
         ("adam", {"l2": 1e-2}),
         ("sgd", {"l1": 1e-3}),
         ("adam", {"max_norm": 0.7}),
+        ("lamb", {"max_norm": 0.7}),
         ("sgd", {"batch_norm": True}),
         ("adam", {"batch_norm": True}),
         ("sgd", {"hidden_units": []}),
@@ -194,7 +195,7 @@ def test_the_same_seeds_twice_give_equal_bits(digits):
 def test_seeds_split_over_several_graphs_give_the_same_result(digits, monkeypatch):
     model, train = Model(hidden_units=[16], dropout=0.2), settings()
     together = fit(digits, model, train, [0, 1, 2])
-    monkeypatch.setattr("pipeline.training.seed_group.WEIGHTS_PER_STACK", 1)
+    monkeypatch.setattr("pipeline.training.replica_group.WEIGHTS_PER_GRAPH", 1)
     apart = fit(digits, model, train, [0, 1, 2])
     np.testing.assert_allclose(apart.history, together.history, atol=1e-5)
 
@@ -212,7 +213,7 @@ def test_trainings_on_fewer_and_more_rows_share_a_graph(digits):
     for rows in (40, 150, 350):
         fit(replace(digits, train_rows=np.arange(rows)[None]), model, train, [0, 1])
     graph = shared_graph(*structure(model, train), DIGITS, 2)
-    assert graph.stack.epoch.experimental_get_tracing_count() == 1
+    assert graph.train.experimental_get_tracing_count() == 1
 
 
 def graphs_in_memory() -> int:

@@ -1,0 +1,137 @@
+"""The replicas of a training that share a graph, and how many do."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.data.examples import Examples, Problem
+from pipeline.settings import Model, Train
+from pipeline.training.batches import batch_size, epoch_batches
+from pipeline.training.model import build_network, initial_weights
+from pipeline.training.replicas import Replicas
+from pipeline.training.scored_splits import ScoredSplits, first_scored
+from pipeline.training.stacked import ONE_BY_ONE
+from pipeline.training.strengths import model_strengths, train_strengths
+from pipeline.training.structure import structure
+
+# Beyond this many weights in a graph the caches no longer hold them together with the optimizer's state, and stacking
+# costs more than it gains: measured on MNIST, 5 seeds of 784-128-10 (102,000 weights each) take 0.9 times as long each
+# as one alone, and 5 of 784-512-10 (407,000) 1.2 times.
+WEIGHTS_PER_GRAPH = 400_000
+# The inputs and hidden outputs of one batch of all seeds take most of the memory of a step; this many numbers at most.
+NUMBERS_PER_BATCH = 50_000_000
+# The same for the rows that are scored at once.
+NUMBERS_PER_SCORED_BLOCK = 4_000_000
+_network = lru_cache(maxsize=16)(build_network)
+
+
+@lru_cache(maxsize=16)
+def shared_graph(model: Model, train: Train, problem: Problem, replicas: int) -> Replicas:
+    """Return the graph of a `structure`; while it is in use it is compiled once in a process."""
+    return Replicas(_network(model, problem), train, problem, replicas)
+
+
+def replicas_per_graph(examples: Examples, model: Model, train: Train) -> int:
+    """Return how many replicas share a graph at most. It changes the speed and the memory, not the result."""
+    network = _network(model, examples.problem)
+    if any(isinstance(layer, ONE_BY_ONE) for layer in network.layers):
+        return 1
+    numbers = batch_size(train, examples.train_rows.shape[1]) * _width(network)
+    return max(1, min(WEIGHTS_PER_GRAPH // network.count_params(), NUMBERS_PER_BATCH // numbers))
+
+
+def _width(network: keras.Model) -> int:
+    """Return how many numbers the network computes for a row."""
+    return sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
+
+
+def replica_groups(
+    examples: Examples, configurations: list[tuple[Model, Train]], seeds: list[int]
+) -> list["ReplicaGroup"]:
+    """Share the replicas out among groups, of one size as far as that goes, so that one graph serves them all.
+
+    Args:
+        configurations: they have one `structure`, one batch size and one way of scoring.
+
+    Returns:
+        Groups of the replicas of the first configuration, seed by seed, then those of the second, and so on.
+    """
+    replicas = [(*configuration, place) for configuration in configurations for place in range(len(seeds))]
+    groups = -(-len(replicas) // replicas_per_graph(examples, *configurations[0]))
+    size = -(-len(replicas) // groups)
+    parts = (slice(start, start + size) for start in range(0, len(replicas), size))
+    return [ReplicaGroup(examples, replicas[part], seeds, part) for part in parts]
+
+
+class ReplicaGroup:
+    """The replicas that share a graph, their state, and the rows that they train and are scored on.
+
+    Args:
+        replicas: the configuration of each, and the place of its seed among the seeds.
+        part: which of all replicas of the training these are.
+    """
+
+    def __init__(self, examples: Examples, replicas: list[tuple[Model, Train, int]], seeds: list[int], part: slice):
+        (model, train, _), places = replicas[0], [place for _, _, place in replicas]
+        self.seeds, self.part = [seeds[place] for place in places], part
+        self.train_rows, val_rows, holdout_rows = (
+            rows if len(rows) == 1 else rows[places]
+            for rows in (examples.train_rows, examples.val_rows, examples.holdout_rows)
+        )
+        self.batch_size = batch_size(train, self.train_rows.shape[1])
+        self.steps = -(-self.train_rows.shape[1] // self.batch_size)
+        scored = first_scored(self.train_rows, train.train_score_rows)
+        network = _network(model, examples.problem)
+        block_rows = max(1, NUMBERS_PER_SCORED_BLOCK // (len(self.seeds) * _width(network)))
+        self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows)
+        self.graph = shared_graph(*structure(model, train), examples.problem, len(self.seeds))
+        networks = [_network(of_replica, examples.problem) for of_replica, _, _ in replicas]
+        settings = zip(networks, [of_replica for _, of_replica, _ in replicas], strict=True)
+        strengths = [model_strengths(network) | train_strengths(train) for network, train in settings]
+        self.strengths = {name: tf.constant(values, tf.float32) for name, values in _by_name(strengths).items()}
+        first: dict[tuple[str | None, int], dict[str, np.ndarray]] = {}  # equal for all that share initializer and seed
+        keys = [(of_replica.initializer, seed) for (of_replica, _, _), seed in zip(replicas, self.seeds, strict=True)]
+        for key, network in zip(keys, networks, strict=True):
+            if key not in first:
+                first[key] = initial_weights(network, key[1])
+        weights = _by_name([first[key] for key in keys])
+        self.state = self.graph.start({path: np.stack(values) for path, values in weights.items()})
+
+    def train_epoch(self, x: tf.Tensor, y: tf.Tensor, epoch: int, learning_rates: np.ndarray) -> np.ndarray:
+        """Train one epoch (from 1) at the learning rates `[steps, R]`.
+
+        Args:
+            x, y: all rows, `[n, n_features]`, and their targets; the groups of a training share them.
+
+        Returns:
+            The mean training loss of each replica, `[R]`, NaN where its weights are not finite.
+        """
+        batches = epoch_batches(self.seeds, epoch, self.train_rows, self.batch_size, learning_rates)
+        self.state, losses = self.graph.train(x, y, self.state, batches, self.strengths)
+        return losses.numpy()
+
+    def scores(self) -> np.ndarray:
+        """Return the mean loss and hits over each split, `[2, splits, R]`."""
+        by_split = [self.score(split) for split in self.splits.rows]
+        return np.reshape(by_split, (-1, 2, len(self.seeds))).transpose(1, 0, 2)
+
+    def score(self, split: str) -> np.ndarray:
+        """Return the mean loss and hits over a split, `[2, R]`."""
+        blocks = [self.graph.score(self.state, x, y) for x, y in self.splits.blocks(split)]
+        return np.concatenate(blocks, axis=-1).mean(axis=-1, dtype=float)
+
+    def assign(self, weights: dict[str, np.ndarray]) -> None:
+        """Set the weights that score to the group's part of these, which are of all replicas."""
+        self.state = self.graph.start({path: value[self.part] for path, value in weights.items()})
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights that score, by path, replica first."""
+        return self.graph.weights(self.state)
+
+
+def _by_name(of_replicas: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [values[name] for values in of_replicas] for name in of_replicas[0]}
