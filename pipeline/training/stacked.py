@@ -25,7 +25,7 @@ AS_THEY_ARE = (
 )  # fmt: skip
 # They are called for each replica.
 GENERAL = (
-    keras.layers.Concatenate, keras.layers.EinsumDense, keras.layers.Embedding, keras.layers.Flatten, keras.layers.GroupNormalization,
+    keras.layers.EinsumDense, keras.layers.Flatten, keras.layers.GroupNormalization,
     keras.layers.LayerNormalization, keras.layers.Permute, keras.layers.PReLU, keras.layers.RepeatVector,
     keras.layers.Reshape, keras.layers.Softmax, keras.layers.UnitNormalization,
 )  # fmt: skip
@@ -116,6 +116,25 @@ class Dense(Stacked):
         return self.layer.activation(x)
 
 
+class Embedding(Stacked):
+    """R tables of vectors; looked up by a product with one-hot codes, whose gradient compiles well."""
+
+    def call(self, x: tf.Tensor, **_: Any) -> tf.Tensor:
+        """Return the vectors of the whole numbers in the input, with one axis more."""
+        table = self.weight("embeddings")
+        codes = tf.one_hot(tf.cast(x, tf.int32), self.layer.input_dim)
+        return tf.matmul(codes, tf.reshape(table, (-1, *[1] * (len(x.shape) - 2), *table.shape[1:])))
+
+
+class Concatenate(Stacked):
+    """Inputs side by side, of which those that all replicas share are taken once for each."""
+
+    def call(self, x: list[tf.Tensor], **_: Any) -> tf.Tensor:
+        """Return the inputs joined along the layer's axis."""
+        axis = self.layer.axis
+        return tf.concat([self._by_replica(part) for part in x], axis + 1 if axis > 0 else axis)
+
+
 class BatchNormalization(Stacked):
     """Normalization by the batch of each replica (Ioffe and Szegedy 2015), in which rows that fill it up do not count.
 
@@ -196,6 +215,8 @@ class GaussianNoise(Drawing):
 
 FORMS: dict[type[keras.layers.Layer], type[Stacked]] = {
     keras.layers.Dense: Dense,
+    keras.layers.Embedding: Embedding,
+    keras.layers.Concatenate: Concatenate,
     keras.layers.BatchNormalization: BatchNormalization,
     keras.layers.Dropout: Dropout,
     keras.layers.GaussianNoise: GaussianNoise,

@@ -104,7 +104,7 @@ def diabetes() -> Rows:
 def test_every_row_is_scored_by_the_seeds_that_held_it_out_as_stopped_on_their_other_fold(name, request):
     rows: Rows = request.getfixturevalue(name)
     stopping = job(model={"hidden_units": [8]}, epochs=15, learning_rate=0.03, early_stopping=EarlyStopping(patience=1))
-    result, examples = train(stopping, rows, SEEDS), rows.examples()
+    [result], examples = train([stopping], rows, SEEDS), rows.examples()
     swapped = replace(examples, val_rows=examples.holdout_rows, holdout_rows=np.empty((1, 0), int))
     of_role = [result.weights, fit(swapped, stopping.model, stopping.train, SEEDS).weights]
     [score, *_] = result.row_scores
@@ -119,7 +119,7 @@ def test_every_row_is_scored_by_the_seeds_that_held_it_out_as_stopped_on_their_o
 
 
 def test_means_of_the_rows_are_what_the_history_says_of_each_fold(digits):
-    result = train(job(model={"hidden_units": [8]}, epochs=3), digits, SEEDS)
+    [result] = train([job(model={"hidden_units": [8]}, epochs=3)], digits, SEEDS)
     last = result.history.groupby("seed").tail(1)
     for split, role in (("holdout", 0), ("validation", 1)):
         for metric in ("cross_entropy", "accuracy"):
@@ -131,7 +131,8 @@ def test_means_of_the_rows_are_what_the_history_says_of_each_fold(digits):
 
 
 def test_a_seed_that_diverged_scores_what_knowing_nothing_does(diabetes):
-    result = train(job(model={"hidden_units": [8]}, optimizer="sgd", learning_rate=0.6, epochs=6), diabetes, SEEDS)
+    wild = job(model={"hidden_units": [8]}, optimizer="sgd", learning_rate=0.6, epochs=6)
+    [result] = train([wild], diabetes, SEEDS)
     assert 0 < result.diverged.sum() < 5
     np.testing.assert_array_equal(result.sound, [~result.diverged, ~result.diverged])
     is_lost = result.diverged[diabetes.ring.judges]
@@ -143,7 +144,7 @@ def test_a_seed_that_diverged_scores_what_knowing_nothing_does(diabetes):
 
 def test_rows_that_have_cut_the_learning_rate_judge_nothing(digits):
     plateau = job(model={"hidden_units": [8]}, epochs=3, schedule=Schedule(name="plateau"))
-    losses = train(plateau, digits, SEEDS).row_scores["cross_entropy"]
+    losses = train([plateau], digits, SEEDS)[0].row_scores["cross_entropy"]
     assert np.isnan(losses[:, 1]).all()
     assert np.isfinite(losses[:, 0]).all()
 
@@ -152,6 +153,6 @@ def test_more_seeds_than_folds_leave_rows_of_the_last_ring_without_a_score(digit
     seeds = list(range(12))
     split = Split(digits.x, digits.y)
     rows = pooled(split, Split(digits.x[:0], digits.y[:0]), seeds, digits.problem)
-    accuracy = train(job(model={"hidden_units": []}, epochs=1), rows, seeds).row_scores["accuracy"]
+    accuracy = train([job(model={"hidden_units": []}, epochs=1)], rows, seeds)[0].row_scores["accuracy"]
     assert accuracy.shape == (2, 2, 303)
     np.testing.assert_array_equal(np.isfinite(accuracy), rows.ring.judges >= 0)

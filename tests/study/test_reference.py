@@ -105,7 +105,7 @@ class InThisProcess:
     def run(self, jobs: list[Job], label: str) -> None:
         for job in jobs:
             if job not in self.results:
-                self.results[job] = train(job, self.rows, self.seeds)
+                [self.results[job]] = train([job], self.rows, self.seeds)
 
 
 REPETITIONS = 20

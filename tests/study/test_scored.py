@@ -61,7 +61,7 @@ def trained(rows: Rows, name: str, read_at: int | None = None, **changes: object
         read_at=read_at,
         reference=BASELINE if name != BASELINE else None,
     )
-    return score(arm, train(Job.of(arm), rows, SEEDS), rows, SEEDS)
+    return score(arm, *train([Job.of(arm)], rows, SEEDS), rows, SEEDS)
 
 
 def test_diverged_seeds_count_as_knowing_nothing_in_means_gaps_and_differences_alike(diabetes):
