@@ -6,6 +6,7 @@ from typing import get_args
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_diabetes, load_digits
@@ -19,8 +20,8 @@ from pipeline.training.fitted import Chosen, Fitted
 from pipeline.training.model import build_keras, build_network, initial_weights, set_weights
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.replica_group import shared_graph
-from pipeline.training.structure import structure
-from pipeline.training.trainer import Epoch, fit
+from pipeline.training.structure import structure, together
+from pipeline.training.trainer import Epoch, fit, fit_together
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
 EPOCHS = 3
@@ -105,6 +106,8 @@ def test_one_seed_equals_model_fit_fed_the_same_batches(digits, optimizer):
         ("adam", {"batch_norm": True}),
         ("sgd", {"hidden_units": []}),
         ("adam", {"activation": "tanh", "initializer": "he_normal"}),
+        ("adam", {"hidden_units": [16, 16, 8], "skip": True, "layer_norm": True, "activation": "gelu", "l2": 1e-3}),
+        ("adam", {"build": "networks/residual.py:build"}),
     ],
     ids=str,
 )
@@ -206,6 +209,33 @@ def test_graphs_are_shared_by_configurations_that_differ_in_strengths_alone(digi
     fit(digits, strong, settings(learning_rate=0.02), [0])
     again = fit(digits, weak, settings(learning_rate=0.01), [0]).weights
     assert all((alone[name] == again[name]).all() for name in alone)
+
+
+def test_configurations_of_one_structure_train_together_as_they_would_apart(digits):
+    stopping = EarlyStopping(patience=2)
+    configurations = [
+        (EVERYTHING, settings(epochs=6, ema=0.9, early_stopping=stopping, learning_rate=0.1)),
+        (
+            EVERYTHING.model_copy(update={"dropout": 0.5, "l2": 0.0, "max_norm": 1.0}),
+            settings(epochs=6, ema=0.5, early_stopping=stopping),
+        ),
+        (
+            EVERYTHING.model_copy(update={"initializer": "he_normal"}),
+            settings(epochs=6, ema=0.9, early_stopping=stopping, schedule=Schedule(name="cosine")),
+        ),
+    ]
+    assert len({together(*configuration) for configuration in configurations}) == 1
+    for fitted, (model, train) in zip(fit_together(digits, configurations, [3, 4]), configurations, strict=True):
+        apart = fit(digits, model, train, [3, 4])
+        pd.testing.assert_frame_equal(fitted.history, apart.history, rtol=1e-4)
+        np.testing.assert_array_equal(fitted.best_epoch, apart.best_epoch)
+        for name, value in apart.weights.items():
+            np.testing.assert_allclose(fitted.weights[name], value, atol=1e-5)
+
+
+@pytest.mark.parametrize("train", [{"epochs": 9}, {"batch_size": 16}, {"optimizer": "sgd"}, {"ema": 0.9}], ids=str)
+def test_configurations_that_cannot_share_the_steps_of_a_graph_are_told_apart(train):
+    assert together(Model(), Train()) != together(Model(), Train(**train))
 
 
 def test_trainings_on_fewer_and_more_rows_share_a_graph(digits):
