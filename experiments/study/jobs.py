@@ -19,8 +19,7 @@ from experiments.study.rows import Labels
 from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, write_arrays
 from pipeline.settings import Model, Train, flat
-from pipeline.training.own_network import source_digest
-from pipeline.training.structure import structure
+from pipeline.training.structure import source_digest, structure
 
 KEPT = Path("models/study")
 ROOT = Path(__file__).parent.parent.parent

@@ -17,6 +17,7 @@ from experiments.study.questions.remedies import combined, remedies
 from experiments.study.questions.winner import winner
 from experiments.study.rows import Rows
 from experiments.study.scored import Scored, chosen, score
+from pipeline.errors import InputError
 from pipeline.settings import Settings, StudySection
 
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
@@ -79,6 +80,7 @@ class Sections:
         """Train the arms of the sections that are asked for, and return them by section."""
         arms = [arm for arm in arms if arm.section in self.settings.study.sections]
         self.trainings.run([Job.of(arm) for arm in arms], label)
+        _check_settings_matter(arms, self.trainings.results)
         by_section: Arms = {}
         for arm in arms:
             result = self.trainings.results[Job.of(arm)]
@@ -90,3 +92,22 @@ class Sections:
         n = self.rows.train.shape[1]
         fewest = max(FEWEST_ROWS, FEWEST_PER_CLASS * self.rows.problem.n_outputs)
         return [*learning_curve(self.settings, arm, group, n, fewest), *capacity(self.settings, arm, group)]
+
+
+def _check_settings_matter(arms: list[Arm], results: dict[Job, Result]) -> None:
+    """Refuse settings that a network of the user's own does not use: their arms would be one training under two names.
+
+    Raises:
+        InputError: two arms that differ in the section `model` alone have trained alike.
+    """
+    others: dict[tuple[object, ...], list[Arm]] = {}
+    for arm in (arm for arm in arms if arm.model.build):
+        same_otherwise = others.setdefault((arm.train, arm.rows, arm.labels), [])
+        for other in same_otherwise:
+            names = [name for name, value in arm.model if value != getattr(other.model, name)]
+            if names and results[Job.of(arm)].history.equals(results[Job.of(other)].history):
+                raise InputError(
+                    f"study: the arm {arm.name!r} of {arm.section} changes model.{names[0]}, and the network of "
+                    f"model.build {arm.model.build} does not use it; take it out of the section study"
+                )
+        same_otherwise.append(arm)

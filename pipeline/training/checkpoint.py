@@ -13,7 +13,7 @@ from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, write_arrays
 from pipeline.settings import Settings, flat
 from pipeline.training.course import Snapshot
-from pipeline.training.own_network import source_digest
+from pipeline.training.structure import source_digest
 from pipeline.training.trainer import Epoch
 
 # The share of the time that saving may take; a training of seconds is saved only when it is interrupted.

@@ -1,10 +1,8 @@
 """A network of the user's own: the function that `model.build` names, and whether its network can be trained here."""
 
-import hashlib
 import importlib.util
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 
@@ -13,13 +11,9 @@ from pipeline.errors import InputError
 from pipeline.settings import Model
 from pipeline.training.stacked import AS_THEY_ARE, FORMS, GENERAL, ONE_BY_ONE
 from pipeline.training.strengths import Penalty
+from pipeline.training.structure import source_file
 
 KNOWN = {keras.layers.InputLayer, *FORMS, *AS_THEY_ARE, *GENERAL, *ONE_BY_ONE}
-
-
-def source_digest(model: Model) -> str | None:
-    """Return the SHA-256 of the file of `model.build`; None where the network is the MLP."""
-    return hashlib.sha256(_file(model.build).read_bytes()).hexdigest() if model.build else None
 
 
 def own_network(model: Model, problem: Problem) -> keras.Model:
@@ -53,15 +47,8 @@ def _renamed(network: keras.Model) -> keras.Model:
     return keras.models.clone_model(functional, clone_function=renamed)
 
 
-def _file(build: str) -> Path:
-    path = Path(build.rpartition(":")[0])
-    if not path.is_file():
-        raise InputError(f"model.build {build}: there is no file {path}")
-    return path
-
-
 def _function(build: str) -> Callable[[Model, Problem], keras.Model]:
-    path, name = _file(build), build.rpartition(":")[2]
+    path, name = source_file(build), build.rpartition(":")[2]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # a file that ends in .py, as the settings demand, has both
     module = importlib.util.module_from_spec(spec)

@@ -1,7 +1,10 @@
 """The part of a configuration that a compiled graph depends on; the rest are numbers that a graph is given."""
 
+import hashlib
+from pathlib import Path
 from typing import TypeVar
 
+from pipeline.errors import InputError
 from pipeline.settings import REGULARIZERS, Model, Train
 
 GRAPH_SETTINGS = {
@@ -25,6 +28,23 @@ def together(model: Model, train: Train) -> tuple[object, ...]:
     """Return a key; configurations that have the same can train side by side on the same rows (`fit_together`)."""
     scoring = train.epochs, train.batch_size, train.early_stopping, train.train_score_rows
     return (*structure(model, train), *scoring)
+
+
+def source_file(build: str) -> Path:
+    """Return the file that a `model.build` names.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(build.rpartition(":")[0])
+    if not path.is_file():
+        raise InputError(f"model.build {build}: there is no file {path}")
+    return path
+
+
+def source_digest(model: Model) -> str | None:
+    """Return the SHA-256 of the file of `model.build`; None where the network is the MLP."""
+    return hashlib.sha256(source_file(model.build).read_bytes()).hexdigest() if model.build else None
 
 
 def _structure(section: str, settings: Part) -> Part:

@@ -8,7 +8,7 @@ from pipeline.data.examples import Examples, Problem, Split
 from pipeline.errors import InputError
 from pipeline.settings import Model, Train
 from pipeline.training.model import build_network
-from pipeline.training.own_network import source_digest
+from pipeline.training.structure import source_digest
 from pipeline.training.trainer import fit
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
