@@ -39,6 +39,7 @@ from pipeline.params import read_settings
 from pipeline.settings import Model, Settings, Train
 from pipeline.tracking import run as tracking
 from pipeline.tracking.sqlite import create_sqlite
+from pipeline.training.fitted import Chosen, Fitted
 
 
 @pytest.fixture
@@ -262,10 +263,11 @@ def scored(pool: Rows) -> Callable[..., Scored]:
         history = pd.DataFrame(
             [{"seed": seed, "epoch": epoch, "learning_rate": 0.1} | curves for seed in STUDY_SEEDS for epoch in (1, 2)]
         )
-        result = Result(
-            history, np.full(10, 2), np.full(10, 2), np.zeros(10, bool), {"output/kernel": np.zeros((10, 2, 2))},
-            {name: np.asarray(losses, float) for name in (*names, "brier")}, np.ones((2, 10), bool), 1.0,
-        )  # fmt: skip
+        weights = {"output/kernel": np.zeros((10, 2, 2))}
+        holdout = Chosen(weights, np.full(10, 2))
+        fitted = Fitted(weights, np.full(10, 2), list(range(10)), np.zeros(10, bool), history, holdout)
+        row_scores = {name: np.asarray(losses, float) for name in (*names, "brier")}
+        result = Result(fitted, row_scores, np.ones((2, 10), bool), 1.0)
         configuration = Arm(section=section, name=name, model=Model(), train=Train(epochs=2), **described)
         return score(configuration, result, pool, STUDY_SEEDS)
 

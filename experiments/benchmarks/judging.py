@@ -93,7 +93,7 @@ def simulate_pool(population: Population, rows: int, seeds: int, number: int) ->
         job = Job(model, Train.model_validate(BASE_TRAIN | train_changes), None, "true")
         [result] = train([job], pool, [seed + seed_shift for seed in seed_numbers])
         losses.append(result.row_scores[_loss(population)])
-        truth.append(_true_loss(pool, job, result.weights, drawn.new_x, drawn.new_y))
+        truth.append(_true_loss(pool, job, result.fitted.weights, drawn.new_x, drawn.new_y))
     groups = np.empty(0, int) if pool.ring.groups is None else pool.ring.groups
     return {"fold": pool.ring.fold, "groups": groups, "losses": np.stack(losses), "truth": np.array(truth)}
 

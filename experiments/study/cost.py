@@ -13,7 +13,9 @@ from pipeline.statistics.intervals import Interval
 def cost(results: dict[Job, Result], seeds: int, seconds: float) -> record.Cost:
     """Count the trainings of all seeds, and their epochs."""
     return record.Cost(
-        runs=len(results) * seeds, seed_epochs=sum(len(result.history) for result in results.values()), seconds=seconds
+        runs=len(results) * seeds,
+        seed_epochs=sum(len(result.fitted.history) for result in results.values()),
+        seconds=seconds,
     )
 
 
@@ -30,7 +32,7 @@ def equal_time(optimizers: Compared | None) -> record.EqualTime | None:
         return None
     # The first training of a graph also compiles it, so the fastest of the rates tells what an epoch takes.
     per_epoch = {
-        kind: min(arm.result.seconds / arm.result.history["epoch"].max() for arm in arms)
+        kind: min(arm.result.seconds / arm.result.fitted.history["epoch"].max() for arm in arms)
         for kind, arms in kinds.items()
     }
     most_epochs = {kind: arms[0].configuration.train.epochs for kind, arms in kinds.items()}
@@ -48,7 +50,7 @@ def equal_time(optimizers: Compared | None) -> record.EqualTime | None:
 
 def _losses_at(arm: Scored, split: str, epoch: int) -> np.ndarray:
     """Return the losses of the seeds after an epoch; one that diverged is worth what knowing nothing is."""
-    history = arm.result.history
+    history = arm.result.fitted.history
     by_seed = history[history["epoch"] == epoch].set_index("seed")[f"{split}_{arm.loss}"]
     losses = by_seed.reindex(arm.table["seed"]).to_numpy()
     return np.where(np.isfinite(losses), losses, arm.floor_loss)

@@ -17,8 +17,9 @@ import pandas as pd
 from experiments.study.arms import Arm
 from experiments.study.rows import Labels
 from pipeline.data.splits import Summary
-from pipeline.files import read_arrays, write_arrays
+from pipeline.files import read_arrays, under, write_arrays
 from pipeline.settings import Model, Train, flat
+from pipeline.training.fitted import Fitted, arrays_of, fitted_of
 from pipeline.training.structure import source_digest, structure
 
 KEPT = Path("models/study")
@@ -33,7 +34,6 @@ CODE = (
     "experiments/study/rows.py",
     "experiments/study/worker.py",
 )
-FACTS = ("best_epoch", "best_epoch_by_holdout", "diverged", "sound", "seconds")
 
 
 @dataclass(frozen=True)
@@ -72,27 +72,28 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The result of a training.
+    """The result of a training, and what each row scored.
 
     Attributes:
-        history, best_epoch, diverged, weights: see `pipeline.training.fitted.Fitted`; the second held-out fold
-            has stopped and chosen.
-        best_epoch_by_holdout: the best epoch where the first held-out fold does so.
+        fitted: the trained seeds; the second fold that each holds out has stopped and chosen, and the first one
+            `by_holdout`.
         row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: each row as the seed of that role scores it,
             stopped and chosen on its other fold. A seed without sound weights scores what knowing nothing does. NaN
             where no seed judges, or where the rows had a say in the training.
         sound: which seeds have weights that can predict, in each role, bool `[2, R]`.
-        seconds: that the training took.
+        seconds: that the training took, its share where it trained beside others.
     """
 
-    history: pd.DataFrame
-    best_epoch: np.ndarray
-    best_epoch_by_holdout: np.ndarray
-    diverged: np.ndarray
-    weights: dict[str, np.ndarray]
+    fitted: Fitted
     row_scores: dict[str, np.ndarray]
     sound: np.ndarray
     seconds: float
+
+    @property
+    def best_epochs(self) -> np.ndarray:
+        """Return the best epoch of each seed as the fold of each role judges it, which chose on the other, `[2, R]`."""
+        assert self.fitted.by_holdout is not None  # every seed of a ring holds out two folds
+        return np.stack([self.fitted.best_epoch, self.fitted.by_holdout.best_epoch])
 
 
 def context(seeds: list[int], summary: Summary) -> str:
@@ -122,27 +123,17 @@ def kept_file(job: Job, study_digest: str) -> Path:
 
 def write_result(path: Path, result: Result) -> None:
     """Keep a result."""
-    history = {str(name): column.to_numpy() for name, column in result.history.items()}
-    parts = {"history": history, "weights": result.weights, "row_scores": result.row_scores}
-    facts = {name: np.asarray(getattr(result, name)) for name in FACTS}
-    write_arrays(path, facts | {f"{part}/{name}": value for part, of in parts.items() for name, value in of.items()})
+    history = {f"history/{name}": column.to_numpy() for name, column in result.fitted.history.items()}
+    row_scores = {f"row_scores/{name}": value for name, value in result.row_scores.items()}
+    facts = {"sound": result.sound, "seconds": np.array(result.seconds)}
+    write_arrays(path, arrays_of(result.fitted) | history | row_scores | facts)
 
 
 def read_result(path: Path) -> Result | None:
     """Return a result that is kept; None where there is none, or a damaged one."""
     try:
         arrays = read_arrays(path)
-        facts = {name: arrays.pop(name) for name in FACTS}
+        fitted = fitted_of(arrays, pd.DataFrame(under("history/", arrays)))
+        return Result(fitted, under("row_scores/", arrays), arrays["sound"], float(arrays["seconds"]))
     except (FileNotFoundError, ValueError, KeyError):
         return None
-    parts: dict[str, dict[str, np.ndarray]] = {"history": {}, "weights": {}, "row_scores": {}}
-    for name, value in arrays.items():
-        part, _, rest = name.partition("/")
-        parts[part][rest] = value
-    return Result(
-        history=pd.DataFrame(parts["history"]),
-        weights=parts["weights"],
-        row_scores=parts["row_scores"],
-        seconds=float(facts.pop("seconds")),
-        **facts,
-    )

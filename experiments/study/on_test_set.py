@@ -59,7 +59,7 @@ class Tested:
 
 def score_test(arm: Scored, test: Split) -> Tested:
     """Score an arm on the test set, with the weights that the second held-out fold has chosen."""
-    rows, weights = arm.rows, arm.result.weights
+    rows, weights = arm.rows, arm.result.fitted.weights
     nothing = rows.knowing_nothing(arm.configuration.rows)[:, None]
     outputs = predict(arm.configuration.model, rows.problem, weights, test.x)
     outputs = np.where(is_sound(weights)[:, None, None], outputs, nothing)
@@ -97,7 +97,7 @@ def save_champion(recommended: Scored, summary: Summary) -> None:
     Raises:
         InputError: all its seeds diverged.
     """
-    weights = recommended.result.weights
+    weights = recommended.result.fitted.weights
     sound = is_sound(weights)
     if not sound.any():
         raise InputError("train.learning_rate is too high: no seed of the baseline stayed finite; try a tenth of it")

@@ -162,16 +162,16 @@ def negated(interval: Interval) -> Interval:
 def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
     """Read an arm's numbers off its training."""
     task = rows.problem.task
-    loss, history = scores.METRICS[task][0], result.history
+    loss, history = scores.METRICS[task][0], result.fitted.history
     last = history.groupby("seed")["epoch"].max().reindex(list(seeds)).to_numpy()
     if arm.read_at is not None:
         epochs = np.broadcast_to(arm.read_at, (2, len(seeds)))
         history = history[history["epoch"] <= arm.read_at]
     elif arm.train.early_stopping:
-        epochs = np.stack([result.best_epoch, result.best_epoch_by_holdout])
+        epochs = result.best_epochs
     else:
         epochs = np.stack([last, last])
-    table = pd.DataFrame({"seed": list(seeds), "epochs": last, "diverged": result.diverged})
+    table = pd.DataFrame({"seed": list(seeds), "epochs": last, "diverged": result.fitted.diverged})
     table = table.merge(overfitting(history, loss), how="left", on="seed")
     is_lost = ~result.sound if arm.read_at is None else _lost_at(history, arm.read_at, seeds, loss)
     train = _train_scores(history, epochs, arm, is_lost, rows, seeds)

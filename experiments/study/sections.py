@@ -105,7 +105,7 @@ def _check_settings_matter(arms: list[Arm], results: dict[Job, Result]) -> None:
         same_otherwise = others.setdefault((arm.train, arm.rows, arm.labels), [])
         for other in same_otherwise:
             names = [name for name, value in arm.model if value != getattr(other.model, name)]
-            if names and results[Job.of(arm)].history.equals(results[Job.of(other)].history):
+            if names and results[Job.of(arm)].fitted.history.equals(results[Job.of(other)].fitted.history):
                 raise InputError(
                     f"study: the arm {arm.name!r} of {arm.section} changes model.{names[0]}, and the network of "
                     f"model.build {arm.model.build} does not use it; take it out of the section study"

@@ -69,7 +69,7 @@ def curves(arms: Iterable[Scored]) -> pd.DataFrame:
     """
     tables = []
     for arm in arms:
-        history = arm.result.history.drop(columns=["seed", "learning_rate"])
+        history = arm.result.fitted.history.drop(columns=["seed", "learning_rate"])
         for name in scores.METRICS[arm.rows.problem.task]:
             history[f"holdout_{name}"] = history[[f"{split}_{name}" for split in ROLES]].mean(axis=1)
             history = history.drop(columns=f"validation_{name}")

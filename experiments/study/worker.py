@@ -84,11 +84,7 @@ def _result(job: Job, rows: Rows, fitted: Fitted) -> Result:
         for values in row_scores.values():
             values[:, 1] = np.nan
     return Result(
-        history=fitted.history,
-        best_epoch=fitted.best_epoch,
-        best_epoch_by_holdout=fitted.by_holdout.best_epoch,
-        diverged=fitted.diverged,
-        weights=fitted.weights,
+        fitted=fitted,
         row_scores=row_scores,
         sound=sound,
         seconds=0.0,

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from pipeline.data.examples import Examples
+from pipeline.files import under
 from pipeline.settings import Train
 from pipeline.training.best_epoch import BestEpoch
 from pipeline.training.fitted import Chosen, Fitted
@@ -102,8 +103,3 @@ class Course:
             best.restore(under(f"{split}/", state))
             best.best_weights = {name: value.copy() for name, value in under(f"best/{split}/", state).items()}
         self.history.restore(under("table/", state))
-
-
-def under(prefix: str, state: Snapshot) -> Snapshot:
-    """Return the part of a state whose names begin with a prefix, under the rest of their names."""
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

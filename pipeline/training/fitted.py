@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.files import read_arrays, write_arrays, written_whole
+from pipeline.files import read_arrays, under, write_arrays, written_whole
 from pipeline.paths import HISTORY_FILE, SEEDS_FILE
 
-PREFIX = "weights/"
+WEIGHTS, HOLDOUT = "weights/", "by_holdout/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +70,40 @@ def is_sound(weights: dict[str, np.ndarray]) -> np.ndarray:
     return np.logical_and.reduce([np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in weights.values()])
 
 
+def arrays_of(fitted: Fitted) -> dict[str, np.ndarray]:
+    """Return all of a training's result but the history, as arrays under unique names."""
+    arrays = {"seeds": np.array(fitted.seeds), "diverged": fitted.diverged}
+    arrays |= _chosen_arrays(fitted)
+    if fitted.by_holdout is not None:
+        arrays |= {f"{HOLDOUT}{name}": value for name, value in _chosen_arrays(fitted.by_holdout).items()}
+    return arrays
+
+
+def _chosen_arrays(chosen: Chosen) -> dict[str, np.ndarray]:
+    weights = {f"{WEIGHTS}{name}": value for name, value in chosen.weights.items()}
+    return {"best_epoch": chosen.best_epoch} | weights
+
+
+def fitted_of(arrays: dict[str, np.ndarray], history: pd.DataFrame) -> Fitted:
+    """Return the result of a training from what `arrays_of` returned, and its history.
+
+    Raises:
+        KeyError: an array is missing.
+    """
+    holdout = under(HOLDOUT, arrays)
+    return Fitted(
+        weights=under(WEIGHTS, arrays),
+        best_epoch=arrays["best_epoch"],
+        seeds=arrays["seeds"].tolist(),
+        diverged=arrays["diverged"],
+        history=history,
+        by_holdout=Chosen(under(WEIGHTS, holdout), holdout["best_epoch"]) if holdout else None,
+    )
+
+
 def write_fitted(fitted: Fitted) -> None:
     """Write `models/seeds.npz` and, its numbers with seven digits, the history as `experiments/results/history.csv`."""
-    facts = {"seeds": np.array(fitted.seeds), "best_epoch": fitted.best_epoch, "diverged": fitted.diverged}
-    write_arrays(SEEDS_FILE, facts | {f"{PREFIX}{name}": value for name, value in fitted.weights.items()})
+    write_arrays(SEEDS_FILE, arrays_of(fitted))
     with written_whole(HISTORY_FILE) as beside:
         fitted.history.to_csv(beside, index=False, float_format="%.7g")
 
@@ -87,9 +117,8 @@ def read_fitted() -> Fitted:
     arrays = _read(SEEDS_FILE, read_arrays)
     history = _read(HISTORY_FILE, pd.read_csv)
     try:
-        weights = {name.removeprefix(PREFIX): arrays.pop(name) for name in list(arrays) if name.startswith(PREFIX)}
-        return Fitted(weights=weights, seeds=arrays.pop("seeds").tolist(), history=history, **arrays)
-    except (KeyError, TypeError):
+        return fitted_of(arrays, history)
+    except KeyError:
         raise _not_ours(SEEDS_FILE) from None
 
 

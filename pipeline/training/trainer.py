@@ -13,9 +13,10 @@ import pandas as pd
 import tensorflow as tf
 
 from pipeline.data.examples import Examples
+from pipeline.files import under
 from pipeline.settings import Model, Train
 from pipeline.training.checks import check_validation_rows
-from pipeline.training.course import Course, Snapshot, Weights, under
+from pipeline.training.course import Course, Snapshot, Weights
 from pipeline.training.fitted import Fitted
 from pipeline.training.history import score_columns
 from pipeline.training.replica_group import replica_groups

@@ -13,6 +13,7 @@ from experiments.study.worker import train
 from pipeline.data.examples import Problem, Split
 from pipeline.data.splits import read_summary
 from pipeline.settings import EarlyStopping, Model, Schedule, Train
+from pipeline.training.fitted import Chosen, Fitted
 from pipeline.training.model import predict
 from pipeline.training.trainer import fit
 
@@ -47,15 +48,17 @@ def test_jobs_that_differ_in_strengths_and_lengths_come_together(other, shares):
 def test_a_result_is_kept_as_it_is(tmp_path):
     history = pd.DataFrame({"seed": [0, 0], "epoch": [1, 2], "validation_accuracy": [0.5, 0.75]})
     row_scores = {"cross_entropy": np.array([[[1.0, np.nan], [2.0, 3.0]]], np.float32)}
-    result = Result(
-        history, np.array([2]), np.array([1]), np.array([False]), {"output/kernel": np.ones((1, 2, 3))}, row_scores,
-        np.array([[True], [False]]), 1.5,
-    )  # fmt: skip
+    weights = {"output/kernel": np.ones((1, 2, 3))}
+    holdout = Chosen({"output/kernel": np.zeros((1, 2, 3))}, np.array([1]))
+    fitted = Fitted(weights, np.array([2]), [0], np.array([False]), history, holdout)
+    result = Result(fitted, row_scores, np.array([[True], [False]]), 1.5)
     write_result(tmp_path / "a.npz", result)
     again = read_result(tmp_path / "a.npz")
-    pd.testing.assert_frame_equal(again.history, history)
-    assert (again.best_epoch, again.best_epoch_by_holdout, again.diverged, again.seconds) == ([2], [1], [False], 1.5)
-    np.testing.assert_array_equal(again.weights["output/kernel"], np.ones((1, 2, 3)))
+    pd.testing.assert_frame_equal(again.fitted.history, history)
+    assert (again.fitted.seeds, again.fitted.diverged, again.seconds) == ([0], [False], 1.5)
+    np.testing.assert_array_equal(again.best_epochs, [[2], [1]])
+    np.testing.assert_array_equal(again.fitted.weights["output/kernel"], np.ones((1, 2, 3)))
+    np.testing.assert_array_equal(again.fitted.by_holdout.weights["output/kernel"], np.zeros((1, 2, 3)))
     np.testing.assert_array_equal(again.row_scores["cross_entropy"], row_scores["cross_entropy"])
     np.testing.assert_array_equal(again.sound, [[True], [False]])
 
@@ -106,7 +109,7 @@ def test_every_row_is_scored_by_the_seeds_that_held_it_out_as_stopped_on_their_o
     stopping = job(model={"hidden_units": [8]}, epochs=15, learning_rate=0.03, early_stopping=EarlyStopping(patience=1))
     [result], examples = train([stopping], rows, SEEDS), rows.examples()
     swapped = replace(examples, val_rows=examples.holdout_rows, holdout_rows=np.empty((1, 0), int))
-    of_role = [result.weights, fit(swapped, stopping.model, stopping.train, SEEDS).weights]
+    of_role = [result.fitted.weights, fit(swapped, stopping.model, stopping.train, SEEDS).weights]
     [score, *_] = result.row_scores
     for role, weights in enumerate(of_role):
         outputs = predict(stopping.model, rows.problem, weights, rows.x)
@@ -120,7 +123,7 @@ def test_every_row_is_scored_by_the_seeds_that_held_it_out_as_stopped_on_their_o
 
 def test_means_of_the_rows_are_what_the_history_says_of_each_fold(digits):
     [result] = train([job(model={"hidden_units": [8]}, epochs=3)], digits, SEEDS)
-    last = result.history.groupby("seed").tail(1)
+    last = result.fitted.history.groupby("seed").tail(1)
     for split, role in (("holdout", 0), ("validation", 1)):
         for metric in ("cross_entropy", "accuracy"):
             means = [
@@ -133,9 +136,9 @@ def test_means_of_the_rows_are_what_the_history_says_of_each_fold(digits):
 def test_a_seed_that_diverged_scores_what_knowing_nothing_does(diabetes):
     wild = job(model={"hidden_units": [8]}, optimizer="sgd", learning_rate=0.6, epochs=6)
     [result] = train([wild], diabetes, SEEDS)
-    assert 0 < result.diverged.sum() < 5
-    np.testing.assert_array_equal(result.sound, [~result.diverged, ~result.diverged])
-    is_lost = result.diverged[diabetes.ring.judges]
+    assert 0 < result.fitted.diverged.sum() < 5
+    np.testing.assert_array_equal(result.sound, [~result.fitted.diverged, ~result.fitted.diverged])
+    is_lost = result.fitted.diverged[diabetes.ring.judges]
     np.testing.assert_allclose(
         result.row_scores["squared_error"][is_lost], diabetes.floor["squared_error"][is_lost], rtol=1e-5
     )

@@ -66,7 +66,7 @@ def trained(rows: Rows, name: str, read_at: int | None = None, **changes: object
 
 def test_diverged_seeds_count_as_knowing_nothing_in_means_gaps_and_differences_alike(diabetes):
     base, unsteady = trained(diabetes, BASELINE), trained(diabetes, "unsteady", optimizer="sgd", learning_rate=0.45)
-    lost = unsteady.result.diverged
+    lost = unsteady.result.fitted.diverged
     assert 0 < lost.sum() < 5
     floor = diabetes.ring.by_seed(diabetes.floor["squared_error"])
     np.testing.assert_allclose(unsteady.table["holdout_rmse"][lost], np.sqrt(floor[lost]), rtol=1e-5)
@@ -94,7 +94,7 @@ def test_a_loss_that_is_surely_above_that_of_the_training_rows_has_a_gap_surely_
 
 def test_all_seeds_diverged_make_an_arm_that_knows_nothing(diabetes):
     lost = trained(diabetes, "lost", optimizer="sgd", learning_rate=30.0)
-    assert lost.result.diverged.all()
+    assert lost.result.fitted.diverged.all()
     assert lost.mean_loss == pytest.approx(lost.floor_loss, rel=1e-5)
     record = records_by_name([trained(diabetes, BASELINE), lost])["lost"]
     assert (record.verdict, record.diverged) == ("hurts", 5)
@@ -105,7 +105,7 @@ def test_an_arm_read_at_an_epoch_counts_seeds_that_have_diverged_by_then_as_know
     unsteady = {"optimizer": "sgd", "learning_rate": 0.45, "epochs": 6}
     early, late = (trained(diabetes, f"read at {at}", read_at=at, **unsteady) for at in (1, 6))
     floor = np.sqrt(np.nanmean(diabetes.floor["squared_error"]))
-    lost = late.result.diverged
+    lost = late.result.fitted.diverged
     for split in ("validation", "holdout"):
         np.testing.assert_allclose(late.table[f"{split}_rmse"][lost], floor, rtol=1e-5)
         np.testing.assert_allclose(late.table[f"{split}_r2"][lost], 0.0, atol=0.03)
