@@ -64,7 +64,7 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path} is not valid JSON: {error}; delete it and run `dvc repro`") from None
 
 
-def under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def under(prefix: str, arrays: dict[str, "np.ndarray"]) -> dict[str, "np.ndarray"]:
     """Return the arrays whose names begin with a prefix, under the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
