@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.settings import Train
 ALONE = 20000
 
 Strengths = Mapping[str, tf.Tensor]  # by the names of `pipeline.training.strengths`, each `[R]`
+Values = TypeVar("Values", tf.Tensor, np.ndarray)
 Shapes = list[tuple[int, ...]]
 
 
@@ -69,13 +71,14 @@ class SideBySide:
         """Return the part of values of `variables` that `values()` returned then."""
         return state[: len(self.weights)]
 
-    def split(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Take tensors like those of `values()` apart into one for each weight, `[R, ...]`."""
-        parts: dict[int, tf.Tensor] = {}
+    def split(self, values: list[Values]) -> list[Values]:
+        """Take tensors like those of `values()`, or their arrays, apart into one for each weight, `[R, ...]`."""
+        parts: dict[int, Values] = {}
         for pack, value in zip(self.packs, values, strict=True):
-            sizes = [self.sizes[place] for place in pack]
-            parts |= zip(pack, tf.split(value, sizes, axis=1) if len(pack) > 1 else [value], strict=True)
-        return [tf.reshape(parts[place], (-1, *shape)) for place, shape in enumerate(self.shapes)]
+            ends = np.cumsum([self.sizes[place] for place in pack]).tolist()
+            for place, end in zip(pack, ends, strict=True):
+                parts[place] = _reshaped(value[:, end - self.sizes[place] : end], (-1, *self.shapes[place]))
+        return [parts[place] for place in range(len(self.shapes))]
 
     def join(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
         """Put tensors `[R, ...]`, one for each weight, together like those of `values()`: the reverse of `split`."""
@@ -135,7 +138,7 @@ class OneByOne:
                     optimizer.adam_weight_decay = optimizer.weight_decay
             optimizer.apply([gradient[replica] for gradient in gradients], weights)
 
-    def split(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+    def split(self, values: list[Values]) -> list[Values]:
         """Return the tensors, which are one for each weight."""
         return values
 
@@ -148,6 +151,11 @@ class OneByOne:
         for replica, weights in enumerate(self.weights):
             for weight, value in zip(weights, values, strict=True):
                 weight.assign(value[replica])
+
+
+def _reshaped(value: Values, shape: tuple[int, ...]) -> Values:
+    # Outside of a graph each operation of TensorFlow's takes much longer than NumPy's.
+    return value.reshape(shape) if isinstance(value, np.ndarray) else tf.reshape(value, shape)
 
 
 def stacked_optimizer(train: Train, shapes: Shapes, replicas: int) -> SideBySide | OneByOne:
