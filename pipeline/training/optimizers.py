@@ -75,7 +75,7 @@ class SideBySide:
         """Take tensors like those of `values()`, or their arrays, apart into one for each weight, `[R, ...]`."""
         parts: dict[int, Values] = {}
         for pack, value in zip(self.packs, values, strict=True):
-            ends = np.cumsum([self.sizes[place] for place in pack]).tolist()
+            ends: list[int] = np.cumsum([self.sizes[number] for number in pack]).tolist()
             for place, end in zip(pack, ends, strict=True):
                 parts[place] = _reshaped(value[:, end - self.sizes[place] : end], (-1, *self.shapes[place]))
         return [parts[place] for place in range(len(self.shapes))]
