@@ -75,9 +75,11 @@ class SideBySide:
         """Take tensors like those of `values()`, or their arrays, apart into one for each weight, `[R, ...]`."""
         parts: dict[int, Values] = {}
         for pack, value in zip(self.packs, values, strict=True):
-            ends: list[int] = np.cumsum([self.sizes[number] for number in pack]).tolist()
-            for place, end in zip(pack, ends, strict=True):
-                parts[place] = _reshaped(value[:, end - self.sizes[place] : end], (-1, *self.shapes[place]))
+            start = 0
+            for place in pack:
+                end = start + self.sizes[place]
+                parts[place] = _reshaped(value[:, start:end], (-1, *self.shapes[place]))
+                start = end
         return [parts[place] for place in range(len(self.shapes))]
 
     def join(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
