@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +16,6 @@ from pipeline.settings import Train
 ALONE = 20000
 
 Strengths = Mapping[str, tf.Tensor]  # by the names of `pipeline.training.strengths`, each `[R]`
-Values = TypeVar("Values", tf.Tensor, np.ndarray)
 Shapes = list[tuple[int, ...]]
 
 
@@ -51,7 +50,7 @@ class SideBySide:
         self.shapes, self.sizes = shapes, [int(np.prod(shape)) for shape in shapes]
         small = [place for place, size in enumerate(self.sizes) if size <= ALONE]
         large = [place for place in range(len(shapes)) if place not in small]
-        self.packs = [[place] for place in large] + ([small] if small else [])
+        self.packs: list[list[int]] = [[place] for place in large] + ([small] if small else [])
         widths = [sum(self.sizes[place] for place in pack) for pack in self.packs]
         self.weights = [keras.Variable(np.zeros((replicas, width), np.float32)) for width in widths]
         self.learning_rates = tf.zeros((replicas, 1))  # of the step that is being traced
@@ -71,9 +70,9 @@ class SideBySide:
         """Return the part of values of `variables` that `values()` returned then."""
         return state[: len(self.weights)]
 
-    def split(self, values: list[Values]) -> list[Values]:
+    def split(self, values: list[Any]) -> list[Any]:
         """Take tensors like those of `values()`, or their arrays, apart into one for each weight, `[R, ...]`."""
-        parts: dict[int, Values] = {}
+        parts: dict[int, Any] = {}
         for pack, value in zip(self.packs, values, strict=True):
             start = 0
             for place in pack:
@@ -140,7 +139,7 @@ class OneByOne:
                     optimizer.adam_weight_decay = optimizer.weight_decay
             optimizer.apply([gradient[replica] for gradient in gradients], weights)
 
-    def split(self, values: list[Values]) -> list[Values]:
+    def split(self, values: list[Any]) -> list[Any]:
         """Return the tensors, which are one for each weight."""
         return values
 
@@ -155,7 +154,7 @@ class OneByOne:
                 weight.assign(value[replica])
 
 
-def _reshaped(value: Values, shape: tuple[int, ...]) -> Values:
+def _reshaped(value: Any, shape: tuple[int, ...]) -> Any:
     # Outside of a graph each operation of TensorFlow's takes much longer than NumPy's.
     return value.reshape(shape) if isinstance(value, np.ndarray) else tf.reshape(value, shape)
 
