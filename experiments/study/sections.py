@@ -17,6 +17,7 @@ from experiments.study.questions.remedies import combined, remedies
 from experiments.study.questions.winner import winner
 from experiments.study.rows import Rows
 from experiments.study.scored import Scored, chosen, score
+from pipeline.data.examples import Problem
 from pipeline.errors import InputError
 from pipeline.settings import Settings, StudySection
 
@@ -79,8 +80,8 @@ class Sections:
     def _train(self, arms: list[Arm], label: str) -> Arms:
         """Train the arms of the sections that are asked for, and return them by section."""
         arms = [arm for arm in arms if arm.section in self.settings.study.sections]
+        _check_settings_matter(arms, self.rows.problem)
         self.trainings.run([Job.of(arm) for arm in arms], label)
-        _check_settings_matter(arms, self.trainings.results)
         by_section: Arms = {}
         for arm in arms:
             result = self.trainings.results[Job.of(arm)]
@@ -94,20 +95,28 @@ class Sections:
         return [*learning_curve(self.settings, arm, group, n, fewest), *capacity(self.settings, arm, group)]
 
 
-def _check_settings_matter(arms: list[Arm], results: dict[Job, Result]) -> None:
+def _check_settings_matter(arms: list[Arm], problem: Problem) -> None:
     """Refuse settings that a network of the user's own does not use: their arms would be one training under two names.
 
     Raises:
-        InputError: two arms that differ in the section `model` alone have trained alike.
+        InputError: arms that differ in the section `model` alone have the same network.
     """
-    others: dict[tuple[object, ...], list[Arm]] = {}
-    for arm in (arm for arm in arms if arm.model.build):
-        same_otherwise = others.setdefault((arm.train, arm.rows, arm.labels), [])
-        for other in same_otherwise:
-            names = [name for name, value in arm.model if value != getattr(other.model, name)]
-            if names and results[Job.of(arm)].fitted.history.equals(results[Job.of(other)].fitted.history):
-                raise InputError(
-                    f"study: the arm {arm.name!r} of {arm.section} changes model.{names[0]}, and the network of "
-                    f"model.build {arm.model.build} does not use it; take it out of the section study"
-                )
-        same_otherwise.append(arm)
+    own = [arm for arm in arms if arm.model.build]
+    if not own:
+        return
+    from pipeline.training.model import build_network  # imports Keras, which takes seconds and is needed here alone
+
+    networks = {model: build_network(model, problem).to_json() for model in dict.fromkeys(arm.model for arm in own)}
+    unused: dict[str, str] = {}  # the first arm that changes each setting
+    for arm in own:
+        for other in own:
+            if (arm.train, arm.rows, arm.labels) == (other.train, other.rows, other.labels):
+                changed = [name for name, value in arm.model if value != getattr(other.model, name)]
+                if len(changed) == 1 and networks[arm.model] == networks[other.model]:
+                    unused.setdefault(changed[0], arm.name)
+    if unused:
+        names = ", ".join(f"model.{name} (as the arm {arm!r} does)" for name, arm in unused.items())
+        raise InputError(
+            f"study: the network of model.build {own[0].model.build} does not use all that is changed: take these out "
+            f"of the section study: {names}"
+        )

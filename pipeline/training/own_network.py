@@ -43,7 +43,9 @@ def _renamed(network: keras.Model) -> keras.Model:
         kinds[kind] += 1
         return type(layer).from_config(layer.get_config() | {"name": f"{kind}_{kinds[kind]}"})
 
-    functional = keras.Model(*network.inputs, *network.outputs)  # a Sequential puts its own name before its layers'
+    functional = keras.Model(
+        *network.inputs, *network.outputs, name="network"
+    )  # a Sequential puts its own name before its layers'
     return keras.models.clone_model(functional, clone_function=renamed)
 
 
