@@ -34,6 +34,8 @@ def main() -> None:
     """Write the three splits, their summary and the constants of the preprocessing."""
     data = read_settings().data
     prepared = prepare(load(data), data)
+    for note in prepared.notes:
+        print(f"note: {note}")
     for warning in _warnings(prepared.summary):
         print(f"warning: {warning}", file=sys.stderr)
     for name, split in prepared.splits.items():
