@@ -5,22 +5,62 @@ model and runs where this project is not, so it imports nothing of it.
 """
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
+# What stands for a missing value among numbers and booleans; among text it is a value like others.
+MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL", "null")
+
+
+class Notation(TypedDict):
+    """How numbers are written as text: their decimal mark, their thousands mark and their unit, which may be empty."""
+
+    decimal: str
+    thousands: str
+    unit: str
+
+
+def read_numbers(values: pd.Series, notation: Notation | None = None) -> pd.Series:
+    """Return the numbers that values are, or are written in a notation, float64; NaN where a value is none."""
+    if notation is None:
+        return pd.to_numeric(values, errors="coerce").astype(float)
+    is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
+    texts = values.astype(object).where(is_text)
+    decimal, thousands, unit = (
+        re.escape(mark) for mark in (notation["decimal"], notation["thousands"], notation["unit"])
+    )
+    pattern = (
+        rf"\s*[-+]?\s*(?:{unit})?\s*[-+]?"
+        rf"(?:(?:\d{{1,3}}(?:{thousands}\d{{3}})+|\d+)(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][-+]?\d+)?"
+        rf"\s*(?:{unit})?\s*"
+    )
+    plain = texts.astype("str")
+    plain = plain.where(plain.str.fullmatch(pattern).fillna(False).astype(bool))
+    for mark in (notation["thousands"], notation["unit"], " ", "\u00a0"):
+        plain = plain.str.replace(mark, "", regex=False) if mark else plain
+    written = pd.to_numeric(plain.str.replace(notation["decimal"], ".", regex=False), errors="coerce").astype(float)
+    return written.where(is_text, pd.to_numeric(values.mask(is_text), errors="coerce").astype(float))
+
+
+def _without_blanks(values: pd.Series, missing_words: tuple[str, ...] = ()) -> pd.Series:
+    """Return values whose texts have no blanks around them, missing where nothing or a word for that is left."""
+    stripped = values.astype(object).map(lambda value: value.strip() if isinstance(value, str) else value)
+    return stripped.mask(stripped.isin(["", *missing_words]), np.nan)
 
 
 def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
     """Return the rows that the network sees, float32 `[n, features]`.
 
     Args:
-        preprocessing: the fitted constants as plain data. A number's feature is (value - center) / scale, a boolean's
-            0 or 1, a text's 1 for its category and 0 for the others, all 0 for a category that was not fitted; a
-            missing value is first replaced by `missing`. A pixel's feature is (value - center) / scale.
+        preprocessing: the fitted constants as plain data. Texts lose the blanks around them, and a blank one is
+            missing; numbers may be text in the column's `notation`. A number's feature is (value - center) / scale, a
+            boolean's 0 or 1, a text's 1 for its category and 0 for the others, all 0 for a category that was not
+            fitted; a missing value is first replaced by `missing`. A pixel's feature is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
@@ -39,13 +79,13 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     name = column["name"]
     if name not in raw:
         raise ValueError(f"column {name!r} is missing; one without values may be all NaN")
-    values = raw[name]
+    values = _without_blanks(raw[name], () if column["kind"] == "text" else MISSING_WORDS)
     if column["kind"] == "text":
         return _one_hot(values, column["missing"], column["categories"])
     if column["kind"] == "boolean":
         numbers = values.astype(object).astype(str).str.lower().map(TRUTH)
     else:
-        numbers = pd.to_numeric(values, errors="coerce")
+        numbers = read_numbers(values, column.get("notation"))
     wrong = (numbers.isna() & values.notna()).to_numpy()
     if wrong.any():
         raise ValueError(f"column {name!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")

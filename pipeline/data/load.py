@@ -8,9 +8,11 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
+from pipeline.data.notation import find_notation, has_decimal_commas, is_text
 from pipeline.data.tables import LARGEST, Kind, Messages, first_row, read_table, shown, tidy, without_blanks
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
+from pipeline.serving import MISSING_WORDS, Notation, read_numbers
 from pipeline.settings import Data
 
 MIN_ROWS = 10
@@ -33,6 +35,8 @@ class Dataset:
             [n, height, width] or [n, height, width, channels].
         target: [n], unchanged from the source.
         kinds: what each column of the table holds.
+        notations: how the numbers of a column are written, where that is not the plain way.
+        numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
         pixel_max: the value of a white pixel; None where it is not known.
@@ -43,6 +47,8 @@ class Dataset:
     target: pd.Series
     target_name: str | None = None
     kinds: dict[str, Kind] = field(default_factory=dict)
+    notations: dict[str, Notation] = field(default_factory=dict)
+    numbers: np.ndarray | None = None
     groups: np.ndarray | None = None
     test_rows: int | None = None
     pixel_max: float | None = None
@@ -125,17 +131,72 @@ def _from_table(
     if test is not None:
         _check_same_columns(used, list(test.columns), data)
     tables = {"data.source": frame[used]} | ({} if test is None else {"data.test_source": test[used]})
+    kept = []
     for setting, table in tables.items():
         tables[setting], padded = without_blanks(table)
         if padded:
             messages.notes.append(f"{setting}: blanks around values are taken off in column {shown(padded)}")
+        tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
+        kept.append(with_target)
+    notations = _notations(tables["data.source"], data, target, messages)
+    tables = {setting: _in_numbers(setting, table, notations) for setting, table in tables.items()}
     features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
     others = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
-    test_rows = None if test is None else len(test)
+    test_rows = None if test is None else len(tables["data.test_source"])
     groups = None if data.group is None else _groups(others[data.group], test_rows, data)
-    return Dataset(features, others[target], target, kinds, groups, test_rows, messages=messages)
+    return Dataset(
+        features, others[target], target, kinds, notations, np.flatnonzero(np.concatenate(kept)), groups, test_rows,
+        messages=messages,
+    )  # fmt: skip
+
+
+def _with_target(setting: str, table: pd.DataFrame, target: str, messages: Messages) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows that have a target, and which these are; all rows if none has one, which is refused later."""
+    present = table[target].notna().to_numpy()
+    if present.all() or not present.any():
+        return table, np.ones(len(table), bool)
+    messages.notes.append(
+        f"{setting}: rows without a value of the target {target!r} are left out: {(~present).sum()} of {len(present)}"
+    )
+    return table[present].reset_index(drop=True), present
+
+
+def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages) -> dict[str, Notation]:
+    """Return how numbers are written in columns of text, with a note for each way; classes and groups stay text."""
+    decimal_commas = has_decimal_commas(table)
+    text = {data.group} | ({target} if data.task == "classification" else set())
+    notations = {
+        str(name): notation
+        for name, column in table.items()
+        if name not in text and is_text(column) and (notation := find_notation(column, data.read, decimal_commas))
+    }
+    by_notation: dict[tuple[str, ...], list[str]] = {}
+    for name, notation in notations.items():
+        by_notation.setdefault((notation["decimal"], notation["thousands"], notation["unit"]), []).append(name)
+    for names in by_notation.values():
+        written = table[names[0]][~table[names[0]].isin(MISSING_WORDS)].dropna().iloc[0]
+        number = read_numbers(pd.Series([written]), notations[names[0]]).iloc[0]
+        messages.notes.append(
+            f"data.source: text is read as numbers, such as {written!r} as {number:.10g}, in column {shown(names)}; "
+            "data.read.decimal and data.read.thousands set other marks"
+        )
+    return notations
+
+
+def _in_numbers(setting: str, table: pd.DataFrame, notations: dict[str, Notation]) -> pd.DataFrame:
+    """Return the table with its written numbers as numbers."""
+    numbers = {}
+    for name, notation in notations.items():
+        numbers[name] = read_numbers(table[name], notation)
+        wrong = numbers[name].isna() & table[name].notna() & ~table[name].isin(MISSING_WORDS)
+        if wrong.any():
+            raise InputError(
+                f"{setting}: column {name!r} holds {table[name][wrong].iloc[0]!r}, which is no number as those of "
+                f"data.source are written ({notation})"
+            )
+    return table.assign(**numbers)
 
 
 def _checked_target(columns: list[str], data: Data, target: str | None, messages: Messages) -> str:
@@ -169,33 +230,46 @@ def _check_same_columns(expected: list[str], columns: list[str], data: Data) -> 
 
 
 def _features(parts: dict[str, pd.DataFrame], messages: Messages) -> tuple[pd.DataFrame, dict[str, Kind]]:
-    """Tidy each column and join its parts; the first part decides what the column holds."""
-    columns, kinds = {}, {}
+    """Tidy each column and join its parts; all that is wrong with columns comes in one message."""
+    columns: dict[str, pd.Series] = {}
+    kinds: dict[str, Kind] = {}
+    problems = []
     for name in next(iter(parts.values())).columns:
-        tidied = {
-            setting: tidy(part[name], f"{setting}: column {name!r}", "name it in data.drop")
-            for setting, part in parts.items()
-        }
-        kind = tidied["data.source"][0]
+        try:
+            kind, values = _feature(name, {setting: part[name] for setting, part in parts.items()})
+        except InputError as error:
+            problems.append(str(error))
+            continue
         if kind is None:
             messages.warnings.append(f"column {name!r} has no value in any row and is left out")
             continue
-        test_kind = tidied.get("data.test_source", (kind,))[0]
-        if test_kind not in (kind, None):
-            raise InputError(
-                f"data.test_source: column {name!r} holds {test_kind} values, in data.source {kind} values"
-            )
-        columns[name] = pd.concat([values for _, values in tidied.values()], ignore_index=True)
-        kinds[name] = kind
-        if kind == "text":
-            # A column that is declared categorical is meant as text, even if its categories look like numbers.
-            if not isinstance(parts["data.source"][name].dtype, pd.CategoricalDtype):
-                _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
-            _check_categories(name, columns[name])
-            continue
-        for setting, (_, values) in tidied.items():
-            _check_range(f"{setting}: column {name!r}", values)
+        columns[name], kinds[name] = values, kind
+    if problems:
+        raise InputError("; ".join(problems))
     return pd.DataFrame(columns), kinds
+
+
+def _feature(name: str, parts: dict[str, pd.Series]) -> tuple[Kind | None, pd.Series]:
+    """Return a column's kind and its values in all parts; the first part decides what the column holds."""
+    tidied = {
+        setting: tidy(part, f"{setting}: column {name!r}", "name it in data.drop") for setting, part in parts.items()
+    }
+    kind = tidied["data.source"][0]
+    joined = pd.concat([values for _, values in tidied.values()], ignore_index=True)
+    if kind is None:
+        return None, joined
+    test_kind = tidied.get("data.test_source", (kind,))[0]
+    if test_kind not in (kind, None):
+        raise InputError(f"data.test_source: column {name!r} holds {test_kind} values, in data.source {kind} values")
+    if kind == "text":
+        # A column that is declared categorical is meant as text, even if its categories look like numbers.
+        if not isinstance(parts["data.source"].dtype, pd.CategoricalDtype):
+            _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
+        _check_categories(name, joined)
+        return kind, joined
+    for setting, (_, values) in tidied.items():
+        _check_range(f"{setting}: column {name!r}", values)
+    return kind, joined
 
 
 def _check_no_numbers(label: str, values: pd.Series) -> None:

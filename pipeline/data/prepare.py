@@ -50,7 +50,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
             _transformed(preprocessing, dataset.features, index),
             y[index],
             None if groups is None else groups[index],
-            index.astype(np.int64),
+            (index if dataset.numbers is None else dataset.numbers[index]).astype(np.int64),
         )
         for name, index in rows.items()
     }
@@ -149,7 +149,7 @@ def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> d
     if len(empty) == table.shape[1]:
         raise InputError(f"data.source {data.source} has no column with a value in the training part")
     kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}
-    return fit_table(table, kinds, data.scaling)
+    return fit_table(table, kinds, data.scaling, dataset.notations)
 
 
 def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndarray, index: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The constants of the preprocessing, fitted on the training part alone; `pipeline.serving.apply` applies them."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -8,16 +9,20 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.tables import Kind
+from pipeline.serving import Notation
 
 Scaling = Literal["auto", "unit", "standard", "none"]
 KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text")
 
 
-def fit_table(table: pd.DataFrame, kinds: dict[str, Kind], scaling: Scaling) -> dict[str, Any]:
+def fit_table(
+    table: pd.DataFrame, kinds: dict[str, Kind], scaling: Scaling, notations: Mapping[str, Notation] | None = None
+) -> dict[str, Any]:
     """Fit every column: what stands for a missing value, a number's center and scale, a text's categories.
 
     Args:
         table: no column of it may be without a value.
+        notations: how the source writes the numbers of a column, kept for the rows that a served model gets.
 
     Returns:
         The columns in the order of their features, as plain data; see `pipeline.serving.apply`.
@@ -27,6 +32,9 @@ def fit_table(table: pd.DataFrame, kinds: dict[str, Kind], scaling: Scaling) -> 
         names = [name for name in kinds if kinds[name] == kind]
         if names:
             columns += _fit_columns(kind, table[names], scaling)
+    for column in columns:
+        if notation := (notations or {}).get(column["name"]):
+            column["notation"] = notation
     return {"kind": "table", "columns": columns}
 
 

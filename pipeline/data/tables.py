@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.data.dialect import decode, find_dialect
 from pipeline.errors import InputError, nearest_first
+from pipeline.serving import MISSING_WORDS
 from pipeline.settings import Read
 
 Kind = Literal["number", "boolean", "text"]
@@ -20,8 +21,6 @@ KINDS: dict[str, Kind] = {
     "boolean": "boolean", "string": "text",
 }  # fmt: skip
 TRUTH = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
-# What stands for a missing value where the other cells are numbers or booleans; among text it is a value like others.
-MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL", "null")
 DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})\b.*"
 SHOWN_COLUMNS = 20
 # Larger numbers become infinite in the float32 that the network sees.
@@ -78,7 +77,7 @@ def read_table(
     messages.warnings += [f"column {i + 1} has no name and is left out" for i in np.flatnonzero(~named)]
     frame = frame.loc[:, named]
     if path.suffix.lower() != ".parquet":
-        frame = frame.apply(lambda column: column if column.name in text_columns else told_from_text(column))
+        frame = frame.apply(lambda column: column if column.name in text_columns else told_from_text(column, read))
     return frame, messages.about(f"{setting} {name}")
 
 
@@ -126,7 +125,7 @@ def without_blanks(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame.assign(**{name: texts.mask(texts == "") for name, texts in stripped.items()}), padded
 
 
-def told_from_text(column: pd.Series) -> pd.Series:
+def told_from_text(column: pd.Series, read: Read) -> pd.Series:
     """Return a text column as numbers or booleans if all its cells are that, else as it is.
 
     A blank cell is missing. A word such as NA is missing among numbers and booleans, and a value among text.
@@ -136,7 +135,9 @@ def told_from_text(column: pd.Series) -> pd.Series:
     if present.empty:
         return column.mask(texts == "")
     numbers = pd.to_numeric(present, errors="coerce")
-    if numbers.notna().all():
+    # Where a point is no decimal mark, `1.080` is left to the reading of such notations.
+    pointed = read.decimal == "," or read.thousands == "."
+    if numbers.notna().all() and not (pointed and present.str.contains(".", regex=False).any()):
         return numbers.reindex(column.index)
     if present.isin(TRUTH.keys()).all():
         return present.map(TRUTH).astype(object).reindex(column.index)
