@@ -60,7 +60,8 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
         preprocessing: the fitted constants as plain data. Texts lose the blanks around them, and a blank one is
             missing; numbers may be text in the column's `notation`. A number's feature is (value - center) / scale, a
             boolean's 0 or 1, a text's 1 for its category and 0 for the others, all 0 for a category that was not
-            fitted; a missing value is first replaced by `missing`. A pixel's feature is (value - center) / scale.
+            fitted; a missing value is first replaced by `missing`, and where the column has an `indicator`, a second
+            feature is 1 for it and 0 otherwise. A pixel's feature is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
@@ -92,7 +93,8 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     filled = numbers.astype(float).fillna(float(column["missing"]))
     if column["kind"] == "number":
         filled = (filled - column["center"]) / column["scale"]
-    return filled.to_numpy(float)[:, None]
+    feature = filled.to_numpy(float)[:, None]
+    return np.hstack([feature, numbers.isna().to_numpy(float)[:, None]]) if column.get("indicator") else feature
 
 
 def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:

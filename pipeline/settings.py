@@ -113,6 +113,7 @@ class Data(Section):
     drop: list[str] = []
     read: Read = Read()
     task: Literal["auto", "classification", "regression"] = "auto"
+    missing: Literal["median_and_indicator", "median"] = "median_and_indicator"
     scaling: Literal["auto", "unit", "standard", "none"] = "auto"
     test_source: str | None = None
     test_fraction: Share = 0.2

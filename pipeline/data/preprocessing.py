@@ -9,16 +9,19 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.tables import Kind
-from pipeline.serving import Notation
+from pipeline.serving import MISSING_WORDS, Notation
+from pipeline.settings import Data
 
 Scaling = Literal["auto", "unit", "standard", "none"]
 KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text")
 
 
 def fit_table(
-    table: pd.DataFrame, kinds: dict[str, Kind], scaling: Scaling, notations: Mapping[str, Notation] | None = None
+    table: pd.DataFrame, kinds: dict[str, Kind], data: Data, notations: Mapping[str, Notation] | None = None
 ) -> dict[str, Any]:
     """Fit every column: what stands for a missing value, a number's center and scale, a text's categories.
+
+    A number or boolean that is missing somewhere has an indicator too, unless `data.missing` is median.
 
     Args:
         table: no column of it may be without a value.
@@ -31,28 +34,35 @@ def fit_table(
     for kind in KIND_ORDER:
         names = [name for name in kinds if kinds[name] == kind]
         if names:
-            columns += _fit_columns(kind, table[names], scaling)
+            columns += _fit_columns(kind, table[names], data)
     for column in columns:
         if notation := (notations or {}).get(column["name"]):
             column["notation"] = notation
     return {"kind": "table", "columns": columns}
 
 
-def _fit_columns(kind: Kind, table: pd.DataFrame, scaling: Scaling) -> list[dict[str, Any]]:
+def _fit_columns(kind: Kind, table: pd.DataFrame, data: Data) -> list[dict[str, Any]]:
+    if kind == "text":
+        return [_fit_text(str(name), texts) for name, texts in table.items()]
     imputer = SimpleImputer(strategy="median" if kind == "number" else "most_frequent")
     filled = imputer.fit_transform(table)
-    columns = [
-        {"name": name, "kind": kind, "missing": missing}
+    with_indicator = table.columns[table.isna().any() & (data.missing == "median_and_indicator")]
+    columns: list[dict[str, Any]] = [
+        {"name": name, "kind": kind, "missing": missing} | ({"indicator": True} if name in with_indicator else {})
         for name, missing in zip(table, imputer.statistics_.tolist(), strict=True)
     ]
     if kind == "number":
-        center, scale = _center_and_scale(filled, "standard" if scaling == "auto" else scaling)
+        center, scale = _center_and_scale(filled, "standard" if data.scaling == "auto" else data.scaling)
         return [column | {"center": c, "scale": s} for column, c, s in zip(columns, center, scale, strict=True)]
-    if kind == "text":
-        return [
-            column | {"categories": np.unique(texts).tolist()} for column, texts in zip(columns, filled.T, strict=True)
-        ]
     return columns
+
+
+def _fit_text(name: str, texts: pd.Series) -> dict[str, Any]:
+    """Return the categories of a text column, "" among them where one is missing; no text is empty by itself."""
+    categories = np.unique(texts.fillna("").to_numpy(object)).tolist()
+    # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then.
+    words = [] if "" in categories else [word for word in MISSING_WORDS if word in categories]
+    return {"name": name, "kind": "text", "missing": words[0] if words else "", "categories": categories}
 
 
 def fit_images(images: np.ndarray, pixel_max: float | None, scaling: Scaling) -> dict[str, Any]:
@@ -69,16 +79,16 @@ def fit_images(images: np.ndarray, pixel_max: float | None, scaling: Scaling) ->
 
 
 def feature_names(preprocessing: dict[str, Any]) -> list[str] | None:
-    """Return a name for each feature of a table, the column's or column=category; None for images."""
+    """Return a name for each feature of a table, such as `age`, `age is missing` or `city=Ulm`; None for images."""
     if preprocessing["kind"] == "image":
         return None
     return [name for column in preprocessing["columns"] for name in _names(column)]
 
 
 def _names(column: dict[str, Any]) -> list[str]:
-    if column["kind"] != "text":
-        return [column["name"]]
-    return [f"{column['name']}={category}" for category in column["categories"]]
+    if column["kind"] == "text":
+        return [f"{column['name']}={category or '(missing)'}" for category in column["categories"]]
+    return [column["name"], *([f"{column['name']} is missing"] if column.get("indicator") else [])]
 
 
 def _center_and_scale(values: np.ndarray, scaling: Scaling) -> tuple[list[float], list[float]]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import prepare as stage
-from pipeline import source
+from pipeline import serving, source
 from pipeline.data import load as datasets
 from pipeline.data import splits
 from pipeline.data.examples import Split
@@ -129,7 +129,8 @@ def test_the_features_can_be_rebuilt_from_the_plain_constants(scaling):
     result = prepared(source=table(frame), test_source="t.csv", target="ill", scaling=scaling)
     rebuilt = []
     for column in json.loads(json.dumps(result.preprocessing))["columns"]:
-        values = frame[column["name"]].where(frame[column["name"]].notna(), column["missing"])
+        missing = frame[column["name"]].isna()
+        values = frame[column["name"]].where(~missing, column["missing"])
         match column["kind"]:
             case "number":
                 rebuilt.append((values.to_numpy(float) - column["center"]) / column["scale"])
@@ -137,7 +138,49 @@ def test_the_features_can_be_rebuilt_from_the_plain_constants(scaling):
                 rebuilt.append(values.to_numpy(float))
             case "text":
                 rebuilt += [(values == category).to_numpy(float) for category in column["categories"]]
+        if column.get("indicator"):
+            rebuilt.append(missing.to_numpy(float))
     assert np.allclose(np.column_stack(rebuilt), result.splits["test"].x, atol=1e-6)
+
+
+def test_a_missing_number_or_boolean_has_an_indicator_where_training_has_any():
+    frame = TABLE.assign(smoker=TABLE["smoker"].astype(object).where(np.arange(N) % 5 > 0))
+    test = table(frame.assign(cost=np.nan), "test.csv")
+    names = prepared(source=table(frame), test_source=test, target="ill").summary.features
+    assert names == [
+        "age", "age is missing", "cost", "smoker", "smoker is missing", "city=Bonn", "city=Kiel", "city=Ulm",
+    ]  # fmt: skip
+    alone = prepared(source=table(frame), target="ill", missing="median").summary.features
+    assert alone == [name for name in names if "missing" not in name]
+
+
+def test_the_indicator_tells_a_class_apart():
+    result = prepared(source=str(CASES / "03_missing_number_tells_the_class.csv"), target="y")
+    train = result.splits["train"]
+    indicator = train.x[:, result.summary.features.index("income is missing")]
+    assert set(indicator) == {0, 1}
+    assert (indicator != train.y).mean() > 0.9
+
+
+def test_a_missing_category_is_a_category_of_its_own():
+    frame = TABLE.astype({"city": object})
+    frame.loc[::7, "city"] = None
+    result = prepared(source=table(frame), test_source="t.csv", target="ill")
+    place = result.summary.features.index("city=(missing)")
+    assert result.splits["test"].x[:, place].tolist() == frame["city"].isna().astype(float).tolist()
+    raw = frame.head(3).assign(city=[" ", None, "Bonn"])
+    assert serving.apply(result.preprocessing, raw)[:, place].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "word"),
+    [("01_none_is_a_category.csv", "MasVnrType", "None"), ("02_na_is_a_category.csv", "PoolQC", "NA")],
+)
+def test_a_category_that_pandas_reads_as_missing_is_found_at_serving(name, column, word):
+    result = prepared(source=str(CASES / name), target="y")
+    place = result.summary.features.index(f"{column}={word}")
+    raw = pd.DataFrame({column: [word, np.nan, f" {word} "], "noise": 0.0})
+    assert serving.apply(result.preprocessing, raw)[:, place].tolist() == [1, 1, 1]
 
 
 def test_constant_and_empty_columns_are_no_obstacle():
@@ -202,7 +245,7 @@ def test_the_summary_states_sizes_balance_and_the_score_to_beat():
     assert summary.rows == {"train": 38, "validation": 10, "test": 12}
     assert summary.class_counts["test"] == {"False": 8, "True": 4}
     assert summary.majority_share["test"] == pytest.approx(8 / 12)
-    assert summary.n_features == len(summary.features) == 6
+    assert summary.n_features == len(summary.features) == 7
     assert (summary.target, summary.image_shape, summary.target_mean) == ("ill", None, None)
     empty = prepared(source=table(), target="ill", test_fraction=0.0).summary
     assert (empty.rows["test"], empty.majority_share["test"]) == (0, None)
