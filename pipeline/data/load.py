@@ -8,11 +8,12 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
+from pipeline.data.dates import find_date_format
 from pipeline.data.notation import find_notation, has_decimal_commas, is_text
 from pipeline.data.tables import LARGEST, Kind, Messages, first_row, read_table, shown, tidy, without_blanks
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
-from pipeline.serving import MISSING_WORDS, Notation, read_numbers
+from pipeline.serving import MISSING_WORDS, Notation, read_dates, read_numbers
 from pipeline.settings import Data
 
 MIN_ROWS = 10
@@ -32,10 +33,11 @@ class Dataset:
 
     Attributes:
         features: a table [n rows], numbers float64, booleans 0.0 and 1.0, text `str`, NaN where missing; or images
-            [n, height, width] or [n, height, width, channels].
+            [n, height, width] or [n, height, width, channels]. Dates are datetime64 in UTC.
         target: [n], unchanged from the source.
         kinds: what each column of the table holds.
-        notations: how the numbers of a column are written, where that is not the plain way.
+        written: how the values of a column are written, for the rows of a served model: a `notation` of numbers, or a
+            `format` of dates.
         numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
@@ -47,7 +49,7 @@ class Dataset:
     target: pd.Series
     target_name: str | None = None
     kinds: dict[str, Kind] = field(default_factory=dict)
-    notations: dict[str, Notation] = field(default_factory=dict)
+    written: dict[str, dict[str, Any]] = field(default_factory=dict)
     numbers: np.ndarray | None = None
     groups: np.ndarray | None = None
     test_rows: int | None = None
@@ -139,15 +141,21 @@ def _from_table(
         tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
         kept.append(with_target)
     notations = _notations(tables["data.source"], data, target, messages)
-    tables = {setting: _in_numbers(setting, table, notations) for setting, table in tables.items()}
+    formats = _date_formats(tables["data.source"][names], messages)
+    tables = {
+        setting: _in_dates(setting, _in_numbers(setting, table, notations), formats)
+        for setting, table in tables.items()
+    }
     features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
     others = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
     test_rows = None if test is None else len(tables["data.test_source"])
     groups = None if data.group is None else _groups(others[data.group], test_rows, data)
+    written: dict[str, dict[str, Any]] = {name: {"notation": notation} for name, notation in notations.items()}
+    written |= {name: {"format": date_format} for name, date_format in formats.items()}
     return Dataset(
-        features, others[target], target, kinds, notations, np.flatnonzero(np.concatenate(kept)), groups, test_rows,
+        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups, test_rows,
         messages=messages,
     )  # fmt: skip
 
@@ -185,17 +193,42 @@ def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages)
     return notations
 
 
+def _date_formats(table: pd.DataFrame, messages: Messages) -> dict[str, str]:
+    """Return how the dates of a column are written, for each column of dates, with a note for each."""
+    found = {str(name): find_date_format(column) for name, column in table.items()}
+    formats = {name: date_format for name, date_format in found.items() if date_format is not None}
+    for name, date_format in formats.items():
+        first = table[name][~table[name].isin(MISSING_WORDS)].dropna().iloc[:1]
+        day = read_dates(first, date_format).iloc[0]
+        messages.notes.append(
+            f"data.source: column {name!r} holds dates, such as {str(first.iloc[0])!r} for {day:%Y-%m-%d}; "
+            "its features are year, month, day of the year, weekday and, where there are any, hours (in UTC)"
+        )
+    return formats
+
+
+def _in_dates(setting: str, table: pd.DataFrame, formats: dict[str, str]) -> pd.DataFrame:
+    """Return the table with its dates as dates."""
+    dates = {}
+    for name, date_format in formats.items():
+        dates[name] = read_dates(table[name].mask(table[name].isin(MISSING_WORDS)), date_format)
+        _check_written(setting, table[name], dates[name], f"date as those of data.source are written ({date_format})")
+    return table.assign(**dates)
+
+
+def _check_written(setting: str, column: pd.Series, values: pd.Series, expected: str) -> None:
+    wrong = values.isna() & column.notna() & ~column.isin(MISSING_WORDS)
+    if wrong.any():
+        raise InputError(f"{setting}: column {column.name!r} holds {column[wrong].iloc[0]!r}, which is no {expected}")
+
+
 def _in_numbers(setting: str, table: pd.DataFrame, notations: dict[str, Notation]) -> pd.DataFrame:
     """Return the table with its written numbers as numbers."""
     numbers = {}
     for name, notation in notations.items():
         numbers[name] = read_numbers(table[name], notation)
-        wrong = numbers[name].isna() & table[name].notna() & ~table[name].isin(MISSING_WORDS)
-        if wrong.any():
-            raise InputError(
-                f"{setting}: column {name!r} holds {table[name][wrong].iloc[0]!r}, which is no number as those of "
-                f"data.source are written ({notation})"
-            )
+        marks = f"decimal mark {notation['decimal']!r}, thousands mark {notation['thousands']!r}"
+        _check_written(setting, table[name], numbers[name], f"number as those of data.source are written ({marks})")
     return table.assign(**numbers)
 
 
@@ -251,6 +284,8 @@ def _features(parts: dict[str, pd.DataFrame], messages: Messages) -> tuple[pd.Da
 
 def _feature(name: str, parts: dict[str, pd.Series]) -> tuple[Kind | None, pd.Series]:
     """Return a column's kind and its values in all parts; the first part decides what the column holds."""
+    if pd.api.types.is_datetime64_any_dtype(parts["data.source"]) and parts["data.source"].notna().any():
+        return "date", pd.concat(list(parts.values()), ignore_index=True)
     tidied = {
         setting: tidy(part, f"{setting}: column {name!r}", "name it in data.drop") for setting, part in parts.items()
     }

@@ -149,7 +149,7 @@ def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> d
     if len(empty) == table.shape[1]:
         raise InputError(f"data.source {data.source} has no column with a value in the training part")
     kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}
-    return fit_table(table, kinds, data, dataset.notations)
+    return fit_table(table, kinds, data, dataset.written)
 
 
 def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndarray, index: np.ndarray) -> np.ndarray:

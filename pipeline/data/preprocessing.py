@@ -9,15 +9,15 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.tables import Kind
-from pipeline.serving import MISSING_WORDS, Notation
+from pipeline.serving import ISO8601, MISSING_WORDS, date_parts
 from pipeline.settings import Data
 
 Scaling = Literal["auto", "unit", "standard", "none"]
-KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text")
+KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text", "date")
 
 
 def fit_table(
-    table: pd.DataFrame, kinds: dict[str, Kind], data: Data, notations: Mapping[str, Notation] | None = None
+    table: pd.DataFrame, kinds: dict[str, Kind], data: Data, written: Mapping[str, dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     """Fit every column: what stands for a missing value, a number's center and scale, a text's categories.
 
@@ -25,7 +25,7 @@ def fit_table(
 
     Args:
         table: no column of it may be without a value.
-        notations: how the source writes the numbers of a column, kept for the rows that a served model gets.
+        written: how the source writes the numbers or dates of a column, kept for the rows that a served model gets.
 
     Returns:
         The columns in the order of their features, as plain data; see `pipeline.serving.apply`.
@@ -34,14 +34,15 @@ def fit_table(
     for kind in KIND_ORDER:
         names = [name for name in kinds if kinds[name] == kind]
         if names:
-            columns += _fit_columns(kind, table[names], data)
-    for column in columns:
-        if notation := (notations or {}).get(column["name"]):
-            column["notation"] = notation
-    return {"kind": "table", "columns": columns}
+            columns += _fit_columns(kind, table[names], data, written or {})
+    return {"kind": "table", "columns": [column | (written or {}).get(column["name"], {}) for column in columns]}
 
 
-def _fit_columns(kind: Kind, table: pd.DataFrame, data: Data) -> list[dict[str, Any]]:
+def _fit_columns(
+    kind: Kind, table: pd.DataFrame, data: Data, written: Mapping[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    if kind == "date":
+        return [_fit_dates(str(name), dates, written[str(name)]["format"], data) for name, dates in table.items()]
     if kind == "text":
         return [_fit_text(str(name), texts) for name, texts in table.items()]
     imputer = SimpleImputer(strategy="median" if kind == "number" else "most_frequent")
@@ -55,6 +56,20 @@ def _fit_columns(kind: Kind, table: pd.DataFrame, data: Data) -> list[dict[str, 
         center, scale = _center_and_scale(filled, "standard" if data.scaling == "auto" else data.scaling)
         return [column | {"center": c, "scale": s} for column, c, s in zip(columns, center, scale, strict=True)]
     return columns
+
+
+def _fit_dates(name: str, dates: pd.Series, date_format: str, data: Data) -> dict[str, Any]:
+    """Return the parts of a date that are features, with a center and a scale for each, and the median."""
+    median = dates.dropna().sort_values().iloc[dates.notna().sum() // 2]
+    parts = date_parts(dates.fillna(median))
+    used = [part for part in parts if part != "hour" or parts[part].any()]
+    scaling = "standard" if data.scaling == "auto" else data.scaling
+    center, scale = _center_and_scale(parts[used].to_numpy(float), scaling)
+    indicator = dates.isna().any() and data.missing == "median_and_indicator"
+    return {
+        "name": name, "kind": "date", "parts": used, "center": center, "scale": scale,
+        "missing": median.isoformat() if date_format == ISO8601 else median.strftime(date_format),
+    } | ({"indicator": True} if indicator else {})  # fmt: skip
 
 
 def _fit_text(name: str, texts: pd.Series) -> dict[str, Any]:
@@ -88,7 +103,8 @@ def feature_names(preprocessing: dict[str, Any]) -> list[str] | None:
 def _names(column: dict[str, Any]) -> list[str]:
     if column["kind"] == "text":
         return [f"{column['name']}={category or '(missing)'}" for category in column["categories"]]
-    return [column["name"], *([f"{column['name']} is missing"] if column.get("indicator") else [])]
+    parts = [f"{column['name']}: {part}" for part in column["parts"]] if "parts" in column else [column["name"]]
+    return [*parts, *([f"{column['name']} is missing"] if column.get("indicator") else [])]
 
 
 def _center_and_scale(values: np.ndarray, scaling: Scaling) -> tuple[list[float], list[float]]:

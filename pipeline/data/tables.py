@@ -13,7 +13,7 @@ from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
 from pipeline.settings import Read
 
-Kind = Literal["number", "boolean", "text"]
+Kind = Literal["number", "boolean", "text", "date"]
 
 # By the name that pandas gives to the values of a column, without the missing ones.
 KINDS: dict[str, Kind] = {
