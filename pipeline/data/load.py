@@ -8,12 +8,10 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
-from pipeline.data.dates import find_date_format
-from pipeline.data.notation import find_notation, has_decimal_commas, is_text
 from pipeline.data.tables import LARGEST, Kind, Messages, first_row, read_table, shown, tidy, without_blanks
+from pipeline.data.written import as_values
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
-from pipeline.serving import MISSING_WORDS, Notation, read_dates, read_numbers
 from pipeline.settings import Data
 
 MIN_ROWS = 10
@@ -140,20 +138,13 @@ def _from_table(
             messages.notes.append(f"{setting}: blanks around values are taken off in column {shown(padded)}")
         tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
         kept.append(with_target)
-    notations = _notations(tables["data.source"], data, target, messages)
-    formats = _date_formats(tables["data.source"][names], messages)
-    tables = {
-        setting: _in_dates(setting, _in_numbers(setting, table, notations), formats)
-        for setting, table in tables.items()
-    }
+    tables, written = as_values(tables, data, target, messages)
     features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
     others = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
     test_rows = None if test is None else len(tables["data.test_source"])
     groups = None if data.group is None else _groups(others[data.group], test_rows, data)
-    written: dict[str, dict[str, Any]] = {name: {"notation": notation} for name, notation in notations.items()}
-    written |= {name: {"format": date_format} for name, date_format in formats.items()}
     return Dataset(
         features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups, test_rows,
         messages=messages,
@@ -169,67 +160,6 @@ def _with_target(setting: str, table: pd.DataFrame, target: str, messages: Messa
         f"{setting}: rows without a value of the target {target!r} are left out: {(~present).sum()} of {len(present)}"
     )
     return table[present].reset_index(drop=True), present
-
-
-def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages) -> dict[str, Notation]:
-    """Return how numbers are written in columns of text, with a note for each way; classes and groups stay text."""
-    decimal_commas = has_decimal_commas(table)
-    text = {data.group} | ({target} if data.task == "classification" else set())
-    notations = {
-        str(name): notation
-        for name, column in table.items()
-        if name not in text and is_text(column) and (notation := find_notation(column, data.read, decimal_commas))
-    }
-    by_notation: dict[tuple[str, ...], list[str]] = {}
-    for name, notation in notations.items():
-        by_notation.setdefault((notation["decimal"], notation["thousands"], notation["unit"]), []).append(name)
-    for names in by_notation.values():
-        written = table[names[0]][~table[names[0]].isin(MISSING_WORDS)].dropna().iloc[0]
-        number = read_numbers(pd.Series([written]), notations[names[0]]).iloc[0]
-        messages.notes.append(
-            f"data.source: text is read as numbers, such as {written!r} as {number:.10g}, in column {shown(names)}; "
-            "data.read.decimal and data.read.thousands set other marks"
-        )
-    return notations
-
-
-def _date_formats(table: pd.DataFrame, messages: Messages) -> dict[str, str]:
-    """Return how the dates of a column are written, for each column of dates, with a note for each."""
-    found = {str(name): find_date_format(column) for name, column in table.items()}
-    formats = {name: date_format for name, date_format in found.items() if date_format is not None}
-    for name, date_format in formats.items():
-        first = table[name][~table[name].isin(MISSING_WORDS)].dropna().iloc[:1]
-        day = read_dates(first, date_format).iloc[0]
-        messages.notes.append(
-            f"data.source: column {name!r} holds dates, such as {str(first.iloc[0])!r} for {day:%Y-%m-%d}; "
-            "its features are year, month, day of the year, weekday and, where there are any, hours (in UTC)"
-        )
-    return formats
-
-
-def _in_dates(setting: str, table: pd.DataFrame, formats: dict[str, str]) -> pd.DataFrame:
-    """Return the table with its dates as dates."""
-    dates = {}
-    for name, date_format in formats.items():
-        dates[name] = read_dates(table[name].mask(table[name].isin(MISSING_WORDS)), date_format)
-        _check_written(setting, table[name], dates[name], f"date as those of data.source are written ({date_format})")
-    return table.assign(**dates)
-
-
-def _check_written(setting: str, column: pd.Series, values: pd.Series, expected: str) -> None:
-    wrong = values.isna() & column.notna() & ~column.isin(MISSING_WORDS)
-    if wrong.any():
-        raise InputError(f"{setting}: column {column.name!r} holds {column[wrong].iloc[0]!r}, which is no {expected}")
-
-
-def _in_numbers(setting: str, table: pd.DataFrame, notations: dict[str, Notation]) -> pd.DataFrame:
-    """Return the table with its written numbers as numbers."""
-    numbers = {}
-    for name, notation in notations.items():
-        numbers[name] = read_numbers(table[name], notation)
-        marks = f"decimal mark {notation['decimal']!r}, thousands mark {notation['thousands']!r}"
-        _check_written(setting, table[name], numbers[name], f"number as those of data.source are written ({marks})")
-    return table.assign(**numbers)
 
 
 def _checked_target(columns: list[str], data: Data, target: str | None, messages: Messages) -> str:
