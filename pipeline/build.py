@@ -15,7 +15,7 @@ import keras
 from pipeline.data.splits import read_summary
 from pipeline.errors import run_stage
 from pipeline.files import write_json
-from pipeline.params import read_settings
+from pipeline.params import settings_in_use
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
 from pipeline.training.model import build_keras
 
@@ -33,17 +33,18 @@ def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
 
 def main() -> None:
     """Write the architecture and its size."""
-    settings, summary = read_settings(), read_summary()
-    problem = summary.problem
-    plain = build_keras(settings.model, problem, problem.target_mean, problem.target_scale)
-    sizes = size(plain, summary.rows["train"])
-    write_json(ARCHITECTURE_FILE, json.loads(plain.to_json()))
-    write_json(SIZE_FILE, sizes)
-    shape = "-".join(str(n) for n in (summary.n_features, *settings.model.hidden_units, plain.output_shape[-1]))
-    print(
-        f"{shape}: {sizes['weights']:,} weights, {sizes['weights_per_training_row']} for each of "
-        f"{summary.rows['train']:,} training rows"
-    )
+    with settings_in_use("model") as settings:
+        summary = read_summary()
+        problem = summary.problem
+        plain = build_keras(settings.model, problem, problem.target_mean, problem.target_scale)
+        sizes = size(plain, summary.rows["train"])
+        write_json(ARCHITECTURE_FILE, json.loads(plain.to_json()))
+        write_json(SIZE_FILE, sizes)
+        shape = "-".join(str(n) for n in (summary.n_features, *settings.model.hidden_units, plain.output_shape[-1]))
+        print(
+            f"{shape}: {sizes['weights']:,} weights, {sizes['weights_per_training_row']} for each of "
+            f"{summary.rows['train']:,} training rows"
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pipeline.evaluation.results import Results, evaluate, read_results, write_r
 from pipeline.evaluation.scoring import describe
 from pipeline.figures.style import save
 from pipeline.files import write_json
-from pipeline.params import read_settings
+from pipeline.params import settings_in_use
 from pipeline.paths import EVALUATE_RUN_FILE, FIGURES
 from pipeline.settings import Settings
 from pipeline.tracking import run as tracking
@@ -45,20 +45,21 @@ def log(results: Results, settings: Settings, summary: Summary) -> str | None:
 
 def main() -> None:
     """Read the seeds and the splits, score them, and write, print and log the results; or log those of before."""
-    settings, summary = read_settings(), read_summary()
-    if sys.argv[1:] not in ([], ["--log-only"]):
-        raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
-    check_reachable()
-    if sys.argv[1:]:
-        log(read_results(), settings, summary)
-        return
-    splits = {name: read_split(name) for name in SPLITS}
-    results = evaluate(read_fitted(), settings.model, summary, splits)
-    write_results(results)
-    for name, figure in draw(results, summary).items():
-        save(figure, FIGURES[name])
-    print(describe(results.evaluation))
-    write_json(EVALUATE_RUN_FILE, {"run_id": log(results, settings, summary)})
+    with settings_in_use("data", "model", "train") as settings:
+        summary = read_summary()
+        if sys.argv[1:] not in ([], ["--log-only"]):
+            raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
+        check_reachable()
+        if sys.argv[1:]:
+            log(read_results(), settings, summary)
+            return
+        splits = {name: read_split(name) for name in SPLITS}
+        results = evaluate(read_fitted(), settings.model, summary, splits)
+        write_results(results)
+        for name, figure in draw(results, summary).items():
+            save(figure, FIGURES[name])
+        print(describe(results.evaluation))
+        write_json(EVALUATE_RUN_FILE, {"run_id": log(results, settings, summary)})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Reads `params.yaml`, and says in one line what is wrong with it."""
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeGuard, get_args
 
@@ -14,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import InputError, nearest_first
-from pipeline.settings import Section, Settings
+from pipeline.settings import Section, Settings, flat
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -40,6 +41,26 @@ def read_settings(path: Path = PARAMS_FILE) -> Settings:
     except (YAMLError, ValueError) as error:
         raise InputError(f"{path} is not valid YAML: {error}") from None
     return parse_settings({} if content is None else content, str(path))
+
+
+@contextmanager
+def settings_in_use(*sections: str) -> Iterator[Settings]:
+    """Read `params.yaml` for a stage, and see at its end that these sections still say what the stage has used.
+
+    DVC records what stands in the file when a stage ends; an edit made meanwhile would pass for what was used.
+
+    Raises:
+        InputError: see `read_settings`; or a setting of the sections has changed.
+    """
+    settings = read_settings()
+    yield settings
+    used, now = flat(settings), flat(read_settings())
+    for name, value in now.items():
+        if name.partition(".")[0] in sections and value != used.get(name):
+            raise InputError(
+                f"{PARAMS_FILE}: {name} was changed from {used.get(name)} to {value} while this stage ran with "
+                f"{used.get(name)}; run `dvc repro` again"
+            )
 
 
 def parse_settings(content: object, where: str = str(PARAMS_FILE)) -> Settings:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+SOURCE_FILE = Path("data/source.json")
 ARCHITECTURE_FILE = Path("models/architecture.json")
 SEEDS_FILE = Path("models/seeds.npz")
 MODEL_FILE = Path("models/model.keras")

@@ -4,10 +4,13 @@ import sys
 
 from pipeline.data.load import load
 from pipeline.data.prepare import prepare
+from pipeline.data.sources import describe
 from pipeline.data.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Summary, split_file
-from pipeline.errors import run_stage
-from pipeline.files import write_arrays, write_json
-from pipeline.params import read_settings
+from pipeline.errors import InputError, run_stage
+from pipeline.files import read_json, write_arrays, write_json
+from pipeline.params import settings_in_use
+from pipeline.paths import SOURCE_FILE
+from pipeline.settings import Data
 
 
 def _report(summary: Summary) -> str:
@@ -30,19 +33,36 @@ def _warnings(summary: Summary) -> list[str]:
     return [*summary.warnings, f"rows with the same features stand in two splits, so scores look too good: {pairs}"]
 
 
+def _check_files_unchanged(data: Data) -> None:
+    """Refuse files of the user's that have changed since the stage source recorded them: DVC takes its word for them.
+
+    Raises:
+        InputError: naming the file.
+    """
+    if not SOURCE_FILE.exists():  # the stage is run by hand, in a project without DVC
+        return
+    recorded = {file["path"]: file["sha256"] for file in read_json(SOURCE_FILE)["files"]}
+    for file in describe(data)["files"]:
+        if recorded.get(file["path"], file["sha256"]) != file["sha256"]:
+            raise InputError(f"{file['path']} has changed since the stage source read it; run `dvc repro` again")
+
+
 def main() -> None:
     """Write the three splits, their summary and the constants of the preprocessing."""
-    data = read_settings().data
-    prepared = prepare(load(data), data)
-    for note in prepared.notes:
-        print(f"note: {note}")
-    for warning in _warnings(prepared.summary):
-        print(f"warning: {warning}", file=sys.stderr)
-    for name, split in prepared.splits.items():
-        write_arrays(split_file(name), split.arrays)
-    write_json(PREPROCESSING_FILE, prepared.preprocessing)
-    write_json(SUMMARY_FILE, prepared.summary.model_dump())
-    print(_report(prepared.summary))
+    with settings_in_use("data") as settings:
+        data = settings.data
+        loaded = load(data)
+        _check_files_unchanged(data)
+        prepared = prepare(loaded, data)
+        for note in prepared.notes:
+            print(f"note: {note}")
+        for warning in _warnings(prepared.summary):
+            print(f"warning: {warning}", file=sys.stderr)
+        for name, split in prepared.splits.items():
+            write_arrays(split_file(name), split.arrays)
+        write_json(PREPROCESSING_FILE, prepared.preprocessing)
+        write_json(SUMMARY_FILE, prepared.summary.model_dump())
+        print(_report(prepared.summary))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,11 @@ whose content changes only when the data's does. It imports neither NumPy nor pa
 takes little time.
 """
 
-from pathlib import Path
-
 from pipeline.data.sources import describe
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_json
 from pipeline.params import read_settings
-
-SOURCE_FILE = Path("data/source.json")
+from pipeline.paths import SOURCE_FILE
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import time
 from pipeline.data.examples import Examples
 from pipeline.data.splits import Summary, read_split, read_summary
 from pipeline.errors import run_stage
-from pipeline.params import read_settings
+from pipeline.params import settings_in_use
 from pipeline.paths import CHECKPOINT_FILE, MODEL_FILE
 from pipeline.settings import Settings, seed_list
 from pipeline.tracking.store import check_reachable
@@ -55,21 +55,22 @@ def report(fitted: Fitted, seconds: float) -> None:
 
 def main() -> None:
     """Read the settings and the rows, train, and write the stage's files."""
-    settings, summary = read_settings(), read_summary()
-    check_task(settings.train, summary.problem)
-    plain = read_untrained(settings.model, summary.problem)
-    check_reachable()
-    began = time.monotonic()
-    try:
-        fitted = train(settings, summary)
-    except Interrupted as interrupted:
-        print(f"{interrupted}; `dvc repro` goes on from there", file=sys.stderr)
-        sys.exit(130)
-    set_weights(plain, fitted.first_sound)
-    write_fitted(fitted)
-    save_model(plain, MODEL_FILE)
-    CHECKPOINT_FILE.unlink(missing_ok=True)
-    report(fitted, time.monotonic() - began)
+    with settings_in_use("model", "train") as settings:
+        summary = read_summary()
+        check_task(settings.train, summary.problem)
+        plain = read_untrained(settings.model, summary.problem)
+        check_reachable()
+        began = time.monotonic()
+        try:
+            fitted = train(settings, summary)
+        except Interrupted as interrupted:
+            print(f"{interrupted}; `dvc repro` goes on from there", file=sys.stderr)
+            sys.exit(130)
+        set_weights(plain, fitted.first_sound)
+        write_fitted(fitted)
+        save_model(plain, MODEL_FILE)
+        CHECKPOINT_FILE.unlink(missing_ok=True)
+        report(fitted, time.monotonic() - began)
 
 
 if __name__ == "__main__":

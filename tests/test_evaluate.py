@@ -27,7 +27,7 @@ from pipeline.paths import (
 from pipeline.statistics import scores
 from pipeline.tracking.store import tracking_uri
 from pipeline.training.fitted import read_fitted, write_fitted
-from pipeline.training.model import predict
+from pipeline.training.predict import predict
 
 RESULTS = (EVALUATION_FILE, SEED_SCORES_FILE, CURVES_FILE, LOSS_FILE, ERRORS_FILE, *FIGURES.values())
 METRICS = {"classification": ["cross_entropy", "accuracy"], "regression": ["rmse", "r2"]}

@@ -22,6 +22,7 @@ COPIED = (
     "experiments/search",
     "experiments/study",
     "dvc.yaml",
+    "networks",
     ".dvc/config",
     ".dvc/.gitignore",
     ".dvcignore",

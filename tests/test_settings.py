@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.choices import Activation, Initializer, Optimizer
 from pipeline.errors import InputError
-from pipeline.params import parse_settings, read_settings
+from pipeline.params import parse_settings, read_settings, settings_in_use
 from pipeline.settings import REGULARIZERS, Model, Schedule, Settings, Train, flat
 
 SCHEDULES = "constant, exponential, step, plateau"
@@ -250,7 +250,7 @@ def test_every_optimizer_can_be_named(optimizer):
 
 # Settings of the network and its training that regularize nothing.
 NO_REGULARIZERS = {
-    "model": {"hidden_units", "activation", "initializer"},
+    "model": {"hidden_units", "activation", "initializer", "layer_norm", "skip", "build"},
     "train": {
         "optimizer", "learning_rate", "momentum", "schedule", "loss", "batch_size", "epochs", "seeds",
         "train_score_rows",
@@ -275,3 +275,13 @@ def test_regularizers_are_off_by_default_and_have_different_names():
 def test_sections_of_equal_values_are_equal_keys():
     assert {Model(hidden_units=[3, 4]): 1}[Model(hidden_units=(3, 4))] == 1
     assert hash(Train(seeds=[1, 2])) == hash(Train(seeds=[1, 2]))
+
+
+def test_a_stage_refuses_to_pass_for_one_of_settings_that_were_edited_while_it_ran(project):
+    project(train={"epochs": 5}, search={"trials": 3})
+    with settings_in_use("train") as settings:
+        project(train={"epochs": 5}, search={"trials": 4})  # the stage does not use the search's
+    assert settings.train.epochs == 5
+    edited = pytest.raises(InputError, match=r"params.yaml: train.epochs was changed from 5 to 9 while this stage ran")
+    with edited, settings_in_use("train"):
+        project(train={"epochs": 9})

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import source
+from pipeline import prepare, source
 from pipeline.data.sources import describe
 from pipeline.errors import InputError
+from pipeline.paths import SOURCE_FILE
 from pipeline.settings import Data
 
 
@@ -39,12 +40,12 @@ def test_the_description_changes_with_the_files_content_and_not_with_its_date(pr
 def test_main_writes_once_and_leaves_an_unchanged_file_alone(project):
     project(data={"source": "iris"})
     source.main()
-    written = source.SOURCE_FILE.stat().st_mtime_ns
+    written = SOURCE_FILE.stat().st_mtime_ns
     source.main()
-    assert source.SOURCE_FILE.stat().st_mtime_ns == written
+    assert SOURCE_FILE.stat().st_mtime_ns == written
     project(data={"source": "wine"})
     source.main()
-    assert json.loads(source.SOURCE_FILE.read_text()) == {"source": "wine", "files": []}
+    assert json.loads(SOURCE_FILE.read_text()) == {"source": "wine", "files": []}
 
 
 @pytest.mark.parametrize(
@@ -73,14 +74,14 @@ def test_a_source_that_cannot_be_is_refused(project, data, message):
 def test_a_failing_run_says_one_line_exits_with_2_and_keeps_what_was_written(project):
     project(data={"source": "iris"})
     source.main()
-    before = source.SOURCE_FILE.read_bytes()
+    before = SOURCE_FILE.read_bytes()
     project(data={"source": "iriss"})
     result = run("-m", "pipeline.source")
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.startswith("error: data.source must be one of iris,")
     assert result.stderr.count("\n") == 1
-    assert source.SOURCE_FILE.read_bytes() == before
+    assert SOURCE_FILE.read_bytes() == before
 
 
 def test_the_stage_starts_without_the_heavy_libraries():
@@ -105,3 +106,14 @@ def test_a_folder_that_cannot_be_written_to_is_named(project):
     assert result.stderr == (
         "error: data/source.json cannot be written: Permission denied; its folder must be writable\n"
     )
+
+
+def test_prepare_refuses_a_file_that_changed_since_source_recorded_it(project, capsys):
+    table = Path("mine.csv")
+    table.write_text("a,y\n" + "".join(f"{n},{n % 2}\n" for n in range(40)), encoding="utf-8")
+    project(data={"source": "mine.csv", "target": "y"})
+    source.main()
+    prepare.main()
+    table.write_text(table.read_text(encoding="utf-8") + "1,1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"mine.csv has changed since the stage source read it; run `dvc repro` again"):
+        prepare.main()

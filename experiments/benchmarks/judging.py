@@ -103,7 +103,7 @@ def _loss(population: Population) -> str:
 
 
 def _true_loss(pool: Rows, job: Job, weights: dict[str, np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
-    from pipeline.training.model import predict
+    from pipeline.training.predict import predict
 
     outputs = predict(job.model, pool.problem, weights, x)
     if pool.problem.is_classification:

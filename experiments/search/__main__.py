@@ -12,7 +12,7 @@ from experiments.search.conduct import search, trial_settings
 from experiments.search.rows import data_digests, folds_told, read_examples
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
-from pipeline.params import read_settings
+from pipeline.params import settings_in_use
 from pipeline.settings import Settings, seed_list
 from pipeline.tracking import store
 
@@ -62,13 +62,14 @@ def main() -> None:
         if needs_new_process:
             os.execv(sys.executable, sys.orig_argv)  # starts the same command in place of this process
         return None
-    settings, summary = read_settings(), read_summary()
-    check(settings, summary)
-    if settings.search.folds is not None:
-        examples = read_examples(data_digests(summary), settings.search)
-        print(folds_told(examples, len(seed_list(settings.search.seeds)), settings.search.folds))
-    with storage.loss_told(settings.search.storage):
-        return search(settings, summary)
+    with settings_in_use("data", "model", "train", "search") as settings:
+        summary = read_summary()
+        check(settings, summary)
+        if settings.search.folds is not None:
+            examples = read_examples(data_digests(summary), settings.search)
+            print(folds_told(examples, len(seed_list(settings.search.seeds)), settings.search.folds))
+        with storage.loss_told(settings.search.storage):
+            return search(settings, summary)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from experiments.study.workers import Trainings
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_json
-from pipeline.params import read_settings
+from pipeline.params import settings_in_use
 from pipeline.paths import CHAMPION_FILE, RESULTS, STUDY_RUN_FILE
 from pipeline.settings import Settings, flat, seed_list
 from pipeline.tracking import store
@@ -108,26 +108,27 @@ def in_a_line(spent: record.Cost, arms: int) -> str:
 
 def main() -> None:
     """Run the stage."""
-    settings, summary = read_settings(), read_summary()
-    if sys.argv[1:] not in ([], ["--log-only"]):
-        raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
-    store.check_reachable()
-    if sys.argv[1:]:
-        log(settings, summary, record.read_study(), record.read_study_run(), Tables.read())
-        print("`dvc commit study` tells DVC that this is no change")
-        return
-    for number in INTERRUPTS:
-        signal.signal(number, interrupt)
-    try:
-        result, run, tables = study(settings, summary)
-    except KeyboardInterrupt:
-        print("interrupted; what is trained is kept, and `dvc repro` goes on from there", file=sys.stderr)
-        sys.exit(130)
-    # Written before anything is logged, so that a lost MLflow store loses no result.
-    tables.write()
-    record.write_study(result, run)
-    print(in_a_line(run.cost, len(result.arms)))
-    log(settings, summary, result, run, tables)
+    with settings_in_use("data", "model", "train", "search", "study") as settings:
+        summary = read_summary()
+        if sys.argv[1:] not in ([], ["--log-only"]):
+            raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
+        store.check_reachable()
+        if sys.argv[1:]:
+            log(settings, summary, record.read_study(), record.read_study_run(), Tables.read())
+            print("`dvc commit study` tells DVC that this is no change")
+            return
+        for number in INTERRUPTS:
+            signal.signal(number, interrupt)
+        try:
+            result, run, tables = study(settings, summary)
+        except KeyboardInterrupt:
+            print("interrupted; what is trained is kept, and `dvc repro` goes on from there", file=sys.stderr)
+            sys.exit(130)
+        # Written before anything is logged, so that a lost MLflow store loses no result.
+        tables.write()
+        record.write_study(result, run)
+        print(in_a_line(run.cost, len(result.arms)))
+        log(settings, summary, result, run, tables)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from pipeline.statistics.comparisons import judge, probability_better
 from pipeline.statistics.intervals import Interval, crossed
 from pipeline.training.fitted import is_sound
 from pipeline.training.keras_file import save_model
-from pipeline.training.model import build_keras, predict, set_weights
+from pipeline.training.model import build_keras, set_weights
+from pipeline.training.predict import predict
 
 
 @dataclass(frozen=True, eq=False)

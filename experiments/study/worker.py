@@ -20,7 +20,7 @@ from experiments.study.jobs import Job, Result, write_result
 from experiments.study.rows import Rows, read_rows
 from pipeline.data.splits import read_summary
 from pipeline.training.fitted import Fitted
-from pipeline.training.model import predict
+from pipeline.training.predict import predict
 from pipeline.training.structure import together
 from pipeline.training.trainer import fit_together
 

@@ -12,7 +12,7 @@ from pipeline.settings import Model
 from pipeline.statistics import scores
 from pipeline.statistics.intervals import over_seeds
 from pipeline.training.fitted import Fitted
-from pipeline.training.model import predict
+from pipeline.training.predict import predict
 
 
 def predict_split(fitted: Fitted, model: Model, summary: Summary, split: Split) -> np.ndarray:

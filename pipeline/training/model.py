@@ -2,13 +2,10 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from pipeline.data.examples import Problem
 from pipeline.settings import Model
 from pipeline.training.own_network import own_network
-
-PREDICTED_AT_ONCE = 5000  # rows
 
 
 def build_network(model: Model, problem: Problem) -> keras.Model:
@@ -93,24 +90,3 @@ def initial_weights(network: keras.Model, seed: int) -> dict[str, np.ndarray]:
             weights[variable.path] = np.asarray(seeded(variable.shape))
             place += 1
     return weights
-
-
-def predict(model: Model, problem: Problem, weights: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Compute the network for all rows, float32 `[R, n, n_outputs]`, with noise and dropout off.
-
-    Args:
-        weights: of R seeds, `[R, ...]` by path, as the trainer returns them.
-        x: float32 `[n, n_features]`, or `[R, n, n_features]` where each seed has rows of its own.
-    """
-    network = build_network(model, problem)
-    outputs = []
-    for replica in range(len(next(iter(weights.values())))):
-        set_weights(network, {path: value[replica] for path, value in weights.items()})
-        rows = x if x.ndim == 2 else x[replica]
-        # In blocks of rows, so that little more memory is needed than for the outputs. Compiling would take longer
-        # than it saves.
-        blocks = [np.zeros((0, problem.n_outputs), np.float32)]
-        for start in range(0, len(rows), PREDICTED_AT_ONCE):
-            blocks.append(network(tf.constant(rows[start : start + PREDICTED_AT_ONCE])).numpy())
-        outputs.append(np.concatenate(blocks))
-    return np.stack(outputs)

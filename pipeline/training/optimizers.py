@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,7 +50,7 @@ class SideBySide:
         self.shapes, self.sizes = shapes, [int(np.prod(shape)) for shape in shapes]
         small = [place for place, size in enumerate(self.sizes) if size <= ALONE]
         large = [place for place in range(len(shapes)) if place not in small]
-        self.packs = [[place] for place in large] + ([small] if small else [])
+        self.packs: list[list[int]] = [[place] for place in large] + ([small] if small else [])
         widths = [sum(self.sizes[place] for place in pack) for pack in self.packs]
         self.weights = [keras.Variable(np.zeros((replicas, width), np.float32)) for width in widths]
         self.learning_rates = tf.zeros((replicas, 1))  # of the step that is being traced
@@ -69,13 +70,16 @@ class SideBySide:
         """Return the part of values of `variables` that `values()` returned then."""
         return state[: len(self.weights)]
 
-    def split(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Take tensors like those of `values()` apart into one for each weight, `[R, ...]`."""
-        parts: dict[int, tf.Tensor] = {}
+    def split(self, values: list[Any]) -> list[Any]:
+        """Take tensors like those of `values()`, or their arrays, apart into one for each weight, `[R, ...]`."""
+        parts: dict[int, Any] = {}
         for pack, value in zip(self.packs, values, strict=True):
-            sizes = [self.sizes[place] for place in pack]
-            parts |= zip(pack, tf.split(value, sizes, axis=1) if len(pack) > 1 else [value], strict=True)
-        return [tf.reshape(parts[place], (-1, *shape)) for place, shape in enumerate(self.shapes)]
+            start = 0
+            for place in pack:
+                end = start + self.sizes[place]
+                parts[place] = _reshaped(value[:, start:end], (-1, *self.shapes[place]))
+                start = end
+        return [parts[place] for place in range(len(self.shapes))]
 
     def join(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
         """Put tensors `[R, ...]`, one for each weight, together like those of `values()`: the reverse of `split`."""
@@ -135,7 +139,7 @@ class OneByOne:
                     optimizer.adam_weight_decay = optimizer.weight_decay
             optimizer.apply([gradient[replica] for gradient in gradients], weights)
 
-    def split(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+    def split(self, values: list[Any]) -> list[Any]:
         """Return the tensors, which are one for each weight."""
         return values
 
@@ -148,6 +152,11 @@ class OneByOne:
         for replica, weights in enumerate(self.weights):
             for weight, value in zip(weights, values, strict=True):
                 weight.assign(value[replica])
+
+
+def _reshaped(value: Any, shape: tuple[int, ...]) -> Any:
+    # Outside of a graph each operation of TensorFlow's takes much longer than NumPy's.
+    return value.reshape(shape) if isinstance(value, np.ndarray) else tf.reshape(value, shape)
 
 
 def stacked_optimizer(train: Train, shapes: Shapes, replicas: int) -> SideBySide | OneByOne:

@@ -54,6 +54,9 @@ def replica_groups(
 ) -> list["ReplicaGroup"]:
     """Share the replicas out among groups, of one size as far as that goes, so that one graph serves them all.
 
+    All are one group if they fit into a graph. If not, a configuration has as many groups as it would have alone: a
+    graph that is full gains nothing from more, and one of another size would have to be compiled.
+
     Args:
         configurations: they have one `structure`, one batch size and one way of scoring.
 
@@ -61,9 +64,14 @@ def replica_groups(
         Groups of the replicas of the first configuration, seed by seed, then those of the second, and so on.
     """
     replicas = [(*configuration, place) for configuration in configurations for place in range(len(seeds))]
-    groups = -(-len(replicas) // replicas_per_graph(examples, *configurations[0]))
-    size = -(-len(replicas) // groups)
-    parts = (slice(start, start + size) for start in range(0, len(replicas), size))
+    most = replicas_per_graph(examples, *configurations[0])
+    whole = len(replicas) if len(replicas) <= most else len(seeds)
+    size = -(-whole // -(-whole // most))
+    parts = [
+        slice(start + first, start + min(first + size, whole))
+        for start in range(0, len(replicas), whole)
+        for first in range(0, whole, size)
+    ]
     return [ReplicaGroup(examples, replicas[part], seeds, part) for part in parts]
 
 

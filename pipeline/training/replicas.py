@@ -66,8 +66,9 @@ class Replicas:
     def weights(self, state: State) -> dict[str, np.ndarray]:
         """Return the weights that score, `[R, ...]` by path."""
         variables = [*self.stack.trained, *self.stack.statistics]
-        values = [*self.optimizer.split(self._scoring(state)), *state.statistics]
-        return {variable.path: value.numpy() for variable, value in zip(variables, values, strict=True)}
+        trained = self.optimizer.split([value.numpy() for value in self._scoring(state)])
+        values = [*trained, *(value.numpy() for value in state.statistics)]
+        return {variable.path: value for variable, value in zip(variables, values, strict=True)}
 
     def score(self, state: State, x: tf.Tensor, targets: tf.Tensor) -> np.ndarray:
         """Return loss and hit of each row for the weights that score, `[2, R, k]`, dropout and noise off.

@@ -10,7 +10,7 @@ from pipeline.data.examples import Examples, Problem, Split
 from pipeline.settings import Model, Train
 from pipeline.statistics import scores
 from pipeline.statistics.intervals import Interval, crossed, over_seeds
-from pipeline.training.model import predict
+from pipeline.training.predict import predict
 from pipeline.training.trainer import fit
 
 RNG = np.random.default_rng(0)

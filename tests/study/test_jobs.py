@@ -14,7 +14,7 @@ from pipeline.data.examples import Problem, Split
 from pipeline.data.splits import read_summary
 from pipeline.settings import EarlyStopping, Model, Schedule, Train
 from pipeline.training.fitted import Chosen, Fitted
-from pipeline.training.model import predict
+from pipeline.training.predict import predict
 from pipeline.training.trainer import fit
 
 SEEDS = list(range(1000, 1005))

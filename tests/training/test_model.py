@@ -10,7 +10,8 @@ import tensorflow as tf
 from pipeline.choices import Initializer
 from pipeline.data.examples import Problem
 from pipeline.settings import Model
-from pipeline.training.model import build_keras, build_network, initial_weights, predict, set_weights
+from pipeline.training.model import build_keras, build_network, initial_weights, set_weights
+from pipeline.training.predict import predict
 
 CLASSES = Problem("classification", n_features=7, n_outputs=3)
 NUMBER = Problem("regression", n_features=7, n_outputs=1)
@@ -112,7 +113,7 @@ def test_predict_equals_keras_predict_with_a_last_block_that_is_not_full(monkeyp
     model = Model(hidden_units=[5])
     weights = weights_of(model, CLASSES, [0, 1])
     whole = predict(model, CLASSES, weights, X)
-    monkeypatch.setattr("pipeline.training.model.PREDICTED_AT_ONCE", 4)
+    monkeypatch.setattr("pipeline.training.predict.AT_ONCE", 4)
     in_blocks = predict(model, CLASSES, weights, X)
     assert in_blocks.shape == (2, 11, 3)
     np.testing.assert_allclose(in_blocks, whole, atol=1e-5)
@@ -121,7 +122,7 @@ def test_predict_equals_keras_predict_with_a_last_block_that_is_not_full(monkeyp
 
 
 def test_each_seed_may_predict_rows_of_its_own(monkeypatch):
-    monkeypatch.setattr("pipeline.training.model.PREDICTED_AT_ONCE", 4)
+    monkeypatch.setattr("pipeline.training.predict.AT_ONCE", 4)
     model = Model(hidden_units=[5], batch_norm=True)
     weights = weights_of(model, CLASSES, [0, 1])
     separate = predict(model, CLASSES, weights, np.stack([X, X[::-1]]))

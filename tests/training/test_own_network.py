@@ -60,7 +60,7 @@ def test_layers_have_the_same_names_whenever_the_network_is_built(tmp_path):
     [
         ("return rows", "must return a keras.Model, got KerasTensor"),
         ("return 1 / 0", "ZeroDivisionError: division by zero"),
-        ("return keras.Model(rows, L.Dense(10)(L.Dense(64)(rows) + rows))", "add is an operation"),
+        ("return keras.Model(rows, L.Dense(10)(L.Dense(64)(rows) + rows))", r"add\w* is an operation"),
         ("return keras.Model(rows, L.Dense(3)(rows))", r"must take rows \(None, 64\) and give \(None, 10\)"),
         ("return keras.Sequential([rows, L.Dense(10, 'softmax')])", "must give logits: leave its softmax out"),
         (

@@ -12,7 +12,7 @@ from pipeline.data.prepare import Prepared, prepare
 from pipeline.settings import Data, Model, Train
 from pipeline.statistics import scores
 from pipeline.training.fitted import Fitted
-from pipeline.training.model import predict
+from pipeline.training.predict import predict
 from pipeline.training.trainer import fit
 
 pytestmark = pytest.mark.reference
