@@ -136,8 +136,8 @@ def told_from_text(column: pd.Series, read: Read) -> pd.Series:
         return column.mask(texts == "")
     numbers = pd.to_numeric(present, errors="coerce")
     # Where a point is no decimal mark, `1.080` is left to the reading of such notations.
-    pointed = read.decimal == "," or read.thousands == "."
-    if numbers.notna().all() and not (pointed and present.str.contains(".", regex=False).any()):
+    point_groups = read.decimal == "," or read.thousands == "."
+    if numbers.notna().all() and not (point_groups and present.str.contains(".", regex=False).any()):
         return numbers.reindex(column.index)
     if present.isin(TRUTH.keys()).all():
         return present.map(TRUTH).astype(object).reindex(column.index)
