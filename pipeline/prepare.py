@@ -54,6 +54,8 @@ def main() -> None:
         loaded = load(data)
         _check_files_unchanged(data)
         prepared = prepare(loaded, data)
+        for note in prepared.notes:
+            print(f"note: {note}")
         for warning in _warnings(prepared.summary):
             print(f"warning: {warning}", file=sys.stderr)
         for name, split in prepared.splits.items():

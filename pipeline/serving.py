@@ -5,22 +5,91 @@ model and runs where this project is not, so it imports nothing of it.
 """
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
+# What stands for a missing value among numbers and booleans; among text it is a value like others.
+MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL", "null")
+
+
+class Notation(TypedDict):
+    """How numbers are written as text: their decimal mark, their thousands mark and their unit, which may be empty."""
+
+    decimal: str
+    thousands: str
+    unit: str
+
+
+def read_numbers(values: pd.Series, notation: Notation | None = None) -> pd.Series:
+    """Return the numbers that values are, or are written in a notation, float64; NaN where a value is none."""
+    if notation is None:
+        return pd.to_numeric(values, errors="coerce").astype(float)
+    is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
+    texts = values.astype(object).where(is_text)
+    decimal, thousands, unit = (
+        re.escape(mark) for mark in (notation["decimal"], notation["thousands"], notation["unit"])
+    )
+    pattern = (
+        rf"\s*[-+]?\s*(?:{unit})?\s*[-+]?"
+        rf"(?:(?:\d{{1,3}}(?:{thousands}\d{{3}})+|\d+)(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][-+]?\d+)?"
+        rf"\s*(?:{unit})?\s*"
+    )
+    plain = texts.astype("str")
+    plain = plain.where(plain.str.fullmatch(pattern).fillna(False).astype(bool))
+    for mark in (notation["thousands"], notation["unit"], " ", "\u00a0"):
+        plain = plain.str.replace(mark, "", regex=False) if mark else plain
+    written = pd.to_numeric(plain.str.replace(notation["decimal"], ".", regex=False), errors="coerce").astype(float)
+    return written.where(is_text, pd.to_numeric(values.mask(is_text), errors="coerce").astype(float))
+
+
+ISO8601 = "ISO8601"
+
+
+def read_dates(values: pd.Series, date_format: str) -> pd.Series:
+    """Return dates in UTC, `datetime64`; NaT where a value is none.
+
+    Args:
+        date_format: as `strptime` takes it, or `ISO8601` for all that this standard allows.
+    """
+    return pd.to_datetime(values.astype(object), format=date_format, errors="coerce", utc=True)
+
+
+def date_parts(dates: pd.Series) -> pd.DataFrame:
+    """Return the parts of dates that may be features, `[n, 5]`."""
+    return pd.DataFrame(
+        {
+            "year": dates.dt.year,
+            "month": dates.dt.month,
+            "day of year": dates.dt.day_of_year,
+            "weekday": dates.dt.day_of_week,
+            "hour": dates.dt.hour,
+        }
+    )
+
+
+def _without_blanks(values: pd.Series, missing_words: tuple[str, ...] = ()) -> pd.Series:
+    """Return values whose texts have no blanks around them, missing where nothing or a word for that is left."""
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    stripped = values.astype(object).map(lambda value: value.strip() if isinstance(value, str) else value)
+    return stripped.mask(stripped.isin(["", *missing_words]), np.nan)
 
 
 def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
     """Return the rows that the network sees, float32 `[n, features]`.
 
     Args:
-        preprocessing: the fitted constants as plain data. A number's feature is (value - center) / scale, a boolean's
-            0 or 1, a text's 1 for its category and 0 for the others, all 0 for a category that was not fitted; a
-            missing value is first replaced by `missing`. A pixel's feature is (value - center) / scale.
+        preprocessing: the fitted constants as plain data. Texts lose the blanks around them, and a blank one is
+            missing; numbers may be text in the column's `notation`. A number's feature is (value - center) / scale, a
+            boolean's 0 or 1, a text's 1 for its category and 0 for the others, all 0 for a category that was not
+            fitted; a missing value is first replaced by `missing`, and where the column has an `indicator`, one more
+            feature is 1 for it and 0 otherwise. A date, written in the column's `format`, has a feature for each of its
+            `parts`, scaled like a number's. A pixel's feature is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
@@ -39,20 +108,38 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     name = column["name"]
     if name not in raw:
         raise ValueError(f"column {name!r} is missing; one without values may be all NaN")
-    values = raw[name]
+    values = _without_blanks(raw[name], () if column["kind"] == "text" else MISSING_WORDS)
     if column["kind"] == "text":
         return _one_hot(values, column["missing"], column["categories"])
+    if column["kind"] == "date":
+        return _date_features(values, column)
     if column["kind"] == "boolean":
         numbers = values.astype(object).astype(str).str.lower().map(TRUTH)
     else:
-        numbers = pd.to_numeric(values, errors="coerce")
-    wrong = (numbers.isna() & values.notna()).to_numpy()
-    if wrong.any():
-        raise ValueError(f"column {name!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")
+        numbers = read_numbers(values, column.get("notation"))
+    _check_kind(values, numbers, column)
     filled = numbers.astype(float).fillna(float(column["missing"]))
     if column["kind"] == "number":
         filled = (filled - column["center"]) / column["scale"]
-    return filled.to_numpy(float)[:, None]
+    return _with_indicator(filled.to_numpy(float)[:, None], numbers, column)
+
+
+def _date_features(values: pd.Series, column: dict[str, Any]) -> np.ndarray:
+    dates = read_dates(values, column["format"])
+    _check_kind(values, dates, column)
+    filled = dates.fillna(read_dates(pd.Series([column["missing"]]), column["format"]).iloc[0])
+    parts = date_parts(filled)[column["parts"]].to_numpy(float)
+    return _with_indicator((parts - column["center"]) / column["scale"], dates, column)
+
+
+def _check_kind(values: pd.Series, read: pd.Series, column: dict[str, Any]) -> None:
+    wrong = (read.isna() & values.notna()).to_numpy()
+    if wrong.any():
+        raise ValueError(f"column {column['name']!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")
+
+
+def _with_indicator(features: np.ndarray, read: pd.Series, column: dict[str, Any]) -> np.ndarray:
+    return np.hstack([features, read.isna().to_numpy(float)[:, None]]) if column.get("indicator") else features
 
 
 def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The schema of `params.yaml`: types, ranges and choices; an unknown setting is refused."""
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
@@ -79,6 +80,30 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def _check_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError("must be an encoding that Python knows, such as utf-8, utf-16, cp1252 or gbk") from None
+    return name
+
+
+class Read(Section):
+    """How the text tables of `data.source` and `data.test_source` are written; null: told from the file."""
+
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal[",", ".", " "] | None = None
+    encoding: Annotated[str, AfterValidator(_check_encoding)] | None = None
+    header: bool | None = None
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> "Read":
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"data.read.decimal and data.read.thousands must differ; got {self.decimal!r} for both")
+        return self
+
+
 class Data(Section):
     """Where the examples come from and how they are split; the stages source and prepare."""
 
@@ -86,7 +111,9 @@ class Data(Section):
     target: str | None = None
     group: str | None = None
     drop: list[str] = []
+    read: Read = Read()
     task: Literal["auto", "classification", "regression"] = "auto"
+    missing: Literal["median_and_indicator", "median"] = "median_and_indicator"
     scaling: Literal["auto", "unit", "standard", "none"] = "auto"
     test_source: str | None = None
     test_fraction: Share = 0.2

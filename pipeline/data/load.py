@@ -8,7 +8,8 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
-from pipeline.data.tables import LARGEST, Kind, first_row, read_table, shown, tidy
+from pipeline.data.tables import LARGEST, Kind, Messages, first_row, read_table, shown, tidy, without_blanks
+from pipeline.data.written import as_values
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
 from pipeline.settings import Data
@@ -30,23 +31,28 @@ class Dataset:
 
     Attributes:
         features: a table [n rows], numbers float64, booleans 0.0 and 1.0, text `str`, NaN where missing; or images
-            [n, height, width] or [n, height, width, channels].
+            [n, height, width] or [n, height, width, channels]. Dates are datetime64 in UTC.
         target: [n], unchanged from the source.
         kinds: what each column of the table holds.
+        written: how the values of a column are written, for the rows of a served model: a `notation` of numbers, or a
+            `format` of dates.
+        numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
         pixel_max: the value of a white pixel; None where it is not known.
-        notes: what the user should know.
+        messages: what the user should know of the reading.
     """
 
     features: pd.DataFrame | np.ndarray
     target: pd.Series
     target_name: str | None = None
     kinds: dict[str, Kind] = field(default_factory=dict)
+    written: dict[str, dict[str, Any]] = field(default_factory=dict)
+    numbers: np.ndarray | None = None
     groups: np.ndarray | None = None
     test_rows: int | None = None
     pixel_max: float | None = None
-    notes: list[str] = field(default_factory=list)
+    messages: Messages = field(default_factory=Messages)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -72,8 +78,8 @@ def _load(data: Data) -> Dataset:
     if data.source in sources.BUNDLED_TABLES:
         return _from_table(_bundled_table(data.source), data, target="target")
     if data.source.startswith(sources.OPENML):
-        frame, target, notes = downloads.openml(data.source.removeprefix(sources.OPENML).strip())
-        return _from_table(frame, data, target=target, notes=notes)
+        frame, target, warnings = downloads.openml(data.source.removeprefix(sources.OPENML).strip())
+        return _from_table(frame, data, target=target, messages=Messages(warnings=warnings))
     _refuse_table_settings(data)
     if sources.is_array_file(data.source):
         return _from_arrays(data.source)
@@ -100,12 +106,12 @@ def _refuse_table_settings(data: Data) -> None:
 
 
 def _from_files(data: Data) -> Dataset:
-    frame, notes = read_table("data.source", data.source)
+    frame, messages = read_table("data.source", data.source, data.read)
     if data.test_source is None:
-        return _from_table(frame, data, notes=notes)
+        return _from_table(frame, data, messages=messages)
     text = tuple(name for name in frame.columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string")
-    test, test_notes = read_table("data.test_source", data.test_source, text)
-    return _from_table(frame, data, test=test, notes=notes + test_notes)
+    test, test_messages = read_table("data.test_source", data.test_source, data.read, text)
+    return _from_table(frame, data, test=test, messages=messages + test_messages)
 
 
 def _from_table(
@@ -113,28 +119,50 @@ def _from_table(
     data: Data,
     target: str | None = None,
     test: pd.DataFrame | None = None,
-    notes: list[str] | None = None,
+    messages: Messages | None = None,
 ) -> Dataset:
     """Sort a table's columns into target, group and features; `target` is the column that the source names."""
-    notes = list(notes or [])
+    messages = messages or Messages()
     columns = list(frame.columns)
-    target = _checked_target(columns, data, target)
+    target = _checked_target(columns, data, target, messages)
     left_out = {target, data.group, *data.drop}
     names = [name for name in columns if name not in left_out]
     used = [*names, target, *([] if data.group is None else [data.group])]
     if test is not None:
         _check_same_columns(used, list(test.columns), data)
     tables = {"data.source": frame[used]} | ({} if test is None else {"data.test_source": test[used]})
-    features, kinds = _features({setting: table[names] for setting, table in tables.items()}, notes)
+    kept = []
+    for setting, table in tables.items():
+        tables[setting], padded = without_blanks(table)
+        if padded:
+            messages.notes.append(f"{setting}: blanks around values are taken off in column {shown(padded)}")
+        tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
+        kept.append(with_target)
+    tables, written = as_values(tables, data, target, messages)
+    features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
     others = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
-    test_rows = None if test is None else len(test)
+    test_rows = None if test is None else len(tables["data.test_source"])
     groups = None if data.group is None else _groups(others[data.group], test_rows, data)
-    return Dataset(features, others[target], target, kinds, groups, test_rows, notes=notes)
+    return Dataset(
+        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups, test_rows,
+        messages=messages,
+    )  # fmt: skip
 
 
-def _checked_target(columns: list[str], data: Data, target: str | None) -> str:
+def _with_target(setting: str, table: pd.DataFrame, target: str, messages: Messages) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows that have a target, and which these are; all rows if none has one, which is refused later."""
+    present = table[target].notna().to_numpy()
+    if present.all() or not present.any():
+        return table, np.ones(len(table), bool)
+    messages.notes.append(
+        f"{setting}: rows without a value of the target {target!r} are left out: {(~present).sum()} of {len(present)}"
+    )
+    return table[present].reset_index(drop=True), present
+
+
+def _checked_target(columns: list[str], data: Data, target: str | None, messages: Messages) -> str:
     """Check that the table has the columns that the settings name; return the one to predict."""
     chosen = data.target or target
     if chosen is None:
@@ -143,7 +171,10 @@ def _checked_target(columns: list[str], data: Data, target: str | None) -> str:
     for setting, name in named:
         if name is None or name in columns:
             continue
-        hint = "; is it separated by something else than a comma or tab?" if len(columns) == 1 else ""
+        # How the file was read may be why the name is not there.
+        told = [*messages.notes, *messages.warnings]
+        told += ["is it separated by another mark? set data.read.separator"] if len(columns) == 1 else []
+        hint = "".join(f"; {text}" for text in told)
         raise InputError(f"{setting}: there is no column {name!r}; the columns are {shown(columns, name)}{hint}")
     for setting, names in (("data.group", [data.group]), ("data.drop", data.drop)):
         if chosen in names:
@@ -161,34 +192,49 @@ def _check_same_columns(expected: list[str], columns: list[str], data: Data) -> 
         )
 
 
-def _features(parts: dict[str, pd.DataFrame], notes: list[str]) -> tuple[pd.DataFrame, dict[str, Kind]]:
-    """Tidy each column and join its parts; the first part decides what the column holds."""
-    columns, kinds = {}, {}
+def _features(parts: dict[str, pd.DataFrame], messages: Messages) -> tuple[pd.DataFrame, dict[str, Kind]]:
+    """Tidy each column and join its parts; all that is wrong with columns comes in one message."""
+    columns: dict[str, pd.Series] = {}
+    kinds: dict[str, Kind] = {}
+    problems = []
     for name in next(iter(parts.values())).columns:
-        tidied = {
-            setting: tidy(part[name], f"{setting}: column {name!r}", "name it in data.drop")
-            for setting, part in parts.items()
-        }
-        kind = tidied["data.source"][0]
+        try:
+            kind, values = _feature(name, {setting: part[name] for setting, part in parts.items()})
+        except InputError as error:
+            problems.append(str(error))
+            continue
         if kind is None:
-            notes.append(f"column {name!r} has no value in any row and is left out")
+            messages.warnings.append(f"column {name!r} has no value in any row and is left out")
             continue
-        test_kind = tidied.get("data.test_source", (kind,))[0]
-        if test_kind not in (kind, None):
-            raise InputError(
-                f"data.test_source: column {name!r} holds {test_kind} values, in data.source {kind} values"
-            )
-        columns[name] = pd.concat([values for _, values in tidied.values()], ignore_index=True)
-        kinds[name] = kind
-        if kind == "text":
-            # A column that is declared categorical is meant as text, even if its categories look like numbers.
-            if not isinstance(parts["data.source"][name].dtype, pd.CategoricalDtype):
-                _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
-            _check_categories(name, columns[name])
-            continue
-        for setting, (_, values) in tidied.items():
-            _check_range(f"{setting}: column {name!r}", values)
+        columns[name], kinds[name] = values, kind
+    if problems:
+        raise InputError("; ".join(problems))
     return pd.DataFrame(columns), kinds
+
+
+def _feature(name: str, parts: dict[str, pd.Series]) -> tuple[Kind | None, pd.Series]:
+    """Return a column's kind and its values in all parts; the first part decides what the column holds."""
+    if pd.api.types.is_datetime64_any_dtype(parts["data.source"]) and parts["data.source"].notna().any():
+        return "date", pd.concat(list(parts.values()), ignore_index=True)
+    tidied = {
+        setting: tidy(part, f"{setting}: column {name!r}", "name it in data.drop") for setting, part in parts.items()
+    }
+    kind = tidied["data.source"][0]
+    joined = pd.concat([values for _, values in tidied.values()], ignore_index=True)
+    if kind is None:
+        return None, joined
+    test_kind = tidied.get("data.test_source", (kind,))[0]
+    if test_kind not in (kind, None):
+        raise InputError(f"data.test_source: column {name!r} holds {test_kind} values, in data.source {kind} values")
+    if kind == "text":
+        # A column that is declared categorical is meant as text, even if its categories look like numbers.
+        if not isinstance(parts["data.source"].dtype, pd.CategoricalDtype):
+            _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
+        _check_categories(name, joined)
+        return kind, joined
+    for setting, (_, values) in tidied.items():
+        _check_range(f"{setting}: column {name!r}", values)
+    return kind, joined
 
 
 def _check_no_numbers(label: str, values: pd.Series) -> None:
@@ -231,6 +277,8 @@ def _groups(column: pd.Series, test_rows: int | None, data: Data) -> np.ndarray:
 
 def _from_arrays(path: str) -> Dataset:
     arrays = _read_npz(path)
+    # `X` is what many call their features; both names in one file stay as they are.
+    arrays = {key if key.lower() in arrays else key.lower(): array for key, array in arrays.items()}
     keys = next((keys for keys in ARRAYS if set(keys) <= set(arrays)), None)
     if keys is None:
         allowed = " or ".join(", ".join(keys) for keys in ARRAYS)
@@ -275,9 +323,9 @@ def _from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None) -> Datas
     target = pd.Series(y)
     if x.ndim == 2:
         parts = {"data.source": pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])])}
-        notes: list[str] = []
-        features, kinds = _features(parts, notes)
-        return Dataset(features, target, None, kinds, test_rows=test_rows, notes=notes)
+        messages = Messages()
+        features, kinds = _features(parts, messages)
+        return Dataset(features, target, None, kinds, test_rows=test_rows, messages=messages)
     # Written so that NaN, which compares as false, is refused too.
     if not (float(x.min()) >= -LARGEST and float(x.max()) <= LARGEST):
         raise InputError(

@@ -22,11 +22,12 @@ SHOWN = 10  # class names in a warning
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The splits, what is in them, and every fitted constant as plain data."""
+    """The splits, what is in them, every fitted constant as plain data, and notes on how the source was read."""
 
     splits: dict[SplitName, Split]
     summary: Summary
     preprocessing: dict[str, Any]
+    notes: list[str]
 
 
 def prepare(dataset: Dataset, data: Data) -> Prepared:
@@ -35,7 +36,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     Raises:
         InputError: a target that cannot be learnt, a class with too few rows, a fraction that leaves a split empty.
     """
-    notes = list(dataset.notes)
+    notes = list(dataset.messages.warnings)
     target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
     notes += [target.note] if target.note else []
     _check_class_sizes(target, dataset, data)
@@ -49,7 +50,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
             _transformed(preprocessing, dataset.features, index),
             y[index],
             None if groups is None else groups[index],
-            index.astype(np.int64),
+            (index if dataset.numbers is None else dataset.numbers[index]).astype(np.int64),
         )
         for name, index in rows.items()
     }
@@ -65,7 +66,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         **fitted_target,
         **describe_splits(splits, target, scale),
     )
-    return Prepared(splits, summary, preprocessing | fitted_target)
+    return Prepared(splits, summary, preprocessing | fitted_target, dataset.messages.notes)
 
 
 def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
@@ -148,7 +149,7 @@ def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> d
     if len(empty) == table.shape[1]:
         raise InputError(f"data.source {data.source} has no column with a value in the training part")
     kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}
-    return fit_table(table, kinds, data.scaling)
+    return fit_table(table, kinds, data, dataset.written)
 
 
 def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndarray, index: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The constants of the preprocessing, fitted on the training part alone; `pipeline.serving.apply` applies them."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -8,16 +9,23 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.tables import Kind
+from pipeline.serving import ISO8601, MISSING_WORDS, date_parts
+from pipeline.settings import Data
 
 Scaling = Literal["auto", "unit", "standard", "none"]
-KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text")
+KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text", "date")
 
 
-def fit_table(table: pd.DataFrame, kinds: dict[str, Kind], scaling: Scaling) -> dict[str, Any]:
+def fit_table(
+    table: pd.DataFrame, kinds: dict[str, Kind], data: Data, written: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """Fit every column: what stands for a missing value, a number's center and scale, a text's categories.
+
+    A number or boolean that is missing somewhere has an indicator too, unless `data.missing` is median.
 
     Args:
         table: no column of it may be without a value.
+        written: how the source writes the numbers or dates of a column, kept for the rows that a served model gets.
 
     Returns:
         The columns in the order of their features, as plain data; see `pipeline.serving.apply`.
@@ -26,25 +34,50 @@ def fit_table(table: pd.DataFrame, kinds: dict[str, Kind], scaling: Scaling) -> 
     for kind in KIND_ORDER:
         names = [name for name in kinds if kinds[name] == kind]
         if names:
-            columns += _fit_columns(kind, table[names], scaling)
-    return {"kind": "table", "columns": columns}
+            columns += _fit_columns(kind, table[names], data, written or {})
+    return {"kind": "table", "columns": [column | (written or {}).get(column["name"], {}) for column in columns]}
 
 
-def _fit_columns(kind: Kind, table: pd.DataFrame, scaling: Scaling) -> list[dict[str, Any]]:
+def _fit_columns(
+    kind: Kind, table: pd.DataFrame, data: Data, written: Mapping[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    if kind == "date":
+        return [_fit_dates(str(name), dates, written[str(name)]["format"], data) for name, dates in table.items()]
+    if kind == "text":
+        return [_fit_text(str(name), texts) for name, texts in table.items()]
     imputer = SimpleImputer(strategy="median" if kind == "number" else "most_frequent")
     filled = imputer.fit_transform(table)
-    columns = [
-        {"name": name, "kind": kind, "missing": missing}
+    with_indicator = table.columns[table.isna().any() & (data.missing == "median_and_indicator")]
+    columns: list[dict[str, Any]] = [
+        {"name": name, "kind": kind, "missing": missing} | ({"indicator": True} if name in with_indicator else {})
         for name, missing in zip(table, imputer.statistics_.tolist(), strict=True)
     ]
     if kind == "number":
-        center, scale = _center_and_scale(filled, "standard" if scaling == "auto" else scaling)
+        center, scale = _center_and_scale(filled, "standard" if data.scaling == "auto" else data.scaling)
         return [column | {"center": c, "scale": s} for column, c, s in zip(columns, center, scale, strict=True)]
-    if kind == "text":
-        return [
-            column | {"categories": np.unique(texts).tolist()} for column, texts in zip(columns, filled.T, strict=True)
-        ]
     return columns
+
+
+def _fit_dates(name: str, dates: pd.Series, date_format: str, data: Data) -> dict[str, Any]:
+    """Return the parts of a date that are features, with a center and a scale for each, and the median."""
+    median = dates.dropna().sort_values().iloc[dates.notna().sum() // 2]
+    parts = date_parts(dates.fillna(median))
+    used = [part for part in parts if part != "hour" or parts[part].any()]
+    scaling = "standard" if data.scaling == "auto" else data.scaling
+    center, scale = _center_and_scale(parts[used].to_numpy(float), scaling)
+    indicator = dates.isna().any() and data.missing == "median_and_indicator"
+    return {
+        "name": name, "kind": "date", "parts": used, "center": center, "scale": scale,
+        "missing": median.isoformat() if date_format == ISO8601 else median.strftime(date_format),
+    } | ({"indicator": True} if indicator else {})  # fmt: skip
+
+
+def _fit_text(name: str, texts: pd.Series) -> dict[str, Any]:
+    """Return the categories of a text column, "" among them where one is missing; no text is empty by itself."""
+    categories = np.unique(texts.fillna("").to_numpy(object)).tolist()
+    # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then.
+    words = [] if "" in categories else [word for word in MISSING_WORDS if word in categories]
+    return {"name": name, "kind": "text", "missing": words[0] if words else "", "categories": categories}
 
 
 def fit_images(images: np.ndarray, pixel_max: float | None, scaling: Scaling) -> dict[str, Any]:
@@ -61,16 +94,17 @@ def fit_images(images: np.ndarray, pixel_max: float | None, scaling: Scaling) ->
 
 
 def feature_names(preprocessing: dict[str, Any]) -> list[str] | None:
-    """Return a name for each feature of a table, the column's or column=category; None for images."""
+    """Return a name for each feature of a table, such as `age`, `age is missing` or `city=Ulm`; None for images."""
     if preprocessing["kind"] == "image":
         return None
     return [name for column in preprocessing["columns"] for name in _names(column)]
 
 
 def _names(column: dict[str, Any]) -> list[str]:
-    if column["kind"] != "text":
-        return [column["name"]]
-    return [f"{column['name']}={category}" for category in column["categories"]]
+    if column["kind"] == "text":
+        return [f"{column['name']}={category or '(missing)'}" for category in column["categories"]]
+    parts = [f"{column['name']}: {part}" for part in column["parts"]] if "parts" in column else [column["name"]]
+    return [*parts, *([f"{column['name']} is missing"] if column.get("indicator") else [])]
 
 
 def _center_and_scale(values: np.ndarray, scaling: Scaling) -> tuple[list[float], list[float]]:

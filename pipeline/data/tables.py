@@ -1,30 +1,51 @@
 """Reading of tables, and recognition of numbers, booleans and text in their columns."""
 
-import warnings
+import io
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from pipeline.data.dialect import decode, find_dialect
 from pipeline.errors import InputError, nearest_first
+from pipeline.serving import MISSING_WORDS
+from pipeline.settings import Read
 
-Kind = Literal["number", "boolean", "text"]
+Kind = Literal["number", "boolean", "text", "date"]
 
 # By the name that pandas gives to the values of a column, without the missing ones.
 KINDS: dict[str, Kind] = {
     "floating": "number", "integer": "number", "mixed-integer-float": "number", "decimal": "number",
     "boolean": "boolean", "string": "text",
 }  # fmt: skip
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+TRUTH = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})\b.*"
 SHOWN_COLUMNS = 20
 # Larger numbers become infinite in the float32 that the network sees.
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def read_table(setting: str, name: str, text_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, list[str]]:
-    """Read a `.csv`, `.tsv` or `.parquet` file; return the table and notes for the user.
+@dataclass
+class Messages:
+    """What the user should know: notes on what was taken, and warnings of what may be wrong."""
+
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def about(self, label: str) -> "Messages":
+        """Return them with what they are about before each."""
+        return Messages(*([f"{label}: {text}" for text in texts] for texts in (self.notes, self.warnings)))
+
+    def __add__(self, other: "Messages") -> "Messages":
+        return Messages(self.notes + other.notes, self.warnings + other.warnings)
+
+
+def read_table(
+    setting: str, name: str, read: Read, text_columns: tuple[str, ...] = ()
+) -> tuple[pd.DataFrame, Messages]:
+    """Read a `.csv`, `.tsv` or `.parquet` file; return the table and what the user should know.
 
     Args:
         text_columns: read as text even if all values look like numbers, as they are text in the other file.
@@ -33,51 +54,94 @@ def read_table(setting: str, name: str, text_columns: tuple[str, ...] = ()) -> t
         InputError: it is not such a table, holds no row, or has two columns of one name.
     """
     path = Path(name)
-    notes: list[str] = []
+    messages = Messages()
     try:
         if path.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path).reset_index(drop=True)
             frame.columns = [str(column) for column in frame.columns]
         else:
-            frame, notes = _read_text(setting, path, text_columns)
+            frame = _read_text(path, read, messages)
     # pyarrow's errors are ValueError or OSError; pandas' of parsing and of decoding are ValueError.
-    except (ValueError, OSError, pd.errors.ParserWarning) as error:
-        raise InputError(f"{setting}: {name} is not a readable {path.suffix} table: {error}") from None
-    repeated = frame.columns[frame.columns.duplicated()]
+    except (ValueError, OSError) as error:
+        hint = "" if path.suffix.lower() == ".parquet" else " (data.read says how a text table is written)"
+        raise InputError(
+            f"{setting}: {name} is not a readable {path.suffix} table: {' '.join(str(error).split())}{hint}"
+        ) from None
+    frame.columns = _stripped(list(frame.columns), messages)
+    repeated = frame.columns[frame.columns.duplicated() & (frame.columns != "")]
     if len(repeated):
-        raise _repeated(setting, name, repeated[0])
+        raise InputError(f"{setting}: {name} has more than one column {repeated[0]!r}; column names must differ")
     if frame.empty:
         raise InputError(f"{setting}: {name} has no rows below its column names")
-    return frame, notes
+    named = frame.columns != ""
+    messages.warnings += [f"column {i + 1} has no name and is left out" for i in np.flatnonzero(~named)]
+    frame = frame.loc[:, named]
+    if path.suffix.lower() != ".parquet":
+        frame = frame.apply(lambda column: column if column.name in text_columns else told_from_text(column, read))
+    return frame, messages.about(f"{setting} {name}")
 
 
-def _read_text(setting: str, path: Path, text_columns: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
-    with path.open("rb") as file:
-        if b"\0" in file.read(4096):
-            raise ValueError("it is a binary file, not text in UTF-8")
-    separator = SEPARATORS[path.suffix.lower()]
-    # pandas renames a repeated column, so the names are first read as plain text.
-    header = pd.read_csv(
-        path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-    ).iloc[0]
-    named = header != ""
-    repeated = header[named & header.duplicated()]
-    if len(repeated):
-        raise _repeated(setting, str(path), repeated.iloc[0])
-    with warnings.catch_warnings():
-        # pandas would cut off a row that is longer than the header, with a warning.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = pd.read_csv(
-            path, sep=separator, index_col=False, low_memory=False, encoding="utf-8-sig",
-            dtype=dict.fromkeys(text_columns, "str"),
-        )  # fmt: skip
-    unnamed = np.flatnonzero(~named)
-    notes = [f"{setting}: column {i + 1} of {path} has no name and is left out" for i in unnamed]
-    return frame.loc[:, named.to_numpy()], notes
+def _read_text(path: Path, read: Read, messages: Messages) -> pd.DataFrame:
+    """Return the cells of a text table as they stand there, missing where a row ends early."""
+    text, guess = decode(path.read_bytes(), read)
+    messages.notes += [f"{guess}; data.read.encoding sets another"] if guess else []
+    dialect, notes = find_dialect(text, path.suffix.lower(), read)
+    messages.notes += notes
+    # The names are a row like the others, since pandas would rename a repeated one.
+    frame = pd.read_csv(
+        io.StringIO(text), sep=r"\s+" if dialect.separator == " " else dialect.separator, skiprows=dialect.skipped,
+        header=None, names=range(dialect.width) if dialect.row_names else None, dtype="str", keep_default_na=False,
+        skipinitialspace=True,
+    )  # fmt: skip
+    names = frame.iloc[0].fillna("").tolist()
+    if dialect.row_names:
+        frame, names = frame.iloc[:, 1:], names[:-1]
+    if not dialect.header:
+        messages.warnings.append(
+            "it has no row of names, so its columns are called column_1, column_2 and so on "
+            "(data.read.header: true takes the first row for the names)"
+        )
+        return frame.set_axis([f"column_{i + 1}" for i in range(frame.shape[1])], axis="columns")
+    return frame.iloc[1:].set_axis(names, axis="columns").reset_index(drop=True)
 
 
-def _repeated(setting: str, name: str, column: str) -> InputError:
-    return InputError(f"{setting}: {name} has more than one column {column!r}; column names must differ")
+def _stripped(names: list[str], messages: Messages) -> list[str]:
+    """Return column names without the blanks around them."""
+    padded = [name for name in names if name != name.strip()]
+    if padded:
+        messages.notes.append(f"blanks around column names are taken off: {', '.join(map(repr, padded))}")
+    return [name.strip() for name in names]
+
+
+def without_blanks(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table whose texts have no blanks around them, blank ones missing, and the columns that had some."""
+    stripped = {
+        str(name): column.str.strip()
+        for name, column in frame.items()
+        if pd.api.types.infer_dtype(column, skipna=True) == "string"
+        and not isinstance(column.dtype, pd.CategoricalDtype)
+    }
+    padded = [name for name, texts in stripped.items() if ((texts != frame[name]) & (texts != "")).any()]
+    return frame.assign(**{name: texts.mask(texts == "") for name, texts in stripped.items()}), padded
+
+
+def told_from_text(column: pd.Series, read: Read) -> pd.Series:
+    """Return a text column as numbers or booleans if all its cells are that, else as it is.
+
+    A blank cell is missing. A word such as NA is missing among numbers and booleans, and a value among text.
+    """
+    texts = column.str.strip()
+    present = texts[texts.notna() & (texts != "") & ~texts.isin(MISSING_WORDS)]
+    if present.empty:
+        return column.mask(texts == "")
+    numbers = pd.to_numeric(present, errors="coerce")
+    # Where a point is no decimal mark, `1.080` is left to the reading of such notations.
+    point_groups = read.decimal == "," or read.thousands == "."
+    if numbers.notna().all() and not (point_groups and present.str.contains(".", regex=False).any()):
+        return numbers.reindex(column.index)
+    if present.isin(TRUTH.keys()).all():
+        return present.map(TRUTH).astype(object).reindex(column.index)
+    return column
 
 
 def shown(columns: list[str], like: str = "") -> str:

@@ -67,7 +67,7 @@ def _check_complete(column: pd.Series, label: str, data: Data, test_rows: int | 
         first = first_row(missing, test_rows, data.test_source)
         raise InputError(
             f"{label} is missing in {missing.sum()} of {len(column)} rows (first in {first}); "
-            "fill them in or take the rows out (in a text file an empty cell, NA, NaN, None and null all mean missing)"
+            "fill them in or take the rows out"
         )
 
 

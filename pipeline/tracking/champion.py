@@ -119,12 +119,16 @@ def _signature(preprocessing: Mapping[str, Any]) -> "ModelSignature":
 
 
 def _example(preprocessing: Mapping[str, Any]) -> pd.DataFrame | None:
-    """Return a likely row: of each column what stands for a missing value, its middle or its most frequent one."""
+    """Return a possible row: a number's median, a boolean's most frequent value, a text's last category."""
     if preprocessing["kind"] == "image":
         return None
-    columns = preprocessing["columns"]
-    row = {c["name"]: bool(c["missing"]) if c["kind"] == "boolean" else c["missing"] for c in columns}
-    return pd.DataFrame([row])
+    return pd.DataFrame([{column["name"]: _example_value(column) for column in preprocessing["columns"]}])
+
+
+def _example_value(column: Mapping[str, Any]) -> object:
+    if column["kind"] == "text":
+        return column["categories"][-1]
+    return bool(column["missing"]) if column["kind"] == "boolean" else column["missing"]
 
 
 def _register(client: "MlflowClient", name: str, run_id: str, write: Any, scores: Mapping[str, float]) -> int:

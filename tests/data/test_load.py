@@ -109,7 +109,7 @@ def test_columns_without_a_value_or_a_name_are_left_out_with_a_note():
     Path("t.csv").write_text("\n".join(("," if i == 0 else f"{i},") + line for i, line in enumerate(text)))
     dataset = load(source="t.csv", target="ill")
     assert list(dataset.features) == ["age", "city", "smoker", "visits"]
-    assert [note.split(" ")[-4:] for note in dataset.notes] == [["and", "is", "left", "out"]] * 2
+    assert [note.split(" ")[-4:] for note in dataset.messages.warnings] == [["and", "is", "left", "out"]] * 2
 
 
 def test_a_column_may_be_named_like_a_missing_value():
@@ -147,7 +147,7 @@ def test_white_is_known_for_bytes_and_for_numbers_up_to_one(images, white):
 
 
 @pytest.mark.parametrize("suffix", FILES)
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xfe\xfd,\xfc\n1,2\n", b"\n\n"])
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\x81,\xfc\n1,2\n", b"\n\n"])
 def test_a_file_that_is_no_table_is_refused(suffix, content):
     Path(f"t{suffix}").write_bytes(content)
     with pytest.raises(InputError, match=rf"data.source: t{suffix} is not a readable {suffix} table"):
@@ -158,11 +158,14 @@ def test_a_file_that_is_no_table_is_refused(suffix, content):
     ("text", "message"),
     [
         ("a,y\n1,2\n3,4,5\n", "not a readable .csv table: .*Expected 2 fields in line 3, saw 3"),
-        ("a,y\n1,2,3\n3,4,5\n", "not a readable .csv table: Length of header"),
+        ("a,y\n1,2,3\n3,4,5\n", "not a readable .csv table: .*Expected 2 fields in line 2, saw 3.*data.read"),
         ("a,y,a\n1,2,3\n", "has more than one column 'a'"),
         ("a,y\n", "has no rows below its column names"),
         ("a,y\n1,2\n", "has 1 rows; at least 10 are needed"),
-        ("a;y\n1;2\n", "there is no column 'y'; the columns are a;y; is it separated by something else"),
+        (
+            "a+y\n1+2\n",
+            "there is no column 'y'; the columns are a[+]y; is it separated by another .*data.read.separator",
+        ),
     ],
 )
 def test_a_table_with_a_fault_is_refused(text, message):
@@ -196,8 +199,7 @@ def test_a_setting_that_names_no_usable_column_is_refused(data, message):
         ([f"patient {i}" for i in range(12)], "text with 12 different values in 12 rows.*data.drop"),
         ([1.0, np.inf] * 6, r"holds infinity or a number beyond .* \(first in row 2\)"),
         ([1e300] * 12, "holds infinity or a number beyond"),
-        (["2024-01-31", "2024-02-01"] * 6, "holds dates .such as 2024-01-31.*data.drop"),
-        (pd.to_datetime(["2024-01-31"] * 12), "holds dates"),
+        (pd.to_timedelta(range(12), unit="h"), "holds dates|holds timedelta"),
         ([[1, 2]] * 12, "holds mixed values; numbers, booleans and text are allowed"),
     ],
 )

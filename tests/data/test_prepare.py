@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import prepare as stage
-from pipeline import source
+from pipeline import serving, source
 from pipeline.data import load as datasets
 from pipeline.data import splits
 from pipeline.data.examples import Split
@@ -19,6 +19,7 @@ from pipeline.data.summarize import digest
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
+CASES = Path(__file__).parent / "cases"
 N = 60
 RNG = np.random.default_rng(0)
 TABLE = pd.DataFrame(
@@ -128,7 +129,8 @@ def test_the_features_can_be_rebuilt_from_the_plain_constants(scaling):
     result = prepared(source=table(frame), test_source="t.csv", target="ill", scaling=scaling)
     rebuilt = []
     for column in json.loads(json.dumps(result.preprocessing))["columns"]:
-        values = frame[column["name"]].where(frame[column["name"]].notna(), column["missing"])
+        missing = frame[column["name"]].isna()
+        values = frame[column["name"]].where(~missing, column["missing"])
         match column["kind"]:
             case "number":
                 rebuilt.append((values.to_numpy(float) - column["center"]) / column["scale"])
@@ -136,7 +138,49 @@ def test_the_features_can_be_rebuilt_from_the_plain_constants(scaling):
                 rebuilt.append(values.to_numpy(float))
             case "text":
                 rebuilt += [(values == category).to_numpy(float) for category in column["categories"]]
+        if column.get("indicator"):
+            rebuilt.append(missing.to_numpy(float))
     assert np.allclose(np.column_stack(rebuilt), result.splits["test"].x, atol=1e-6)
+
+
+def test_a_missing_number_or_boolean_has_an_indicator_where_training_has_any():
+    frame = TABLE.assign(smoker=TABLE["smoker"].astype(object).where(np.arange(N) % 5 > 0))
+    test = table(frame.assign(cost=np.nan), "test.csv")
+    names = prepared(source=table(frame), test_source=test, target="ill").summary.features
+    assert names == [
+        "age", "age is missing", "cost", "smoker", "smoker is missing", "city=Bonn", "city=Kiel", "city=Ulm",
+    ]  # fmt: skip
+    alone = prepared(source=table(frame), target="ill", missing="median").summary.features
+    assert alone == [name for name in names if "missing" not in name]
+
+
+def test_the_indicator_tells_a_class_apart():
+    result = prepared(source=str(CASES / "03_missing_number_tells_the_class.csv"), target="y")
+    train = result.splits["train"]
+    indicator = train.x[:, result.summary.features.index("income is missing")]
+    assert set(indicator) == {0, 1}
+    assert (indicator != train.y).mean() > 0.9
+
+
+def test_a_missing_category_is_a_category_of_its_own():
+    frame = TABLE.astype({"city": object})
+    frame.loc[::7, "city"] = None
+    result = prepared(source=table(frame), test_source="t.csv", target="ill")
+    place = result.summary.features.index("city=(missing)")
+    assert result.splits["test"].x[:, place].tolist() == frame["city"].isna().astype(float).tolist()
+    raw = frame.head(3).assign(city=[" ", None, "Bonn"])
+    assert serving.apply(result.preprocessing, raw)[:, place].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "word"),
+    [("01_none_is_a_category.csv", "MasVnrType", "None"), ("02_na_is_a_category.csv", "PoolQC", "NA")],
+)
+def test_a_category_that_pandas_reads_as_missing_is_found_at_serving(name, column, word):
+    result = prepared(source=str(CASES / name), target="y")
+    place = result.summary.features.index(f"{column}={word}")
+    raw = pd.DataFrame({column: [word, np.nan, f" {word} "], "noise": 0.0})
+    assert serving.apply(result.preprocessing, raw)[:, place].tolist() == [1, 1, 1]
 
 
 def test_constant_and_empty_columns_are_no_obstacle():
@@ -166,6 +210,16 @@ def test_groups_stay_in_one_split():
     assert sum(map(len, sites)) == len(set.union(*sites)) == 15
 
 
+def test_rows_without_a_target_are_left_out_with_a_note_and_the_others_keep_their_numbers(project, capsys):
+    project(data={"source": str(CASES / "19_target_missing_in_two_rows.csv"), "target": "y"})
+    stage.main()
+    assert "left out: 2 of 40" in capsys.readouterr().out
+    numbers = np.concatenate([splits.read_split(name).numbers for name in splits.SPLITS])
+    assert len(numbers) == 38
+    y = pd.read_csv(CASES / "19_target_missing_in_two_rows.csv")["y"]
+    assert set(numbers) == set(np.flatnonzero(y.notna()))
+
+
 @pytest.mark.parametrize("data", [{}, {"group": "site"}, {"train_fraction": 0.5}], ids=str)
 def test_each_row_keeps_its_number_in_the_source(data):
     frame = TABLE.assign(site=[f"site {i // 4}" for i in range(N)], row=np.arange(N))
@@ -191,7 +245,7 @@ def test_the_summary_states_sizes_balance_and_the_score_to_beat():
     assert summary.rows == {"train": 38, "validation": 10, "test": 12}
     assert summary.class_counts["test"] == {"False": 8, "True": 4}
     assert summary.majority_share["test"] == pytest.approx(8 / 12)
-    assert summary.n_features == len(summary.features) == 6
+    assert summary.n_features == len(summary.features) == 7
     assert (summary.target, summary.image_shape, summary.target_mean) == ("ill", None, None)
     empty = prepared(source=table(), target="ill", test_fraction=0.0).summary
     assert (empty.rows["test"], empty.majority_share["test"]) == (0, None)
@@ -236,8 +290,7 @@ def test_images_of_an_array_file_keep_their_shape_in_the_summary():
         (["yes"] * N, {}, "one value only, 'yes'"),
         ([7] * N, {}, "one value only, '7'"),
         (["rare"] + ["a", "b"] * 29 + ["a"], {}, "class 'rare' has 1 row to split, at least 3 are needed"),
-        ([None] + ["a"] * 29 + ["b"] * 30, {}, r"is missing in 1 of 60 rows \(first in row 1\)"),
-        ([0.5, np.nan] * 30, {}, "is missing in 30 of 60 rows"),
+        ([None] * N, {}, r"is missing in 60 of 60 rows \(first in row 1\)"),
         ([0.5, np.inf] * 30, {}, r"holds infinity .* \(first in row 2\)"),
         (
             ["a", "b"] * 30,
@@ -256,9 +309,8 @@ def test_a_target_that_cannot_be_learnt_is_refused(column, data, message):
         prepared(source="t.parquet", target="what", **data)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_row_of_the_second_table_is_counted_in_that_table(value):
-    data = {"source": table(), "test_source": table(TABLE[:3].assign(cost=[1, value, 2]), "test.csv")}
+def test_a_row_of_the_second_table_is_counted_in_that_table():
+    data = {"source": table(), "test_source": table(TABLE[:3].assign(cost=[1, np.inf, 2]), "test.csv")}
     with pytest.raises(InputError, match=r"\(first in row 2 of data.test_source test.csv\)"):
         prepared(target="cost", **data)
 
