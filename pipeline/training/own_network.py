@@ -46,7 +46,8 @@ def _renamed(network: keras.Model) -> keras.Model:
     functional = keras.Model(
         *network.inputs, *network.outputs, name="network"
     )  # a Sequential puts its own name before its layers'
-    return keras.models.clone_model(functional, clone_function=renamed)
+    rows = keras.Input(network.inputs[0].shape[1:], name="rows")
+    return keras.models.clone_model(functional, rows, clone_function=renamed)
 
 
 def _function(build: str) -> Callable[[Model, Problem], keras.Model]:
