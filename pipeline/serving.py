@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
-# What stands for a missing value among numbers and booleans; among text it is a value like others.
+# These words mean a missing value among numbers and booleans; among text they are values like others.
 MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL", "null")
 
 

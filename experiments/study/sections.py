@@ -19,7 +19,7 @@ from experiments.study.rows import Rows
 from experiments.study.scored import Scored, chosen, score
 from pipeline.data.examples import Problem
 from pipeline.errors import InputError
-from pipeline.settings import Settings, StudySection
+from pipeline.settings import Model, Settings, StudySection
 
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
 FEWEST_ROWS = 16
@@ -107,16 +107,16 @@ def _check_settings_matter(arms: list[Arm], problem: Problem) -> None:
     from pipeline.training.model import build_network  # imports Keras, which takes seconds and is needed here alone
 
     networks = {model: build_network(model, problem).to_json() for model in dict.fromkeys(arm.model for arm in own)}
-    unused: dict[str, str] = {}  # the first arm that changes each setting
+    unused: set[str] = set()
     for arm in own:
         for other in own:
             if (arm.train, arm.rows, arm.labels) == (other.train, other.rows, other.labels):
                 changed = [name for name, value in arm.model if value != getattr(other.model, name)]
                 if len(changed) == 1 and networks[arm.model] == networks[other.model]:
-                    unused.setdefault(changed[0], arm.name)
+                    unused.add(changed[0])
     if unused:
-        names = ", ".join(f"model.{name} (as the arm {arm!r} does)" for name, arm in unused.items())
+        names = ", ".join(f"model.{name}" for name in Model.model_fields if name in unused)
         raise InputError(
-            f"study: the network of model.build {own[0].model.build} does not use all that is changed: take these out "
-            f"of the section study: {names}"
+            f"study: the network of model.build {own[0].model.build} does not use {names}; take the arms that "
+            "change these out of the section study"
         )

@@ -5,8 +5,8 @@ import pandas as pd
 from pipeline.serving import ISO8601, MISSING_WORDS, read_dates
 
 ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:.*)?"
-# Of two formats that fit all values, the first is taken. Two-digit years stand between slashes alone, since 3.11.7 and
-# 1-2-20 are as often something else.
+# If several formats fit all values, the first in this list is taken. Years of two digits are read between slashes
+# alone, since 3.11.7 and 1-2-20 are as often something else.
 DAYS = (
     "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%d-%m-%Y", "%m-%d-%Y",
 )  # fmt: skip

@@ -16,7 +16,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 SAMPLE_ROWS = 1000
 COMMENT = "#"
-# What Excel writes above a table to say how it is separated.
+# Excel writes a line that begins like this above a table, to say how it is separated.
 SEPARATOR_LINE = "sep="
 
 
@@ -101,7 +101,7 @@ def find_dialect(text: str, suffix: str, read: Read) -> tuple[Dialect, list[str]
         mark for mark in separators if len(samples[mark][0]) > 1 and _widths(samples[mark]) == {len(samples[mark][0])}
     ]
     named = [mark for mark in separators if _has_row_names(samples[mark])]
-    # Of two that come in question, the one that tells more values apart.
+    # If several separators are possible, the one that gives more values in a row is taken.
     separator = next(
         iter(regular[:1] if default in regular else sorted(regular or named, key=lambda mark: -len(samples[mark][0]))),
         separators[0],

@@ -29,7 +29,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass
 class Messages:
-    """What the user should know: notes on what was taken, and warnings of what may be wrong."""
+    """Messages for the user on how a table was read: notes on what was taken, and warnings of what may be wrong."""
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

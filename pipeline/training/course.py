@@ -1,4 +1,4 @@
-"""What becomes of the seeds of one configuration, epoch by epoch, from the scores alone: it knows nothing of graphs."""
+"""The seeds of one configuration in training: which go on, at which rate, and which epoch is best so far."""
 
 from collections.abc import Callable
 from functools import cache

@@ -43,9 +43,8 @@ def _renamed(network: keras.Model) -> keras.Model:
         kinds[kind] += 1
         return type(layer).from_config(layer.get_config() | {"name": f"{kind}_{kinds[kind]}"})
 
-    functional = keras.Model(
-        *network.inputs, *network.outputs, name="network"
-    )  # a Sequential puts its own name before its layers'
+    # A Sequential would put its own name before those of its layers.
+    functional = keras.Model(*network.inputs, *network.outputs, name="network")
     rows = keras.Input(network.inputs[0].shape[1:], name="rows")
     return keras.models.clone_model(functional, rows, clone_function=renamed)
 
@@ -71,16 +70,12 @@ def _fault(network: object, problem: Problem) -> str | None:
     wanted = [(None, problem.n_features), (None, problem.n_outputs)]
     if shapes != wanted:
         return f"the network must take rows {wanted[0]} and give {wanted[1]}, got {', '.join(map(str, shapes))}"
-    if getattr(network.layers[-1], "activation", None) in (keras.activations.softmax, keras.activations.sigmoid):
-        return (
-            f"layer {network.layers[-1].name} must give logits: leave its {network.layers[-1].activation.__name__} out"
-        )
-    if (
-        operation := next(
-            (op for op in getattr(network, "operations", ()) if not isinstance(op, keras.layers.Layer)), None
-        )
-    ) is not None:
-        return f"{operation.name} is an operation; take a layer in its place, such as keras.layers.Add for +"
+    last = network.layers[-1]
+    if getattr(last, "activation", None) in (keras.activations.softmax, keras.activations.sigmoid):
+        return f"layer {last.name} must give logits: leave its {last.activation.__name__} out"
+    for operation in getattr(network, "operations", ()):  # a Sequential has layers alone
+        if not isinstance(operation, keras.layers.Layer):
+            return f"{operation.name} is an operation; take a layer in its place, such as keras.layers.Add for +"
     for layer in network.layers:
         if type(layer) not in KNOWN:
             names = ", ".join(sorted(known.__name__ for known in KNOWN))

@@ -1,4 +1,4 @@
-"""What trained seeds say of rows."""
+"""Predictions of trained seeds."""
 
 from functools import lru_cache
 

@@ -17,19 +17,19 @@ import tensorflow as tf
 from pipeline.training.fast import noise
 from pipeline.training.optimizers import Strengths
 
-# They compute number by number, or along the last axis, whatever the axes before it.
+# These layers compute number by number, or along the last axis, whatever the axes before it.
 AS_THEY_ARE = (
     keras.layers.Activation, keras.layers.Add, keras.layers.Average, keras.layers.ELU,
     keras.layers.Identity, keras.layers.LeakyReLU, keras.layers.Maximum, keras.layers.Minimum, keras.layers.Multiply,
     keras.layers.ReLU, keras.layers.Rescaling, keras.layers.Subtract,
 )  # fmt: skip
-# They are called for each replica.
+# These layers are called for each replica.
 GENERAL = (
     keras.layers.EinsumDense, keras.layers.Flatten, keras.layers.GroupNormalization,
     keras.layers.LayerNormalization, keras.layers.Permute, keras.layers.PReLU, keras.layers.RepeatVector,
     keras.layers.Reshape, keras.layers.Softmax, keras.layers.UnitNormalization,
 )  # fmt: skip
-# The same, but on a CPU replicas of a network with one of these take longer side by side than one after another.
+# These too; but on a CPU, replicas of a network that has one take longer side by side than one after another.
 ONE_BY_ONE = (
     keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.Conv1D, keras.layers.Conv2D,
     keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D, keras.layers.GlobalAveragePooling1D,
@@ -41,7 +41,7 @@ ONE_BY_ONE = (
 
 @dataclass(frozen=True)
 class Step:
-    """What a layer needs to know of a training step.
+    """The inputs that stacked layers have in a training step and not in scoring.
 
     Attributes:
         roots: square roots of uniform random numbers for each layer that draws, by its name: float32 `[R, batch, ...]`.
@@ -162,55 +162,47 @@ class BatchNormalization(Stacked):
         return mean, tf.reduce_sum(tf.square(x - mean) * of_row, axis=axes, keepdims=True)
 
 
-class Drawing(Stacked):
-    """A layer that changes its input at random in training, by as much as the strengths of each replica say."""
+@dataclass(frozen=True)
+class Randomness:
+    """The random change that a kind of layer makes to its input in training.
 
-    @staticmethod
-    def strengths(layer: keras.layers.Layer) -> dict[str, float]:
-        """Return the numbers that `change` needs of Keras' layer."""
-        raise NotImplementedError
+    Attributes:
+        strengths: returns the numbers that `change` needs of a plain layer, by name.
+        change: returns an input changed by square roots of uniform random numbers of its shape; it takes the strengths
+            by name, in a shape that broadcasts over the input.
+    """
+
+    strengths: Callable[[keras.layers.Layer], dict[str, float]]
+    change: Callable[..., tf.Tensor]
+
+
+def _drop(x: tf.Tensor, roots: tf.Tensor, root: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """Drop units at random, and scale the others up so that the expectation stays (inverted dropout)."""
+    return tf.where(roots >= root, x * scale, 0.0)
+
+
+def _blur(x: tf.Tensor, roots: tf.Tensor, stddev: tf.Tensor) -> tf.Tensor:
+    """Add normal noise."""
+    return x + stddev * noise.normal(roots)
+
+
+RANDOM: dict[type[keras.layers.Layer], Randomness] = {
+    keras.layers.Dropout: Randomness(lambda layer: {"root": layer.rate**0.5, "scale": 1 / (1 - layer.rate)}, _drop),
+    keras.layers.GaussianNoise: Randomness(lambda layer: {"stddev": layer.stddev}, _blur),
+}
+
+
+class Drawing(Stacked):
+    """R layers that change their input at random in training, each by the strengths of its replica."""
 
     def call(self, x: tf.Tensor, **_: Any) -> tf.Tensor:
         """Return the input, changed if this is a training step."""
         if (step := self.stack.step) is None:
             return x
-        names = self.strengths(self.layer)
+        random = RANDOM[type(self.layer)]
+        names = random.strengths(self.layer)
         strengths = {name: along(step.strengths[f"{self.name}/{name}"], x) for name in names}
-        return self.change(x, step.roots[self.name], **strengths)
-
-    def change(self, x: tf.Tensor, roots: tf.Tensor, **strengths: tf.Tensor) -> tf.Tensor:
-        """Return the input changed by square roots of uniform random numbers of its shape.
-
-        Args:
-            strengths: as `strengths` names them, in a shape that broadcasts over the input.
-        """
-        raise NotImplementedError
-
-
-class Dropout(Drawing):
-    """Inverted dropout: units are dropped at random, and the others scaled up so that the expectation stays."""
-
-    @staticmethod
-    def strengths(layer: keras.layers.Dropout) -> dict[str, float]:
-        """Return the root of the rate, below which a unit is dropped, and what the others are scaled by."""
-        return {"root": layer.rate**0.5, "scale": 1 / (1 - layer.rate)}
-
-    def change(self, x: tf.Tensor, roots: tf.Tensor, **strengths: tf.Tensor) -> tf.Tensor:
-        """Drop the units whose number is below the rate."""
-        return tf.where(roots >= strengths["root"], x * strengths["scale"], 0.0)
-
-
-class GaussianNoise(Drawing):
-    """Normal noise of a standard deviation, added to the input."""
-
-    @staticmethod
-    def strengths(layer: keras.layers.GaussianNoise) -> dict[str, float]:
-        """Return the standard deviation."""
-        return {"stddev": layer.stddev}
-
-    def change(self, x: tf.Tensor, roots: tf.Tensor, **strengths: tf.Tensor) -> tf.Tensor:
-        """Add the noise."""
-        return x + strengths["stddev"] * noise.normal(roots)
+        return random.change(x, step.roots[self.name], **strengths)
 
 
 FORMS: dict[type[keras.layers.Layer], type[Stacked]] = {
@@ -218,8 +210,7 @@ FORMS: dict[type[keras.layers.Layer], type[Stacked]] = {
     keras.layers.Embedding: Embedding,
     keras.layers.Concatenate: Concatenate,
     keras.layers.BatchNormalization: BatchNormalization,
-    keras.layers.Dropout: Dropout,
-    keras.layers.GaussianNoise: GaussianNoise,
+    **dict.fromkeys(RANDOM, Drawing),
 }
 
 

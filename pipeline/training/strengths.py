@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import keras
 
 from pipeline.settings import Train
-from pipeline.training.stacked import FORMS, Drawing
+from pipeline.training.stacked import RANDOM
 
 Penalty = keras.regularizers.L1 | keras.regularizers.L2 | keras.regularizers.L1L2
 
@@ -25,9 +25,8 @@ def model_strengths(model: keras.Model) -> dict[str, float]:
 
 def _model_strengths(model: keras.Model) -> Iterator[tuple[str, float]]:
     for layer in model.layers:
-        form = FORMS.get(type(layer))
-        if form is not None and issubclass(form, Drawing):
-            yield from ((f"{layer.name}/{name}", value) for name, value in form.strengths(layer).items())
+        if (random := RANDOM.get(type(layer))) is not None:
+            yield from ((f"{layer.name}/{name}", value) for name, value in random.strengths(layer).items())
     for variable in model.trainable_variables:
         if is_penalized(variable):
             yield f"{variable.path}/l1", float(getattr(variable.regularizer, "l1", 0.0))
