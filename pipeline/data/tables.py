@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.dialect import decode, find_dialect
+from pipeline.data.notation import is_text
 from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
 from pipeline.settings import Read
@@ -115,12 +116,7 @@ def _stripped(names: list[str], messages: Messages) -> list[str]:
 
 def without_blanks(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return a table whose texts have no blanks around them, blank ones missing, and the columns that had some."""
-    stripped = {
-        str(name): column.str.strip()
-        for name, column in frame.items()
-        if pd.api.types.infer_dtype(column, skipna=True) == "string"
-        and not isinstance(column.dtype, pd.CategoricalDtype)
-    }
+    stripped = {str(name): column.str.strip() for name, column in frame.items() if is_text(column)}
     padded = [name for name, texts in stripped.items() if ((texts != frame[name]) & (texts != "")).any()]
     return frame.assign(**{name: texts.mask(texts == "") for name, texts in stripped.items()}), padded
 
