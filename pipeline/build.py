@@ -3,7 +3,11 @@
 Writes `models/architecture.json`, which `keras.models.model_from_json` reads, and `experiments/results/size.json`.
 """
 
-# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+# ruff: noqa: E402 (interrupts are told in a line from here on, and TensorFlow is configured before it is imported)
+from pipeline.interrupts import listen
+
+listen(__name__)
+
 from pipeline.training.fast.process import configure
 
 configure()
@@ -12,6 +16,7 @@ import json
 
 import keras
 
+from pipeline.alone import alone
 from pipeline.data.splits import read_summary
 from pipeline.errors import run_stage
 from pipeline.files import write_json
@@ -33,7 +38,7 @@ def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
 
 def main() -> None:
     """Write the architecture and its size."""
-    with settings_in_use("model") as settings:
+    with alone("build"), settings_in_use("model") as settings:
         summary = read_summary()
         problem = summary.problem
         plain = build_keras(settings.model, problem, problem.target_mean, problem.target_scale)

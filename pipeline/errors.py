@@ -20,15 +20,12 @@ def nearest_first(value: object, choices: Iterable[str], most: int | None = None
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2, Ctrl-C status 130."""
+    """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2."""
     try:
         main()
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 def without_password(url: str) -> str:

@@ -3,13 +3,18 @@
 `python -m pipeline.evaluate --log-only` logs the files that are there once more, after a tracking server was lost.
 """
 
-# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+# ruff: noqa: E402 (interrupts are told in a line from here on, and TensorFlow is configured before it is imported)
+from pipeline.interrupts import listen
+
+listen(__name__)
+
 from pipeline.training.fast.process import configure
 
 configure()
 
 import sys
 
+from pipeline.alone import alone
 from pipeline.data.splits import SPLITS, Summary, read_split, read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.evaluation.pictures import draw
@@ -45,7 +50,7 @@ def log(results: Results, settings: Settings, summary: Summary) -> str | None:
 
 def main() -> None:
     """Read the seeds and the splits, score them, and write, print and log the results; or log those of before."""
-    with settings_in_use("data", "model", "train") as settings:
+    with alone("evaluate"), settings_in_use("data", "model", "train") as settings:
         summary = read_summary()
         if sys.argv[1:] not in ([], ["--log-only"]):
             raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")

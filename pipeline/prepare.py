@@ -1,7 +1,13 @@
 """Stage prepare: load the data, split it, fit the preprocessing on the training part, write the splits."""
 
+# ruff: noqa: E402 (interrupts are told in a line from here on)
+from pipeline.interrupts import listen
+
+listen(__name__)
+
 import sys
 
+from pipeline.alone import alone
 from pipeline.data.load import load
 from pipeline.data.prepare import prepare
 from pipeline.data.sources import describe
@@ -49,7 +55,7 @@ def _check_files_unchanged(data: Data) -> None:
 
 def main() -> None:
     """Write the three splits, their summary and the constants of the preprocessing."""
-    with settings_in_use("data") as settings:
+    with alone("prepare"), settings_in_use("data") as settings:
         data = settings.data
         loaded = load(data)
         _check_files_unchanged(data)

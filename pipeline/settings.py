@@ -248,9 +248,8 @@ class Search(Section):
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
     objectives: Annotated[list[Objective], Field(min_length=1, max_length=2)] = ["cross_entropy"]
     balance: Literal["optimizer", "none"] = "optimizer"
-    workers: Count = 2
+    generation: Count = 4
     storage: str | None = None
-    dask: str | None = None
     time_limit: Positive | None = None
     max_failures: Count = 5
     space: dict[str, Dimension] = {}
@@ -264,8 +263,6 @@ class Search(Section):
             raise ValueError(f"search.pruner must be none with two objectives, got {self.pruner}: Optuna prunes by one")
         if len(self.objectives) > 1 and self.sampler == "cmaes":
             raise ValueError("search.sampler cmaes has one objective; with two take tpe, nsga2, random, qmc or grid")
-        if self.dask and not (self.storage or "").startswith("postgresql"):
-            raise ValueError("search.dask needs search.storage postgresql://..., which every machine can reach")
         return self
 
 
@@ -282,7 +279,6 @@ class Study(Section):
 
     seeds: Seeds = 10
     epochs: Count | None = None
-    workers: Count = 2
     sections: Annotated[list[StudySection], Field(min_length=1)] = list(get_args(StudySection))
     remedies: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     half_width: bool = True
@@ -300,6 +296,13 @@ class Study(Section):
         return value
 
 
+class Engine(Section):
+    """Where the trainings of the search and of the study run; it changes no result."""
+
+    workers: Count = 2
+    dask: Annotated[str, Field(pattern=r"^(tcp|tls)://.+:\d{1,5}$")] | None = None
+
+
 class Settings(Section):
     """The whole of `params.yaml`."""
 
@@ -308,6 +311,7 @@ class Settings(Section):
     train: Train = Train()
     search: Search = Search()
     study: Study = Study()
+    engine: Engine = Engine()
 
 
 def flat(settings: BaseModel) -> dict[str, Any]:

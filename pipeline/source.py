@@ -5,6 +5,11 @@ whose content changes only when the data's does. It imports neither NumPy nor pa
 takes little time.
 """
 
+# ruff: noqa: E402 (interrupts are told in a line from here on)
+from pipeline.interrupts import listen
+
+listen(__name__)
+
 from pipeline.data.sources import describe
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_json

@@ -4,7 +4,11 @@ Writes `models/seeds.npz` (every seed's weights), `models/model.keras` (the firs
 prepared rows) and `experiments/results/history.csv` (a row per seed and epoch).
 """
 
-# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
+# ruff: noqa: E402 (interrupts are told in a line from here on, and TensorFlow is configured before it is imported)
+from pipeline.interrupts import listen
+
+listen(__name__)
+
 from pipeline.training.fast.process import compile_for, configure
 
 configure()
@@ -12,6 +16,7 @@ configure()
 import sys
 import time
 
+from pipeline.alone import alone
 from pipeline.data.examples import Examples
 from pipeline.data.splits import Summary, read_split, read_summary
 from pipeline.errors import run_stage
@@ -55,7 +60,7 @@ def report(fitted: Fitted, seconds: float) -> None:
 
 def main() -> None:
     """Read the settings and the rows, train, and write the stage's files."""
-    with settings_in_use("model", "train") as settings:
+    with alone("train"), settings_in_use("model", "train") as settings:
         summary = read_summary()
         check_task(settings.train, summary.problem)
         plain = read_untrained(settings.model, summary.problem)
@@ -65,7 +70,7 @@ def main() -> None:
             fitted = train(settings, summary)
         except Interrupted as interrupted:
             print(f"{interrupted}; `dvc repro` goes on from there", file=sys.stderr)
-            sys.exit(130)
+            sys.exit(interrupted.status)
         set_weights(plain, fitted.first_sound)
         write_fitted(fitted)
         save_model(plain, MODEL_FILE)

@@ -3,6 +3,11 @@
 Exit status 1 where something differs, 2 where something is missing.
 """
 
+# ruff: noqa: E402 (interrupts are told in a line from here on)
+from pipeline.interrupts import listen
+
+listen(__name__)
+
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping

@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial
 
 from experiments.check.comparison import Comparison, printed
 from experiments.search import output, results, storage
-from experiments.search.queue import asked_for
 from pipeline.errors import InputError
 from pipeline.files import read_json
 from pipeline.settings import Settings
@@ -52,7 +51,7 @@ def against_optuna(settings: Settings) -> Iterator[Comparison]:
     summary = read_json(output.SEARCH_FILE)
     study_title = f"Optuna's study {summary['study']}"
     study = read_study(settings, summary["study"])
-    trials = asked_for(study)
+    trials = study.get_trials(deepcopy=False)[: study.user_attrs["trials"]]  # it may have been set to more once
     in_file, in_study = trial_table(), _by_trial(results.trial_rows([t for t in trials if t.state in storage.FINISHED]))
     yield Comparison("trials.csv", study_title, "numbers", *_cells(in_file, in_study))
     folds = json.loads(study.user_attrs["settings"])["search"].get("folds")

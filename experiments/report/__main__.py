@@ -3,6 +3,11 @@
 `python -m experiments.report` writes them, `--open` shows the page in the browser as well.
 """
 
+# ruff: noqa: E402 (interrupts are told in a line from here on)
+from pipeline.interrupts import listen
+
+listen(__name__)
+
 import argparse
 import webbrowser
 from pathlib import Path

@@ -39,14 +39,14 @@ def get_ready() -> None:
     optuna.importance.FanovaImportanceEvaluator  # noqa: B018 (Optuna imports it on first use)
 
 
-def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
+def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings) -> dict[str, Any]:
     """Write the stage's files about these trials of the study, and return the content of `search.json`."""
     get_ready()
     from experiments.search import figures
     from pipeline.figures.style import save
 
     study = copy_of(study, trials)
-    summary = summarize(study, trials, settings, seconds)
+    summary = summarize(study, trials, settings)
     with written_whole(TRIALS_FILE) as beside:
         trial_rows([t for t in trials if t.state in FINISHED]).to_csv(beside, index=False, float_format="%.7g")
     for name, figure in figures.draw(study, trials, settings, summary["importance"]).items():

@@ -101,11 +101,11 @@ def trial_rows(trials: list[FrozenTrial]) -> pd.DataFrame:
         rows.append(
             {"trial": trial.number, "state": trial.state.name}
             | {f"value_{place}": value for place, value in enumerate(trial.values or [])}
-            | {"seconds": trial.user_attrs.get("seconds"), "error": trial.user_attrs.get("error")}
+            | {"error": trial.user_attrs.get("error")}
             | facts
             | trial.params
         )
-    return pd.DataFrame(rows, columns=None if rows else ["trial", "state", "value_0", "seconds", "error"])
+    return pd.DataFrame(rows, columns=None if rows else ["trial", "state", "value_0", "error"])
 
 
 def describe(trial: FrozenTrial) -> dict[str, Any]:
@@ -162,11 +162,11 @@ def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, floa
         return {}
 
 
-def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings, seconds: float) -> dict[str, Any]:
+def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings) -> dict[str, Any]:
     """Return the content of `search.json`."""
     ended, best = complete(trials), ranked(trials)
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
-    counts["waiting"] += max(0, study.user_attrs.get("trials", 0) - len(trials))  # not put into the queue yet
+    counts["waiting"] += max(0, study.user_attrs.get("trials", 0) - len(trials))  # not asked for yet
     summary = {
         "study": study.study_name,
         "objectives": list(settings.search.objectives),
@@ -178,17 +178,16 @@ def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings
         "incumbents": [describe(trial) for trial in incumbents(trials)],
         "best_of_each_optimizer": {name: describe(trial) for name, trial in best_of_each_optimizer(trials).items()},
         "importance": importance(study, trials),
-        "seconds": round(seconds, 2),
     }
     if len(study.directions) > 1:
         summary["pareto_front"] = [describe(trial) for trial in front(trials)]
     return summary
 
 
-def report(summary: dict[str, Any]) -> str:
+def report(summary: dict[str, Any], seconds: float) -> str:
     """Return the outcome of the search in a few lines."""
     counts = ", ".join(f"{count} {state}" for state, count in summary["counts"].items() if count)
-    lines = [f"{counts} in {summary['seconds']:.0f} s"]
+    lines = [f"{counts} in {seconds:.0f} s"]
     if summary["all_diverged"]:
         return "\n".join([*lines, _all_diverged(summary["counts"]["complete"])])
     if not summary["best"]:

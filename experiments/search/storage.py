@@ -1,7 +1,5 @@
-"""The storage of a search: an Optuna study in a journal file or a database."""
+"""The storage of a search: an Optuna study in a journal file or a database, which records trials that have ended."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,73 +7,21 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from experiments.search.samplers import experimental, make_pruner, make_sampler
 from pipeline.errors import InputError, without_password
 from pipeline.settings import Search
 
 JOURNAL_FILE = Path("experiments/search.journal")
-VERSION = 1  # changes with the meaning of a study's attributes
-
-# Workers elsewhere get the URL through this variable, since it may hold a password and arguments show in `ps`.
-STORAGE_VARIABLE = "SEARCH_STORAGE"
-
-HEARTBEAT_SECONDS = 5
-GRACE_SECONDS = 20
+VERSION = 2  # changes with the meaning of a study's trials and attributes
 PATIENCE_SECONDS = 5  # how long a database may take to answer
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # The errors of a storage that went away.
 LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
-
-
-class _JournalLock:
-    """A lock that the system releases when its process dies; Optuna's own would block the others for 30 s."""
-
-    def __init__(self, path: str):
-        self.path = path
-
-    def acquire(self) -> bool:
-        self.file = os.open(self.path, os.O_CREAT | os.O_WRONLY)
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-        return True
-
-    def release(self) -> None:
-        os.close(self.file)
-
-
-class _Journal(JournalFileBackend):
-    """A journal that survives a kill in the midst of a line: the next writer removes the torn line."""
-
-    def __init__(self, path: Path):
-        self.path, self.lock = path, _JournalLock(f"{path}.lock")
-        # Optuna's base class of locks is private, so this lock only has the same methods.
-        super().__init__(str(path), lock_obj=self.lock)  # type: ignore[arg-type]
-
-    def append_logs(self, logs: list[dict]) -> None:
-        self.mend()
-        super().append_logs(logs)
-
-    def mend(self) -> None:
-        """Remove a last line that has no line end."""
-        if self._is_whole():
-            return
-        self.lock.acquire()
-        try:
-            if not self._is_whole():  # under the lock nobody is writing the line any more
-                with self.path.open("rb+") as file:
-                    file.truncate(file.read().rfind(b"\n") + 1)
-        finally:
-            self.lock.release()
-
-    def _is_whole(self) -> bool:
-        with self.path.open("rb") as file:
-            return file.seek(0, 2) == 0 or (file.seek(-1, 2), file.read(1))[1] == b"\n"
 
 
 def journal_path(url: str | None) -> Path | None:
@@ -94,35 +40,38 @@ def open_storage(url: str | None) -> BaseStorage:
     Raises:
         InputError: the storage cannot be reached, is no URL, or was made by another version of Optuna.
     """
-    if url is None:
-        return _open_journal(JOURNAL_FILE)
     path = journal_path(url)
-    return _open_journal(path) if path else _open_database(url)
+    return _open_journal(path) if path else _open_database(str(url))
 
 
 def _open_journal(path: Path) -> BaseStorage:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        journal = _Journal(path)
-        journal.mend()
-        return JournalStorage(journal)
+        if path.exists():
+            _remove_torn_line(path)
+        return JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
         raise InputError(f"search.storage {path} cannot be opened: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"search.storage {path} is no journal of Optuna; move it away or name another file") from None
 
 
+def _remove_torn_line(path: Path) -> None:
+    """Remove a last line without an end, which a killed search leaves behind; Optuna would append to it."""
+    with path.open("rb+") as file:
+        if file.seek(0, 2) and (file.seek(-1, 2), file.read(1))[1] != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+
 def _open_database(url: str) -> BaseStorage:
     try:
         parsed = _with_driver(make_url(url))
         limit = {"connect_timeout": PATIENCE_SECONDS} if parsed.get_backend_name() == "postgresql" else {}
-        with experimental():
-            return RDBStorage(
-                parsed.render_as_string(hide_password=False),
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=GRACE_SECONDS,
-                engine_kwargs={"pool_pre_ping": True, "connect_args": limit},
-            )
+        return RDBStorage(
+            parsed.render_as_string(hide_password=False),
+            engine_kwargs={"pool_pre_ping": True, "connect_args": limit},
+        )
     except ArgumentError:
         raise InputError(
             "search.storage must be null, a path that ends in .journal or a URL such as "
@@ -157,7 +106,7 @@ def loss_told(url: str | None) -> Iterator[None]:
         ) from error
 
 
-def open_study(storage: BaseStorage, name: str, search: Search, epochs: int) -> optuna.Study:
+def open_study(storage: BaseStorage, name: str, search: Search) -> optuna.Study:
     """Create the study or go on with it.
 
     Raises:
@@ -166,9 +115,7 @@ def open_study(storage: BaseStorage, name: str, search: Search, epochs: int) -> 
     study = optuna.create_study(
         storage=storage,
         study_name=name,
-        sampler=make_sampler(search),
-        pruner=make_pruner(search, epochs),
-        directions=["minimize"] * len(search.objectives),
+        directions=[StudyDirection.MINIMIZE] * len(search.objectives),
         load_if_exists=True,
     )
     made_by = study.user_attrs.get("version")

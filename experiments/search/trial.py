@@ -1,21 +1,130 @@
-"""One trial of a search: several seeds trained side by side with its settings, and judged by the objectives."""
+"""A trial in its worker: several seeds trained side by side with its settings, pruned, and judged by the objectives."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import optuna
 import pandas as pd
+from optuna.trial import TrialState, create_trial
 
+from experiments.search.jobs import Ended, Job
+from experiments.search.samplers import make_pruner
 from pipeline.data.examples import Examples, Problem
-from pipeline.settings import Settings
+from pipeline.errors import InputError
+from pipeline.settings import seed_list
 from pipeline.statistics import scores
 from pipeline.statistics.floor import knowing_nothing
+from pipeline.training.fast.process import compile_for
 from pipeline.training.fitted import Fitted
-from pipeline.training.trainer import Epoch, fit, with_train_scores
+from pipeline.training.trainer import Epoch, fit_together, with_train_scores
 
 REPORTS = 10  # how often, at most, a trial asks the pruner
+
+
+def run_jobs(examples: Examples, jobs: list[Job]) -> list[Ended]:
+    """Train jobs that have one `structure.together` side by side; an error fails one trial, and is its result."""
+    began, started = time.time(), time.perf_counter()
+    try:
+        ended = _run(examples, jobs)
+    except (MemoryError, InputError):
+        raise
+    except Exception as error:
+        if len(jobs) > 1:
+            return [one for job in jobs for one in run_jobs(examples, [job])]
+        message = " ".join(str(error).split())
+        ended = [Ended("FAIL", error=f"{type(error).__name__}: {message}"[:2000])]
+    seconds = (time.perf_counter() - started) / len(jobs)
+    return [replace(one, seconds=seconds, began=began, ended=time.time()) for one in ended]
+
+
+def _run(examples: Examples, jobs: list[Job]) -> list[Ended]:
+    """Train several seeds of each job, and judge it by each seed's best epoch."""
+    settings, chance = jobs[0].settings, chance_level(examples)
+    compile_for(examples.train_rows.shape[1] * settings.train.epochs)
+    seeds, reporters = seed_list(settings.search.seeds), [Reporter(job, chance) for job in jobs]
+    fitted = _fit(examples, jobs, seeds, [reporter.ends_with for reporter in reporters])
+    return [
+        reporter.pruned() if reporter.is_pruned else _complete(of_job, job, examples.problem, chance, reporter)
+        for job, reporter, of_job in zip(jobs, reporters, fitted, strict=True)
+    ]
+
+
+def _complete(fitted: Fitted, job: Job, problem: Problem, chance: np.ndarray, reporter: "Reporter") -> Ended:
+    outcome = judge(fitted, problem, job.settings.search.objectives, chance)
+    return Ended("COMPLETE", outcome.values, reporter.reports, outcome.facts, reporter.stored)
+
+
+def _fit(
+    examples: Examples, jobs: list[Job], seeds: list[int], ends: list[Callable[[Epoch], bool]]
+) -> Iterable[Fitted]:
+    """Train, and with early stopping score the training rows only once, with the weights of the best epochs."""
+    configurations = [(job.settings.model, job.settings.train) for job in jobs]
+    train = jobs[0].settings.train
+    if not train.early_stopping or train.train_score_rows == 0:
+        return fit_together(examples, configurations, seeds, ends)
+    unscored = [(model, train.model_copy(update={"train_score_rows": 0})) for model, train in configurations]
+    fitted = fit_together(examples, unscored, seeds, ends)
+    return [
+        with_train_scores(examples, *configuration, of_job)
+        for configuration, of_job in zip(configurations, fitted, strict=True)
+    ]
+
+
+class Reporter:
+    """The pruner's view of one trial, which it compares with trials that had ended when that was asked for.
+
+    Attributes:
+        reports: see `Ended`.
+    """
+
+    def __init__(self, job: Job, chance: np.ndarray):
+        self.chance, self.reports, self.is_pruned = chance, dict[int, float](), False
+        search, epochs = job.settings.search, job.settings.train.epochs
+        self.period = -(-epochs // REPORTS)  # rounded up
+        # The first trial is the default that all others are compared with, so it is never pruned.
+        self.may_prune = job.number > 0 and len(search.objectives) == 1
+        self.study = optuna.create_study(study_name=job.study, pruner=make_pruner(search, epochs))
+        self.study.add_trials(job.ended)
+        # Hyperband goes by a trial's number; what fills the numbers up counts for no pruner.
+        for _ in range(job.number - len(job.ended)):
+            self.study.add_trial(create_trial(state=TrialState.FAIL))
+        self.trial = self.study.ask()
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """Return what the pruner has stored with the trial."""
+        return dict(self.study.get_trials(deepcopy=False)[-1].system_attrs)
+
+    def ends_with(self, epoch: Epoch) -> bool:
+        """Report an epoch to the pruner, now and then, and return whether the trial ends with it."""
+        if epoch.number % self.period == 0 and epoch.number < epoch.of:
+            self.reports[epoch.number] = float(np.minimum(epoch.best, self.chance).mean())
+            self.trial.report(self.reports[epoch.number], epoch.number)
+            self.is_pruned = self.may_prune and self.trial.should_prune()
+        return self.is_pruned
+
+    def pruned(self) -> Ended:
+        """Return what there is to say of the trial when it is pruned."""
+        epoch, value = max(self.reports.items())
+        facts = {"epochs": epoch, "value_so_far": value}
+        return Ended("PRUNED", None, self.reports, facts, self.stored)
+
+
+def chance_level(examples: Examples) -> np.ndarray:
+    """Return the validation loss of knowing nothing, which stands for a seed that never had a finite loss.
+
+    Its shape is `[R]`, one loss for each seed; `[1]` where all seeds share it.
+    """
+    problem, loss = examples.problem, scores.METRICS[examples.problem.task][0]
+    nothing = knowing_nothing(examples.y[examples.train_rows], problem.n_outputs if problem.is_classification else None)
+    actual = examples.y[examples.val_rows]
+    by_row = scores.by_row(problem.task, nothing[:, None] if problem.is_classification else nothing, actual)
+    losses = scores.from_mean(loss, by_row[scores.row_score_of(loss)].mean(axis=1, dtype=float))
+    return losses * problem.target_scale
 
 
 @dataclass(frozen=True)
@@ -30,54 +139,6 @@ class Outcome:
 
     values: list[float]
     facts: dict[str, Any]
-
-
-def run_trial(
-    examples: Examples,
-    settings: Settings,
-    seeds: list[int],
-    report: Callable[[int, float], None],
-    callbacks: Iterable[Callable[[Epoch], None]] = (),
-) -> Outcome:
-    """Train one configuration on several seeds and judge it by each seed's best epoch.
-
-    Args:
-        examples: rows that all seeds share, or separate rows for each seed, in the order of `seeds`.
-        report: called at most `REPORTS` times, with the epoch and the mean over the seeds of the lowest validation loss
-            so far; it may raise to end the trial.
-        callbacks: called after each epoch, as by `trainer.fit`.
-    """
-    chance = chance_level(examples)
-    period = -(-settings.train.epochs // REPORTS)  # rounded up
-
-    def callback(event: Epoch) -> None:
-        if event.number % period == 0 and event.number < event.of:
-            report(event.number, float(np.minimum(event.best, chance).mean()))
-
-    fitted = _fit(examples, settings, seeds, [*callbacks, callback])
-    return judge(fitted, examples.problem, settings.search.objectives, chance)
-
-
-def _fit(examples: Examples, settings: Settings, seeds: list[int], callbacks: list[Callable[[Epoch], None]]) -> Fitted:
-    """Train, and with early stopping score the training rows only once, with the weights of the best epochs."""
-    model, train = settings.model, settings.train
-    if not train.early_stopping or train.train_score_rows == 0:
-        return fit(examples, model, train, seeds, callbacks)
-    fitted = fit(examples, model, train.model_copy(update={"train_score_rows": 0}), seeds, callbacks)
-    return with_train_scores(examples, model, train, fitted)
-
-
-def chance_level(examples: Examples) -> np.ndarray:
-    """Return the validation loss of knowing nothing, which stands for a seed that never had a finite loss.
-
-    Its shape is `[R]`, one loss for each seed; `[1]` where all seeds share it.
-    """
-    problem, loss = examples.problem, scores.METRICS[examples.problem.task][0]
-    nothing = knowing_nothing(examples.y[examples.train_rows], problem.n_outputs if problem.is_classification else None)
-    actual = examples.y[examples.val_rows]
-    by_row = scores.by_row(problem.task, nothing[:, None] if problem.is_classification else nothing, actual)
-    losses = scores.from_mean(loss, by_row[scores.row_score_of(loss)].mean(axis=1, dtype=float))
-    return losses * problem.target_scale
 
 
 def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: np.ndarray) -> Outcome:

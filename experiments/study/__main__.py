@@ -3,25 +3,25 @@
 `python -m experiments.study --log-only` tells MLflow of the finished study once more, after a server was lost.
 """
 
-# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
-from pipeline.training.fast.process import configure
+# ruff: noqa: E402 (interrupts are told in a line from here on)
+from pipeline.interrupts import listen
 
-configure()
+listen(__name__)
 
-import signal
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from experiments import records as record
-from experiments.study.conclusions import conclude
 from experiments.study.cost import cost, equal_time
 from experiments.study.jobs import context
 from experiments.study.log import log_study
 from experiments.study.rows import read_rows
 from experiments.study.sections import Sections
 from experiments.study.tables import Tables
-from experiments.study.workers import Trainings
+from experiments.study.trainings import Trainings
+from pipeline.alone import alone
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_json
@@ -30,8 +30,8 @@ from pipeline.paths import CHAMPION_FILE, RESULTS, STUDY_RUN_FILE
 from pipeline.settings import Settings, flat, seed_list
 from pipeline.tracking import store
 from pipeline.tracking.read import test_looks
+from pipeline.training.fast.process import configure
 
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
 
 
@@ -61,9 +61,13 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
     began = time.monotonic()
     seeds, search = fresh_seeds(settings), read_search(settings)
     rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))
-    with Trainings(settings, seeds, context(seeds, summary)) as trainings:
+    load = partial(read_rows, seeds, summary)
+    with Trainings(settings, seeds, context(seeds, summary), load) as trainings:
         sections = Sections(settings, rows, seeds, search, trainings)
         compared = sections.run()
+    configure()
+    from experiments.study.conclusions import conclude  # imports Keras, which would delay the workers' start
+
     result, tables = conclude(sections, compared, summary)
     trainings.forget_others()
     seconds = time.monotonic() - began + trainings.seconds_before()
@@ -94,13 +98,6 @@ def log(settings: Settings, summary: Summary, result: record.Study, run: record.
     write_json(STUDY_RUN_FILE, run.model_copy(update={"parent_run": parent, "runs": runs}).model_dump(mode="json"))
 
 
-def interrupt(*_: object) -> None:
-    """End the study; a second Ctrl-C finds it ending already."""
-    for number in INTERRUPTS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def in_a_line(spent: record.Cost, arms: int) -> str:
     """Return what was done, in a line."""
     return f"{arms} arms: {spent.runs} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s"
@@ -108,7 +105,7 @@ def in_a_line(spent: record.Cost, arms: int) -> str:
 
 def main() -> None:
     """Run the stage."""
-    with settings_in_use("data", "model", "train", "search", "study") as settings:
+    with alone("study"), settings_in_use("data", "model", "train", "search", "study") as settings:
         summary = read_summary()
         if sys.argv[1:] not in ([], ["--log-only"]):
             raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
@@ -117,13 +114,7 @@ def main() -> None:
             log(settings, summary, record.read_study(), record.read_study_run(), Tables.read())
             print("`dvc commit study` tells DVC that this is no change")
             return
-        for number in INTERRUPTS:
-            signal.signal(number, interrupt)
-        try:
-            result, run, tables = study(settings, summary)
-        except KeyboardInterrupt:
-            print("interrupted; what is trained is kept, and `dvc repro` goes on from there", file=sys.stderr)
-            sys.exit(130)
+        result, run, tables = study(settings, summary)
         # Written before anything is logged, so that a lost MLflow store loses no result.
         tables.write()
         record.write_study(result, run)

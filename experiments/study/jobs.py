@@ -8,19 +8,19 @@ import hashlib
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from experiments.study.arms import Arm
-from experiments.study.rows import Labels
+from experiments.study.rows import Labels, Rows
 from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, under, write_arrays
 from pipeline.settings import Model, Train, flat
+from pipeline.training.fast.process import compile_for
 from pipeline.training.fitted import Fitted, arrays_of, fitted_of
-from pipeline.training.structure import source_digest, structure
+from pipeline.training.structure import effort, source_digest, structure, together
 
 KEPT = Path("models/study")
 ROOT = Path(__file__).parent.parent.parent
@@ -65,9 +65,14 @@ class Job:
         return (*structure(self.model, self.train), self.train.batch_size)
 
     @property
-    def effort(self) -> int:
-        """Return the cost, relative to that of other jobs: the weights of the hidden layers times the epochs."""
-        return self.train.epochs * (1 + sum(a * b for a, b in pairwise([64, *self.model.hidden_units, 10])))
+    def together(self) -> tuple[object, ...]:
+        """Return a key; jobs that have the same can train side by side."""
+        return (self.rows, self.labels, *together(self.model, self.train))
+
+    @property
+    def effort(self) -> float:
+        """Return the cost, relative to that of other jobs."""
+        return effort(self.model, self.train)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,3 +142,11 @@ def read_result(path: Path) -> Result | None:
         return Result(fitted, under("row_scores/", arrays), arrays["sound"], float(arrays["seconds"]))
     except (FileNotFoundError, ValueError, KeyError):
         return None
+
+
+def run(rows: Rows, jobs: list[Job], seeds: list[int], epochs: int) -> list[Result]:
+    """Train jobs side by side, in a worker; see `worker.train`. So many `epochs` most jobs of the study have."""
+    from experiments.study.worker import train  # imports TensorFlow, which the study itself does not need
+
+    compile_for(rows.train.shape[1] * epochs)
+    return train(jobs, rows, seeds)

@@ -1,65 +1,15 @@
-"""A worker process of a study: trains the jobs that it is given and keeps their results."""
+"""The inside of a study's worker: trains jobs, and scores every row by the seeds that held it out."""
 
-# ruff: noqa: E402 (the process is configured before anything imports TensorFlow)
-from pipeline.training.fast.process import compile_for, configure
-
-configure()
-
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from dataclasses import replace
-from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 import numpy as np
 
-from experiments.study.jobs import Job, Result, write_result
-from experiments.study.rows import Rows, read_rows
-from pipeline.data.splits import read_summary
+from experiments.study.jobs import Job, Result
+from experiments.study.rows import Rows
 from pipeline.training.fitted import Fitted
 from pipeline.training.predict import predict
-from pipeline.training.structure import together
 from pipeline.training.trainer import fit_together
-
-# More configurations in a graph gain little, and a study that is interrupted loses those that are not finished.
-AT_ONCE = 6
-
-_rows: Rows
-_seeds: list[int]
-
-
-def begin(seeds: list[int], epochs: int) -> None:
-    """Read the rows, once for all jobs of this process; `epochs` are those of most of them."""
-    global _rows, _seeds
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the study, which ends its workers
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    _rows, _seeds = read_rows(seeds, read_summary()), seeds
-    compile_for(_rows.train.shape[1] * epochs)
-
-
-def _end_with(study: BaseProcess) -> None:
-    # A pool's worker waits for jobs for ever when the study is killed.
-    study.join()
-    os._exit(1)
-
-
-def work(jobs: list[tuple[Job, Path]]) -> None:
-    """Train jobs that share a graph, side by side where they can be."""
-    paths = dict(jobs)
-    for group in side_by_side(list(paths)):
-        for job, result in zip(group, train(group, _rows, _seeds), strict=True):
-            write_result(paths[job], result)
-
-
-def side_by_side(jobs: list[Job]) -> list[list[Job]]:
-    """Return the jobs in groups that train together."""
-    groups: dict[object, list[Job]] = {}
-    for job in jobs:
-        groups.setdefault((job.rows, job.labels, *together(job.model, job.train)), []).append(job)
-    return [group[start : start + AT_ONCE] for group in groups.values() for start in range(0, len(group), AT_ONCE)]
 
 
 def train(jobs: list[Job], rows: Rows, seeds: list[int]) -> list[Result]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, write_arrays
+from pipeline.interrupts import INTERRUPTS
 from pipeline.settings import Settings, flat
 from pipeline.training.course import Snapshot
 from pipeline.training.structure import source_digest
@@ -19,7 +20,6 @@ from pipeline.training.trainer import Epoch
 # The share of the time that saving may take; a training of seconds is saved only when it is interrupted.
 SAVING_SHARE = 0.05
 SECONDS_BETWEEN = 5.0
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def training_identity(settings: Settings, summary: Summary) -> str:
@@ -30,7 +30,15 @@ def training_identity(settings: Settings, summary: Summary) -> str:
 
 
 class Interrupted(Exception):
-    """The training was asked to stop, and has saved its last finished epoch."""
+    """The training was asked to stop, and has saved its last finished epoch.
+
+    Attributes:
+        status: the exit status that is usual after the signal.
+    """
+
+    def __init__(self, event: Epoch, signal_number: int):
+        super().__init__(f"interrupted after epoch {event.number} of {event.of}")
+        self.status = 128 + signal_number
 
 
 class Checkpoint(AbstractContextManager):
@@ -43,19 +51,19 @@ class Checkpoint(AbstractContextManager):
 
     def __init__(self, path: Path, identity: str):
         self.path, self.identity = path, identity
-        self.stop_asked = False
+        self.stop_asked: int | None = None  # the number of the signal
         self.saved, self.cost = time.monotonic(), 0.0
 
     def __enter__(self) -> "Checkpoint":
-        self.handlers = {number: signal.signal(number, self._ask_to_stop) for number in SIGNALS}
+        self.handlers = {number: signal.signal(number, self._ask_to_stop) for number in INTERRUPTS}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
-    def _ask_to_stop(self, *_: object) -> None:
-        self.stop_asked = True
+    def _ask_to_stop(self, number: int, _: object) -> None:
+        self.stop_asked = number
 
     def load(self) -> Snapshot | None:
         """Return the state of an interrupted training of this identity, if there is one."""
@@ -73,4 +81,4 @@ class Checkpoint(AbstractContextManager):
         write_arrays(self.path, event.state() | {"identity": np.array(self.identity)})
         self.saved, self.cost = time.monotonic(), time.monotonic() - began
         if self.stop_asked:
-            raise Interrupted(f"interrupted after epoch {event.number} of {event.of}")
+            raise Interrupted(event, self.stop_asked)

@@ -1,6 +1,7 @@
 """The part of a configuration that a compiled graph depends on; the rest are numbers that a graph is given."""
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,11 @@ def together(model: Model, train: Train) -> tuple[object, ...]:
     """Return a key; configurations that have the same can train side by side on the same rows (`fit_together`)."""
     scoring = train.epochs, train.batch_size, train.early_stopping, train.train_score_rows
     return (*structure(model, train), *scoring)
+
+
+def effort(model: Model, train: Train) -> float:
+    """Return the cost of a training, relative to others: the weights of the hidden layers times the epochs."""
+    return train.epochs * (1 + sum(a * b for a, b in pairwise([64, *model.hidden_units, 10])))
 
 
 def source_file(build: str) -> Path:

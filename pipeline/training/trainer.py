@@ -4,7 +4,7 @@ The seeds of one configuration train side by side (`pipeline.training.stack`). E
 of examples and random masks, all drawn from its seed alone, so seed 3 among ten is the same run as seed 3 alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -68,16 +68,28 @@ def fit(
     return training.fitted()[0]
 
 
-def fit_together(examples: Examples, configurations: list[tuple[Model, Train]], seeds: list[int]) -> list[Fitted]:
+def fit_together(
+    examples: Examples,
+    configurations: list[tuple[Model, Train]],
+    seeds: list[int],
+    ends: Sequence[Callable[[Epoch], bool]] = (),
+) -> list[Fitted]:
     """Train configurations of one `structure.together` side by side, each on the same seeds.
 
     Every replica trains as it would alone; many small ones take less time in one graph than one after another.
+
+    Args:
+        ends: for each configuration, called after each of its epochs: whether it ends with that.
     """
     for _, train in configurations:
         check_validation_rows(train, examples)
     training = Training(examples, configurations, seeds)
     while training.goes_on:
         training.train_epoch()
+        for place, ends_with in enumerate(ends):
+            course = training.courses[place]
+            if course.active.any() and ends_with(training.event(place)):
+                course.active[:] = False
     return training.fitted()
 
 
@@ -147,9 +159,9 @@ class Training:
         parts = [group.weights() for group in self.groups]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def event(self) -> Epoch:
-        """Return what a callback gets to know of the last epoch of the first configuration."""
-        course = self.courses[0]
+    def event(self, place: int = 0) -> Epoch:
+        """Return what a callback gets to know of the last epoch of a configuration."""
+        course = self.courses[place]
         best_scores = course.best["validation"].best_score.copy()
         return Epoch(self.epoch, self.epochs, course.history.epochs[-1], best_scores, course.active, self.state)
 

@@ -11,10 +11,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from experiments.search.cluster import ClusterWorkers, workers_by_host
 from optuna.trial import TrialState
 
 from experiments.search import cluster as search_cluster
-from experiments.search.cluster import ClusterWorkers, workers_by_host
 from pipeline.errors import InputError
 from pipeline.settings import Search
 

@@ -1,0 +1,121 @@
+"""Workers on an existing Dask cluster: some of its threads, each of which trains one task at a time."""
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+from experiments.engine.local import WorkerDied
+from pipeline.errors import InputError
+from pipeline.settings import Engine as EngineSettings
+
+PATIENCE_SECONDS = 5
+_one_at_a_time = threading.Lock()
+
+
+def cluster_workers(settings: EngineSettings, load: Callable[[], Any]) -> Iterator["ClusterWorker"]:
+    """Yield `engine.workers` places for tasks on the cluster at `engine.dask`.
+
+    Raises:
+        InputError: Dask is not installed, or no scheduler answers.
+    """
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise InputError("engine.dask needs Dask: pip install distributed") from None
+    cluster = Cluster(str(settings.dask), load)
+    for _ in range(settings.workers):
+        yield ClusterWorker(cluster)
+
+
+class Cluster:
+    """The connection to a scheduler, and the rows, which are sent to its workers once.
+
+    Raises:
+        InputError: no scheduler answers at the address, or it has gone.
+    """
+
+    def __init__(self, address: str, load: Callable[[], Any]):
+        from distributed import Client
+
+        self.address, self.load = address, load
+        _check_answers(address)
+        try:
+            self.client = Client(address, timeout=PATIENCE_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"engine.dask is {address}, where no scheduler answers: {reason}") from None
+        self.executor = self.client.get_executor(pure=False)
+        self.send()
+
+    def send(self) -> None:
+        """Send the rows to the workers."""
+        try:
+            self.rows = self.client.scatter(self.load(), broadcast=True)
+        except (OSError, RuntimeError) as error:
+            raise self._lost(error) from None
+
+    def submit(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future:
+        """Start a task, wherever the cluster has room."""
+        try:
+            return self.executor.submit(run, function, self.rows, arguments)
+        except (OSError, RuntimeError) as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error: Exception) -> InputError:
+        reason = str(error).partition("\n")[0]
+        return InputError(f"engine.dask {self.address} was lost: {reason}; start again to go on")
+
+    def close(self) -> None:
+        """Cancel the tasks and leave the cluster."""
+        self.executor.shutdown(wait=False)
+        self.client.close()
+
+
+class ClusterWorker:
+    """A place for one task at a time on the cluster."""
+
+    def __init__(self, cluster: Cluster):
+        self.cluster = cluster
+
+    def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Run a task; see `Worker`.
+
+        Raises:
+            InputError: the cluster is gone.
+        """
+        from distributed import KilledWorker
+
+        try:
+            return self.cluster.submit(function, arguments).result()
+        except (KilledWorker, CancelledError) as error:
+            self.cluster.send()  # the rows may be lost with the worker
+            raise WorkerDied from error
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self.cluster.close()
+
+
+def run(function: Callable[..., Any], rows: Any, arguments: tuple[Any, ...]) -> Any:
+    """Run a task in a worker of the cluster, whose threads take turns: a graph serves one at a time."""
+    from distributed import get_worker
+
+    with _one_at_a_time:
+        from experiments.engine import worker
+
+        worker.use_threads(get_worker().state.nthreads)
+        return function(rows, *arguments)
+
+
+def _check_answers(address: str) -> None:
+    # A client that cannot connect prints a traceback when Python collects it, so the address is tried first.
+    match = re.fullmatch(r"(?:tcp|tls)://(.+):(\d{1,5})", address)
+    if not match:
+        raise InputError(f"engine.dask is {address}; it must be the address of a scheduler, such as tcp://host:8786")
+    try:
+        socket.create_connection((match[1].strip("[]"), int(match[2])), PATIENCE_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"engine.dask is {address}, where no scheduler answers: {error}") from None

@@ -1,0 +1,80 @@
+"""Worker processes of this machine."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Any
+
+from pipeline.interrupts import held_back
+
+# Until it ends, a process keeps the code that XLA compiled: about 7 MB a graph, and 24 to 75 of the 65,530 memory maps
+# that Linux allows a process.
+TASKS_PER_PROCESS = 100
+
+
+class WorkerDied(Exception):
+    """The worker of a task died before the task had ended."""
+
+
+class LocalWorker:
+    """A process in an executor of its own, so that it harms no other when it dies.
+
+    Args:
+        load: see `Engine`.
+        workers: how many of them share the cores.
+    """
+
+    def __init__(self, load: Callable[[], Any], workers: int):
+        self.load, self.threads = load, max(1, (os.cpu_count() or 1) // workers)
+        self.executor: ProcessPoolExecutor | None = None
+        self.is_closed = False
+
+    def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Run a task; see `Worker`."""
+        try:
+            if self.executor is None:
+                self._start()
+            assert self.executor is not None
+            return self.executor.submit(_run, function, arguments).result()
+        except (BrokenExecutor, EOFError, ConnectionError) as error:
+            self.executor = None
+            raise WorkerDied from error
+
+    def _start(self) -> None:
+        # Forked from one process that has imported TensorFlow, which takes seconds, where the system can do that.
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        context.set_forkserver_preload(["experiments.engine.worker"])
+        # The process ends when the other end of this pipe is closed, as it also is when its owner dies.
+        self.reading, self.lifeline = context.Pipe(duplex=False)
+        if self.is_closed:
+            self.lifeline.close()
+        start = (self.reading, self.threads, self.load)
+        self.executor = ProcessPoolExecutor(1, context, _begin, start, max_tasks_per_child=TASKS_PER_PROCESS)
+        with held_back():  # Ctrl-C is for the owner
+            self.executor.submit(_import).result()
+
+    def close(self) -> None:
+        """End the process at once."""
+        self.is_closed = True
+        if self.executor is not None:
+            self.lifeline.close()
+            self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(lifeline: Connection, threads: int, load: Callable[[], Any]) -> None:
+    from experiments.engine.worker import begin
+
+    begin(lifeline, threads, load)
+
+
+def _import() -> None:
+    """Do nothing; the process has imported all it needs by the time that it is called."""
+
+
+def _run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    from experiments.engine.worker import run
+
+    return run(function, arguments)

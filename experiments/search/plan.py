@@ -1,0 +1,61 @@
+"""What a search is to do, from its settings alone: its name, the settings that trials start from, what is fixed."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from experiments.search import space
+from experiments.search.rows import data_digests
+from pipeline.data.splits import Summary
+from pipeline.params import with_values
+from pipeline.settings import Settings
+
+
+def trial_settings(settings: Settings, summary: Summary) -> Settings:
+    """Return the settings that trials start from.
+
+    They have `search.epochs`, where that is set, in place of `train.epochs`; for a regression the space loses the
+    dimensions that are for classes alone.
+    """
+    if settings.search.epochs is not None:
+        settings = with_values(settings, {"train.epochs": settings.search.epochs}, "search.epochs")
+    if summary.task == "classification":
+        return settings
+    dimensions = {name: dimension for name, dimension in settings.search.space.items() if name not in space.FOR_CLASSES}
+    return settings.model_copy(update={"search": settings.search.model_copy(update={"space": dimensions})})
+
+
+def study_name(settings: Settings, summary: Summary) -> str:
+    """Return a name that differs wherever the data, the space or the judging of trials differs."""
+    digests = data_digests(summary)
+    if summary.target_scale is not None:  # the digests are of the scaled target, but a trial is judged in its unit
+        digests["target_scale"] = repr(summary.target_scale)
+    searched = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})
+    if settings.search.folds is not None:
+        searched["folds"] = settings.search.folds
+    # A grid fixes every parameter, so it has a study of its own.
+    searched["grid"] = settings.search.sampler == "grid"
+    content = [digests, searched, settings.model.model_dump(), settings.train.model_dump(exclude={"seeds"})]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{Path(settings.data.source).stem}-{digest[:12]}"
+
+
+def plan(settings: Settings) -> list[dict[str, Any]]:
+    """Return the fixed parameters of each trial of the search; the first has none, since it is the default."""
+    search = settings.search
+    if search.sampler == "grid":
+        return [{}, *space.grid(search.space)][: search.trials]
+    optimizers = turns(settings)
+    return [
+        {space.OPTIMIZER: optimizers[n % len(optimizers)]} if optimizers and n else {} for n in range(search.trials)
+    ]
+
+
+def turns(settings: Settings) -> list[str]:
+    """Return the optimizers in the order in which trials take turns, that of trial 0 first; none if not balanced."""
+    dimension = settings.search.space.get(space.OPTIMIZER)
+    if settings.search.balance == "none" or dimension is None or not dimension.choices:
+        return []
+    # A configured optimizer that is not among the choices gets the first trial and no other.
+    return sorted(dimension.choices, key=lambda name: name != settings.train.optimizer)

@@ -1,0 +1,132 @@
+"""The trials of one search, from their plan to their record.
+
+Trials are asked for in generations. Two of them are at work, so that no worker waits for the last trial of one: the
+next generation is asked for as soon as all but the latest one have ended, and depends on these alone. So the same seed
+gives the same search with any number of workers, however often it is interrupted.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.engine.engine import MOST_LOSSES, Task
+from experiments.engine.local import WorkerDied
+from experiments.search.asking import Asked, ask, for_pruner, shown
+from experiments.search.jobs import Ended, Job, run
+from experiments.search.plan import plan
+from pipeline.errors import InputError
+from pipeline.settings import Settings
+from pipeline.training.structure import effort
+
+AT_ONCE = 4  # trials that train side by side at most, so that workers share a generation of one structure
+
+
+class Trials:
+    """The trials of one search: those that are recorded, those that have ended, and those that are to come.
+
+    Args:
+        study: the study that records the trials which have ended, in the order of their numbers.
+        settings: see `trial_settings`.
+
+    Attributes:
+        recorded: the trials of this search that the study has recorded.
+    """
+
+    def __init__(self, study: optuna.Study, settings: Settings):
+        self.study, self.settings, self.plan = study, settings, plan(settings)
+        self.recorded: list[FrozenTrial] = study.get_trials(deepcopy=False)[: len(self.plan)]
+        self.next_generation = len(self.recorded) // settings.search.generation
+        self.asked: dict[int, Asked] = {}
+        # Of trials that have ended while one before them is still at work; the study keeps them for the next start.
+        self.ended: dict[int, Ended] = {}
+
+    @property
+    def all_recorded(self) -> bool:
+        """Return whether the search is complete."""
+        return len(self.recorded) == len(self.plan)
+
+    @property
+    def all_asked(self) -> bool:
+        """Return whether all trials have been asked for."""
+        return self.next_generation * self.settings.search.generation >= len(self.plan)
+
+    def ask(self) -> list[Task]:
+        """Ask for the generations that can be asked for now, and return their trials as tasks for workers."""
+        size, tasks = self.settings.search.generation, []
+        while not self.all_asked and len(self.recorded) >= (self.next_generation - 1) * size:
+            first = self.next_generation * size
+            before = self.recorded[: max(0, first - size)]
+            fixed = self.plan[first : first + size]
+            generation = [asked for asked in ask(self.settings, first, before, fixed) if not self._is_recorded(asked)]
+            tasks += list(self._tasks([asked for asked in generation if not self._has_ended(asked)], before))
+            self.next_generation += 1
+        return tasks
+
+    def _is_recorded(self, asked: Asked) -> bool:
+        return asked.number < len(self.recorded)
+
+    def _has_ended(self, asked: Asked) -> bool:
+        """Take a trial in, with its end where an interrupted search has kept that."""
+        self.asked[asked.number] = asked
+        kept = self.study.user_attrs.get("ended", {}).get(str(asked.number))
+        if kept is None or kept["of"] != self._identity(asked):
+            return False
+        self.ended[asked.number] = Ended.of_plain(kept["ended"])
+        return True
+
+    def _identity(self, asked: Asked) -> list[Any]:
+        """Return all that the end of a trial depends on beside the study's name and the trials before it."""
+        return [json.loads(json.dumps(shown(asked.settings))), self.settings.search.pruner]
+
+    def _tasks(self, generation: list[Asked], before: list[FrozenTrial]) -> Iterator[Task]:
+        """Yield tasks of trials that train side by side."""
+        compared = for_pruner(before) if self.settings.search.pruner != "none" else ()
+        groups: dict[object, list[Job]] = {}
+        for asked in generation:
+            job = Job(asked.number, asked.settings, self.study.study_name, compared)
+            groups.setdefault(job.together, []).append(job)
+        for group in groups.values():
+            for start in range(0, len(group), AT_ONCE):
+                jobs = group[start : start + AT_ONCE]
+                efforts = sum(effort(job.settings.model, job.settings.train) for job in jobs)
+                yield Task(run, (jobs,), [job.number for job in jobs], jobs[0].graph, efforts)
+
+    def end(self, numbers: list[int], ended: list[Ended] | WorkerDied) -> None:
+        """Take in how trials have ended, and record those that no trial before them holds up.
+
+        Raises:
+            InputError: another search writes to the study.
+        """
+        if isinstance(ended, WorkerDied):
+            ended = [Ended("FAIL", error=f"its worker died {MOST_LOSSES} times", began=time.time())] * len(numbers)
+        self.ended |= dict(zip(numbers, ended, strict=True))
+        while (number := len(self.recorded)) in self.ended:
+            trial = self.asked.pop(number).end(self.ended.pop(number))
+            if len(self.study.get_trials(deepcopy=False)) != number:
+                raise InputError(f"study {self.study.study_name} is written to by another search; wait for it")
+            self.study.add_trial(trial)
+            self.recorded.append(trial)
+        kept = {
+            number: {"of": self._identity(self.asked[number]), "ended": ended.plain()}
+            for number, ended in self.ended.items()
+        }
+        if kept or self.study.user_attrs.get("ended"):
+            self.study.set_user_attr("ended", kept)
+
+    def check_failures(self, new: int) -> None:
+        """Check the latest trials.
+
+        Args:
+            new: how many trials have been recorded in this run.
+
+        Raises:
+            InputError: the last `search.max_failures` of them have failed.
+        """
+        limit = self.settings.search.max_failures
+        last = self.recorded[-min(limit, new) :] if new else []
+        if len(last) == limit and all(trial.state == TrialState.FAIL for trial in last):
+            raise InputError(f"{limit} trials in a row failed, the last with {last[-1].user_attrs.get('error')}")
