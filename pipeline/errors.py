@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
+MOST_OF_A_MESSAGE = 2000  # characters that are printed
+
 
 class InputError(Exception):
     """A problem that the user can solve in a setting or a file; the message is one line that says how."""
@@ -24,7 +26,7 @@ def run_stage(main: Callable[[], None]) -> None:
     try:
         main()
     except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split()):.{MOST_OF_A_MESSAGE}}", file=sys.stderr)
         sys.exit(2)
 
 
