@@ -408,7 +408,7 @@ def test_a_few_classes_of_numbers_and_text_are_categories():
 
 def test_a_pipe_is_no_source(folder):
     os.mkfifo("a.csv")
-    with pytest.raises(InputError, match="a.csv is no file but a pipe, socket or device"):
+    with pytest.raises(InputError, match="is no file but a pipe, socket or device"):
         sources.user_files(Data(source="a.csv", target="y"))
 
 
