@@ -56,7 +56,8 @@ def main() -> None:
             raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
         check_reachable()
         if sys.argv[1:]:
-            log(read_results(), settings, summary)
+            write_json(EVALUATE_RUN_FILE, {"run_id": log(read_results(), settings, summary)})
+            print("`dvc commit evaluate` tells DVC that this is no change")
             return
         splits = {name: read_split(name) for name in SPLITS}
         results = evaluate(read_fitted(), settings.model, summary, splits)

@@ -17,6 +17,7 @@ from pipeline.params import read_settings
 from pipeline.paths import (
     CURVES_FILE,
     ERRORS_FILE,
+    EVALUATE_RUN_FILE,
     EVALUATION_FILE,
     FIGURES,
     HISTORY_FILE,
@@ -268,6 +269,7 @@ def test_server_lost_on_the_way_costs_one_line_and_the_run_can_be_logged_later(
     newest, *earlier = runs()
     assert len(earlier) == 1
     assert newest.data.metrics == earlier[0].data.metrics
+    assert json.loads(EVALUATE_RUN_FILE.read_text()) == {"run_id": newest.info.run_id}
     assert [path.read_bytes() for path in RESULTS] == before
 
 

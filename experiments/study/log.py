@@ -1,7 +1,9 @@
 """The record of a finished study in MLflow: a run for the study, and under it one for each arm."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +12,7 @@ from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE,
 from experiments.study.tables import Tables
 from pipeline.data.splits import PREPROCESSING_FILE, SPLITS, Summary
 from pipeline.files import read_json
+from pipeline.interrupts import before_the_end
 from pipeline.settings import Settings, flat
 from pipeline.statistics import scores
 from pipeline.statistics.intervals import Interval
@@ -42,9 +45,11 @@ def log_study(
         run: what was logged of this very study before; None for a new one.
         champion: the recommended model, a `.keras` file from prepared rows to probabilities or the target's unit.
     """
-    parent = ParentRun(EXPERIMENT, parent_name(study), run.parent_run if run else None, LOG_AGAIN)
-    parent.open()
-    parent.add(child_records(study, tables))
+    identity = hashlib.sha256(study.model_dump_json().encode()).hexdigest()
+    parent = ParentRun(EXPERIMENT, parent_name(study), run.parent_run if run else None, LOG_AGAIN, identity)
+    with before_the_end(partial(parent.end, "KILLED")):
+        parent.open()
+        parent.add(child_records(study, tables))
     headline = headline_numbers(study, tables.seeds)
     params = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
     parent.finish(headline, params, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))

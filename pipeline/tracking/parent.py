@@ -70,9 +70,13 @@ class ParentRun:
 
     When the store is lost, one line says so and how to log what is missing (`log_again`), and nothing more is logged.
     After the parent is opened again, missing children can be added. `children` holds the run ids by key.
+
+    Args:
+        run_id: of the run to go on with; None for a new one.
+        identity: what is logged, as a digest. A run with the same that was interrupted is gone on with.
     """
 
-    KEY = "child.key"
+    KEY, IDENTITY = "child.key", "parent.identity"
 
     def __init__(
         self,
@@ -80,8 +84,10 @@ class ParentRun:
         name: str,
         run_id: str | None = None,
         log_again: str = "what is missing is logged when it is started again",
+        identity: str | None = None,
     ):
         self.experiment, self.name, self.run_id, self.log_again = experiment, name, run_id, log_again
+        self.identity = identity
         self.children: dict[str, str] = {}
         self.lost = False
         self._run: _OpenRun | None = None
@@ -141,6 +147,7 @@ class ParentRun:
     def _open(self) -> _OpenRun:
         client = open_client(tracking_uri())
         experiment_id = experiment_id_of(client, self.experiment)
+        self.run_id = self.run_id or self._interrupted(client, experiment_id)
         query = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
         if self.run_id is not None and _exists(client, self.run_id):
             client.update_run(self.run_id, status="RUNNING")
@@ -152,8 +159,16 @@ class ParentRun:
                     self.children[run.data.tags[self.KEY]] = run.info.run_id
         else:
             tags = {**source_tags(), **git_tags(Path.cwd())}
+            tags |= {self.IDENTITY: self.identity} if self.identity else {}
             self.run_id = client.create_run(experiment_id, tags=tags, run_name=self.name).info.run_id
         return _OpenRun(client, experiment_id, self.run_id)
+
+    def _interrupted(self, client: "MlflowClient", experiment_id: str) -> str | None:
+        if self.identity is None:
+            return None
+        query = f"tags.`{self.IDENTITY}` = '{self.identity}'"
+        runs = client.search_runs([experiment_id], query, max_results=20)  # the latest first
+        return next((run.info.run_id for run in runs if run.info.status != "FINISHED"), None)
 
     def _add(self, child: ChildRecord, parent: _OpenRun) -> None:
         from mlflow.entities import Metric, Param

@@ -1,6 +1,7 @@
 """The record of a study in MLflow."""
 
 import json
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -206,6 +207,20 @@ def test_lost_store_costs_one_line_and_logging_again_adds_what_is_missing(study,
     assert client.get_run(parent).info.status == "RUNNING"
     assert log(study, as_logged(parent, runs)) == (parent, runs)
     assert client.get_run(parent).info.status == "FINISHED"
+
+
+def test_study_that_was_killed_while_it_was_logged_goes_on_under_the_same_run(study, client, monkeypatch):
+    with monkeypatch.context() as killed, pytest.raises(SystemExit):
+        killed.setattr(ParentRun, "finish", lambda *_: sys.exit(143))
+        log(study)
+    parent, runs = log(study)
+    query = f"tags.`mlflow.parentRunId` = '{parent}'"
+    children = client.search_runs([client.get_run(parent).info.experiment_id], query)
+    assert sorted(child.info.run_id for child in children) == sorted(runs.values())
+    everything = client.search_runs([client.get_run(parent).info.experiment_id])
+    assert {run.info.status for run in everything} == {"FINISHED"}
+    assert len(everything) == 1 + len(runs)
+    assert log(study)[0] != parent  # which is finished
 
 
 def test_store_that_is_lost_from_the_start_keeps_what_was_logged_before(study, client, monkeypatch, capsys):
