@@ -11,7 +11,7 @@ from pipeline.alone import alone
 from pipeline.data.load import load
 from pipeline.data.prepare import prepare
 from pipeline.data.sources import describe
-from pipeline.data.splits import PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Summary, split_file
+from pipeline.data.splits import CHECKS_FILE, PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Summary, split_file
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_arrays, write_json
 from pipeline.params import settings_in_use
@@ -29,14 +29,6 @@ def _report(summary: Summary) -> str:
         kind = "regression"
         beat = f"always saying the mean of train has an RMSE of {errors['train']:.4g} on train"
     return f"{summary.source}: {kind}, {summary.n_features} features; rows: {rows}\nto beat: {beat}"
-
-
-def _warnings(summary: Summary) -> list[str]:
-    duplicates = {pair.replace("_", " and "): count for pair, count in summary.duplicates.items() if count}
-    if not duplicates:
-        return summary.warnings
-    pairs = ", ".join(f"{count} in {pair}" for pair, count in duplicates.items())
-    return [*summary.warnings, f"rows with the same features stand in two splits, so scores look too good: {pairs}"]
 
 
 def _check_files_unchanged(data: Data) -> None:
@@ -62,11 +54,12 @@ def main() -> None:
         prepared = prepare(loaded, data)
         for note in prepared.notes:
             print(f"note: {note}")
-        for warning in _warnings(prepared.summary):
+        for warning in prepared.summary.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         for name, split in prepared.splits.items():
             write_arrays(split_file(name), split.arrays)
         write_json(PREPROCESSING_FILE, prepared.preprocessing)
+        write_json(CHECKS_FILE, [finding.model_dump() for finding in prepared.findings])
         write_json(SUMMARY_FILE, prepared.summary.model_dump())
         print(_report(prepared.summary))
 

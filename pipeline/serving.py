@@ -85,11 +85,12 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
 
     Args:
         preprocessing: the fitted constants as plain data. Texts lose the blanks around them, and a blank one is
-            missing; numbers may be text in the column's `notation`. A number's feature is (value - center) / scale, a
-            boolean's 0 or 1, a text's 1 for its category and 0 for the others, all 0 for a category that was not
-            fitted; a missing value is first replaced by `missing`, and where the column has an `indicator`, one more
-            feature is 1 for it and 0 otherwise. A date, written in the column's `format`, has a feature for each of its
-            `parts`, scaled like a number's. A pixel's feature is (value - center) / scale.
+            missing; numbers may be text in the column's `notation`, and where it is `lenient` what is no number
+            is missing. A number's feature is (value - center) / scale, a boolean's 0 or 1, a text's 1 for its
+            category and 0 for the others, all 0 for a category that was not fitted; a missing value is first
+            replaced by `missing`, and where the column has an `indicator`, one more feature is 1 for it and 0
+            otherwise. A date, written in the column's `format`, has a feature for each of its `parts`, scaled
+            like a number's. A pixel's feature is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
@@ -120,7 +121,8 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     else:
         numbers = read_numbers(values, column.get("notation")).to_numpy(float)
     missing = np.isnan(numbers)
-    _check_kind(values, missing, column)
+    if not column.get("lenient"):
+        _check_kind(values, missing, column)
     filled = np.where(missing, float(column["missing"]), numbers)
     if column["kind"] == "number":
         filled = (filled - column["center"]) / column["scale"]

@@ -119,6 +119,8 @@ class Data(Section):
     target: str | None = None
     group: str | None = None
     drop: list[str] = []
+    kinds: dict[str, Literal["number", "category"]] = {}
+    accept: list[Annotated[str, Field(pattern=r"^D\d{3}$")]] = []
     read: Read = Read()
     task: Literal["auto", "classification", "regression"] = "auto"
     missing: Literal["median_and_indicator", "median"] = "median_and_indicator"

@@ -9,7 +9,7 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
-from pipeline.data.tables import LARGEST, Kind, Messages, first_row, read_table, shown, tidy, without_blanks
+from pipeline.data.tables import LARGEST, Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
 from pipeline.data.written import as_values
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
@@ -98,16 +98,17 @@ def _bundled_table(name: str) -> pd.DataFrame:
 
 
 def _refuse_table_settings(data: Data) -> None:
-    for name in ("target", "group", "drop"):
+    for name, empty in (("target", "null"), ("group", "null"), ("drop", "empty ([])"), ("kinds", "empty ({})")):
         if value := getattr(data, name):
             raise InputError(
                 f"data.{name} names columns of a table, and data.source {data.source} has none: "
-                f"leave it {'empty ([])' if name == 'drop' else 'null'}; got {value!r}"
+                f"leave it {empty}; got {value!r}"
             )
 
 
 def _from_files(data: Data) -> Dataset:
-    frame, messages = read_table("data.source", data.source, data.read)
+    categories = tuple(name for name, kind in data.kinds.items() if kind == "category")
+    frame, messages = read_table("data.source", data.source, data.read, categories)
     if data.test_source is None:
         return _from_table(frame, data, messages=messages)
     text = tuple(name for name in frame.columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string")
@@ -139,7 +140,9 @@ def _from_table(
             messages.notes.append(f"{setting}: blanks around values are taken off in column {shown(padded)}")
         tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
         kept.append(with_target)
+        tables[setting] = of_kinds(setting, tables[setting], data.kinds, messages)
     tables, written = as_values(tables, data, target, messages)
+    written |= {name: {"lenient": True} for name, kind in data.kinds.items() if kind == "number"}
     features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
@@ -168,7 +171,8 @@ def _checked_target(columns: list[str], data: Data, target: str | None, messages
     chosen = data.target or target
     if chosen is None:
         raise InputError(f"data.target must name the column to predict; the columns are {shown(columns)}")
-    named = [("data.target", data.target), ("data.group", data.group), *(("data.drop", name) for name in data.drop)]
+    named = [("data.target", data.target), ("data.group", data.group)]
+    named += [(f"data.{setting}", name) for setting in ("drop", "kinds") for name in getattr(data, setting)]
     for setting, name in named:
         if name is None or name in columns:
             continue

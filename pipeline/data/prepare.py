@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import serving
+from pipeline.data.checkup import Finding, check_up
 from pipeline.data.examples import Split
 from pipeline.data.load import Dataset
 from pipeline.data.partition import partition
@@ -22,12 +23,13 @@ SHOWN = 10  # class names in a warning
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The splits, what is in them, every fitted constant as plain data, and notes on how the source was read."""
+    """The splits, what is in them, every fitted constant as plain data, notes on the reading, and the check-up."""
 
     splits: dict[SplitName, Split]
     summary: Summary
     preprocessing: dict[str, Any]
     notes: list[str]
+    findings: list[Finding]
 
 
 def prepare(dataset: Dataset, data: Data) -> Prepared:
@@ -54,19 +56,21 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         )
         for name, index in rows.items()
     }
+    n_features, described = splits["train"].x.shape[1], describe_splits(splits, target, scale)
+    findings = check_up(dataset, target, rows, described["duplicates"], n_features, data)
     fitted_target: dict[str, Any] = {"classes": target.classes, "target_mean": mean, "target_scale": scale}
     summary = Summary(
         source=data.source,
         task=target.task,
         target=dataset.target_name,
         features=feature_names(preprocessing),
-        n_features=splits["train"].x.shape[1],
+        n_features=n_features,
         image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
-        warnings=notes,
+        warnings=[*notes, *(finding.line for finding in findings if not finding.accepted)],
         **fitted_target,
-        **describe_splits(splits, target, scale),
+        **described,
     )
-    return Prepared(splits, summary, preprocessing | fitted_target, dataset.messages.notes)
+    return Prepared(splits, summary, preprocessing | fitted_target, dataset.messages.notes, findings)
 
 
 def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:

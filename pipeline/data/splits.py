@@ -16,6 +16,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 PREPARED = Path("data/prepared")
 SUMMARY_FILE = PREPARED / "summary.json"
+CHECKS_FILE = PREPARED / "checks.json"  # see `pipeline.data.checkup`
 PREPROCESSING_FILE = PREPARED / "preprocessing.json"
 
 

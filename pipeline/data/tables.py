@@ -1,6 +1,7 @@
 """Reading of tables, and recognition of numbers, booleans and text in their columns."""
 
 import io
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,17 +34,25 @@ LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass
 class Messages:
-    """Messages for the user on how a table was read: notes on what was taken, and warnings of what may be wrong."""
+    """Messages for the user on how a table was read: notes on what was taken, and warnings of what may be wrong.
+
+    Attributes:
+        leading_zeros: columns of numbers that were written with zeros before them, as postal codes are.
+    """
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    leading_zeros: list[str] = field(default_factory=list)
 
     def about(self, label: str) -> "Messages":
         """Return them with what they are about before each."""
-        return Messages(*([f"{label}: {text}" for text in texts] for texts in (self.notes, self.warnings)))
+        notes, warnings = ([f"{label}: {text}" for text in texts] for texts in (self.notes, self.warnings))
+        return Messages(notes, warnings, self.leading_zeros)
 
     def __add__(self, other: "Messages") -> "Messages":
-        return Messages(self.notes + other.notes, self.warnings + other.warnings)
+        return Messages(
+            self.notes + other.notes, self.warnings + other.warnings, self.leading_zeros + other.leading_zeros
+        )
 
 
 def read_table(
@@ -83,10 +92,11 @@ def read_table(
     messages.warnings += [f"column {i + 1} has no name and is left out" for i in np.flatnonzero(~named)]
     frame = frame.loc[:, named]
     if path.suffix.lower() != ".parquet":
-        columns = {
-            name: column if name in text_columns else told_from_text(column, read) for name, column in frame.items()
-        }
-        frame = pd.DataFrame(columns, index=frame.index)
+        texts = frame
+        columns = {name: texts[name] if name in text_columns else told_from_text(texts[name], read) for name in texts}
+        frame = pd.DataFrame(columns)
+        numbers = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
+        messages.leading_zeros += [name for name in numbers if texts[name].str.match(r"\s*0\d").any()]
     return frame, messages.about(f"{setting} {name}")
 
 
@@ -150,6 +160,22 @@ def told_from_text(column: pd.Series, read: Read) -> pd.Series:
     if present.isin(TRUTH.keys()).all():
         return present.map(TRUTH).astype(object).reindex(column.index)
     return column
+
+
+def of_kinds(
+    setting: str, table: pd.DataFrame, kinds: Mapping[str, Literal["number", "category"]], messages: Messages
+) -> pd.DataFrame:
+    """Return a table whose columns are what `data.kinds` says; in a column of numbers all other cells are missing."""
+    changed = {}
+    for name in (name for name in kinds if name in table):
+        column = table[name]
+        if kinds[name] == "category":
+            changed[name] = column.astype("str").where(column.notna()).astype("category")
+            continue
+        changed[name] = pd.to_numeric(column, errors="coerce")
+        if strays := int((changed[name].isna() & column.notna()).sum()):
+            messages.notes.append(f"{setting}: {strays} cells of column {name!r} are no numbers, and count as missing")
+    return table.assign(**changed)
 
 
 def shown(columns: list[str], like: str = "") -> str:

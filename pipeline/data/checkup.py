@@ -1,0 +1,257 @@
+"""The check-up of a source: what in it often makes scores mean something else than they seem to.
+
+Each finding has a code that stays the same; `data.accept` takes it for seen, and docs/checks.md says more. Whatever has
+to do with the target is judged on the training rows alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from pipeline.data.load import Dataset
+from pipeline.data.splits import SplitName
+from pipeline.data.tables import Kind
+from pipeline.data.targets import Target
+from pipeline.errors import nearest_first
+from pipeline.settings import Data
+
+# What to do about each kind of finding.
+ADVICE = {
+    "D001": "if it is known only after the target, name it in data.drop",
+    "D002": "name it in data.drop: a network can learn the rows by it, and new rows have others",
+    "D003": "name it in data.drop: it tells rows apart no more",
+    "D004": "name it in data.drop, unless that it is missing says something",
+    "D005": "if it stands for missing, leave these cells empty in the file",
+    "D006": "correct them if they are slips; else the other values become nearly the same once they are scaled",
+    "D007": "correct them if they are slips: a few such rows make most of the squared error",
+    "D008": "if they are names (postal codes, say) and no amounts, keep them from being read as numbers: data.kinds",
+    "D009": "leave the copies out, or name in data.group what they belong to: such rows look learnt, and are known",
+    "D010": "nothing is known of these when the model is used; more rows help, or one name for all rare ones",
+    "D011": "look at more than accuracy: always saying the most frequent class is right that often",
+    "D012": "if they mean the same, give them one name",
+    "D013": "if the model is to predict later rows, let the latest be the test set: data.test_source",
+    "D014": "if rows of one value belong together, name it in data.group: a patient in two splits is known, not learnt",
+    "D015": "name columns in data.drop, or expect overfitting",
+}
+NEARLY_ALL = 0.995  # of the target that one column tells, by a small tree
+MOSTLY = 0.5
+SENTINELS = (-9999.0, -999.0, -99.0, -9.0, -1.0, 999.0, 9999.0, 99999.0, 999999.0)
+SENTINEL_SHARE = 0.01
+FAR = 20  # interquartile ranges from the quartiles
+IMBALANCED = 0.9  # share of the most frequent class
+GROUP_WORDS = (
+    "patient",
+    "subject",
+    "person",
+    "user",
+    "customer",
+    "client",
+    "participant",
+    "household",
+    "site",
+    "group",
+)
+FEWEST_ROWS = 20  # below which single columns say too little
+LEAVES, TREE_ROWS = 50, 5000
+MOST_NAMED = 10  # columns that a finding of many is told of
+
+
+class Finding(BaseModel):
+    """One finding.
+
+    Attributes:
+        column: whose it is; None where it is about all.
+        count: of the rows, columns or classes that it is about.
+        text: what was found, and what to do.
+        accepted: whether `data.accept` has its code.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    column: str | None
+    count: int
+    text: str
+    accepted: bool
+
+    @property
+    def line(self) -> str:
+        """Return the finding as a warning."""
+        return f"{self.code}: {self.text} (data.accept: [{self.code}] takes it for seen)"
+
+
+Found = tuple[str, str | None, int, str]  # code, column, count and what was found
+Rows = Mapping[SplitName, np.ndarray]
+
+
+class Column(NamedTuple):
+    """A column of the source as a check sees it: all its values, those of training rows, and the target of these."""
+
+    name: str
+    kind: Kind
+    values: pd.Series
+    train: pd.Series
+    target: np.ndarray
+    is_classification: bool
+
+
+def check_up(
+    dataset: Dataset, target: Target, rows: Rows, duplicates: Mapping[str, int], n_features: int, data: Data
+) -> list[Finding]:
+    """Return the findings in the order of their codes.
+
+    Args:
+        rows: of each split.
+        duplicates: see `Summary`.
+        n_features: that the network sees.
+    """
+    found = [*_of_splits(rows, duplicates, n_features), *_of_target(target, rows)]
+    if isinstance(dataset.features, pd.DataFrame):
+        for name, values in dataset.features.items():
+            of_training = values.iloc[rows["train"]], target.y[rows["train"]], target.classes is not None
+            column = Column(str(name), dataset.kinds[str(name)], values, *of_training)
+            found += [one for check in COLUMN_CHECKS for one in check(column)]
+            others = values.iloc[np.concatenate([rows["validation"], rows["test"]])]
+            found += [*_unseen(column, others), *_in_order(column, data), *_is_group(column, data)]
+            if name in dataset.messages.leading_zeros and column.kind == "number":
+                found.append(("D008", column.name, len(values), f"column {name!r} lost the zeros before its numbers"))
+    return [
+        Finding(code=code, column=name, count=count, text=f"{text}; {ADVICE[code]}", accepted=code in data.accept)
+        for code, name, count, text in sorted(found, key=lambda one: one[0])
+    ]
+
+
+def _of_splits(rows: Rows, duplicates: Mapping[str, int], n_features: int) -> Iterator[Found]:
+    if copies := {pair.replace("_", " and "): count for pair, count in duplicates.items() if count}:
+        pairs = ", ".join(f"{count} in {pair}" for pair, count in copies.items())
+        yield "D009", None, sum(copies.values()), f"rows with the same features stand in two splits: {pairs}"
+    if n_features > len(rows["train"]):
+        yield "D015", None, n_features, f"there are {n_features} features for {len(rows['train'])} training rows"
+
+
+def _of_target(target: Target, rows: Rows) -> Iterator[Found]:
+    y = target.y[rows["train"]]
+    if target.classes is None:
+        if count := int(_far(pd.Series(y)).sum()):
+            extreme = y[np.abs(y - np.median(y)).argmax()]
+            yield "D007", None, count, f"{count} targets lie far from all others, such as {extreme:.6g}"
+        return
+    share = np.bincount(y, minlength=len(target.classes)) / len(y)
+    if share.max() > IMBALANCED:
+        yield "D011", None, len(y), f"class {target.classes[share.argmax()]!r} has {share.max():.0%} of the rows"
+    folded: dict[str, list[str]] = {}
+    for name in target.classes:
+        folded.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    for names in folded.values():
+        if len(names) > 1:
+            yield "D012", None, len(names), f"classes {', '.join(map(repr, names))} differ in blanks or case alone"
+
+
+def _tells_target(column: Column) -> Iterator[Found]:
+    """Find a column that alone tells nearly all of the target, on training rows that a small tree was not fitted to."""
+    x, y = _codes(column)[:TREE_ROWS, None], column.target[:TREE_ROWS]
+    half = len(y) // 2
+    if len(y) < FEWEST_ROWS:
+        return
+    if column.is_classification:
+        tree, floor = DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=0), np.bincount(y[half:]).max() / half
+    else:
+        tree, floor = DecisionTreeRegressor(max_leaf_nodes=4 * LEAVES, random_state=0), 0.0
+    score = tree.fit(x[:half], y[:half]).score(x[half:], y[half:])
+    if score > NEARLY_ALL and floor < 1 - 2 * (1 - NEARLY_ALL):
+        told = "of the classes" if column.is_classification else "of the variance of the target"
+        yield "D001", column.name, len(y), f"column {column.name!r} alone tells {score:.1%} {told}"
+
+
+def _is_key(column: Column) -> Iterator[Found]:
+    numbers = column.values
+    if column.kind != "number" or numbers.isna().any() or len(numbers) < FEWEST_ROWS:
+        return
+    if (numbers == numbers.round()).all() and numbers.is_unique and numbers.max() - numbers.min() == len(numbers) - 1:
+        yield "D002", column.name, len(numbers), f"column {column.name!r} numbers the rows"
+
+
+def _is_constant(column: Column) -> Iterator[Found]:
+    if column.train.nunique(dropna=False) == 1:
+        yield "D003", column.name, len(column.train), f"column {column.name!r} has one value in all training rows"
+
+
+def _is_missing(column: Column) -> Iterator[Found]:
+    missing = column.train.isna()
+    if missing.mean() > MOSTLY:
+        text = f"column {column.name!r} is missing in {missing.mean():.0%} of training rows"
+        yield "D004", column.name, int(missing.sum()), text
+
+
+def _has_sentinels(column: Column) -> Iterator[Found]:
+    """Find a number such as -999 that is frequent and lies further from all other values than these from each other."""
+    if column.kind != "number":
+        return
+    values = column.train.dropna()
+    for sentinel in SENTINELS:
+        count, others = int((values == sentinel).sum()), values[values != sentinel]
+        if count <= SENTINEL_SHARE * len(values) or others.empty:
+            continue
+        distance = others.min() - sentinel if sentinel < 0 else sentinel - others.max()
+        if distance > others.max() - others.min():
+            text = f"column {column.name!r} has {sentinel:g} in {count} training rows, apart from the rest"
+            yield "D005", column.name, count, text
+
+
+def _has_extremes(column: Column) -> Iterator[Found]:
+    if column.kind != "number":
+        return
+    values = column.train.dropna()
+    values = values[~values.isin(SENTINELS)]
+    if count := int(_far(values).sum()):
+        extreme = values.iloc[(values - values.median()).abs().argmax()]
+        text = f"column {column.name!r} has {count} values far from all others, such as {extreme:.6g}"
+        yield "D006", column.name, count, text
+
+
+COLUMN_CHECKS: tuple[Callable[[Column], Iterator[Found]], ...] = (
+    _tells_target, _is_key, _is_constant, _is_missing, _has_sentinels, _has_extremes,
+)  # fmt: skip
+
+
+def _unseen(column: Column, others: pd.Series) -> Iterator[Found]:
+    present = others.dropna()
+    unseen = present[~present.isin(column.train)] if column.kind == "text" else present[:0]
+    if len(unseen):
+        named = nearest_first("", sorted(unseen.unique()), MOST_NAMED)
+        text = f"column {column.name!r} has categories in new rows that no training row has: {named}"
+        yield "D010", column.name, len(unseen), text
+
+
+def _in_order(column: Column, data: Data) -> Iterator[Found]:
+    if column.kind == "date" and data.test_source is None:
+        text = f"column {column.name!r} holds dates, and the split takes no notice of time"
+        yield "D013", column.name, len(column.values), text
+
+
+def _is_group(column: Column, data: Data) -> Iterator[Found]:
+    """Find a column whose name and repeated values look like those of persons or sites."""
+    count, rows = column.values.nunique(), len(column.values)
+    looks_so = column.kind in ("number", "text") and GROUP_NAME.search(column.name.casefold())
+    if data.group is None and looks_so and rows**0.5 / 2 < count <= rows / 2:
+        yield "D014", column.name, count, f"column {column.name!r} has {count} values, each in several rows"
+
+
+def _far(values: pd.Series) -> pd.Series:
+    """Return which values lie many interquartile ranges beyond the quartiles; none where those agree."""
+    low, high = values.quantile(0.25), values.quantile(0.75)
+    spread = high - low
+    return ((values < low - FAR * spread) | (values > high + FAR * spread)) & (spread > 0)
+
+
+def _codes(column: Column) -> np.ndarray:
+    """Return the training rows as numbers that a tree can split by; a missing value has a number of its own."""
+    if column.kind == "text":
+        return pd.factorize(column.train, sort=True)[0].astype(float)
+    if column.kind == "date":
+        return column.train.astype("int64").to_numpy(float)
+    return column.train.fillna(column.train.min() - 1).to_numpy(float)
