@@ -318,8 +318,8 @@ def workers_of() -> Callable[[int], list[int]]:
     """`workers_of(process)` lists the workers of a search or study, the first in front; its own children fork them."""
 
     def children(process: int) -> list[int]:
-        # Each thread has its own.
-        return [int(pid) for path in Path(f"/proc/{process}/task").glob("*/children") for pid in path.read_text().split()]
+        of_threads = Path(f"/proc/{process}/task").glob("*/children")
+        return [int(pid) for path in of_threads for pid in path.read_text().split()]
 
     return lambda process: sorted(worker for child in children(process) for worker in children(child))
 
