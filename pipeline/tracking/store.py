@@ -52,10 +52,16 @@ def first_cause(error: BaseException) -> str:
     """Return the message of the innermost error that this one wraps, in one line."""
     # MLflow, requests and urllib3 wrap each other's errors, and the innermost one says what happened. A failed look-up
     # in a cache can be still further inside and is not the cause.
-    cause = error.__cause__ or error.__context__
+    cause = _wrapped(error)
     while cause and not isinstance(cause, LookupError | AttributeError):
-        error, cause = cause, cause.__cause__ or cause.__context__
+        error, cause = cause, _wrapped(cause)
     return " ".join(str(error).split())[:300]
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    # urllib3 keeps the error of a connection among the arguments of its own.
+    inside = next((argument for argument in error.args if isinstance(argument, BaseException)), None)
+    return error.__cause__ or error.__context__ or inside
 
 
 def _check_server(uri: str) -> str | None:

@@ -122,15 +122,10 @@ class ReplicaGroup:
         self.state, losses = self.graph.train(x, y, self.state, batches, self.strengths)
         return losses.numpy()
 
-    def scores(self) -> np.ndarray:
-        """Return the mean loss and hits over each split, `[2, splits, R]`."""
-        by_split = [self.score(split) for split in self.splits.rows]
-        return np.reshape(by_split, (-1, 2, len(self.seeds))).transpose(1, 0, 2)
-
-    def score(self, split: str) -> np.ndarray:
-        """Return the mean loss and hits over a split, `[2, R]`."""
-        blocks = [self.graph.score(self.state, x, y) for x, y in self.splits.blocks(split)]
-        return np.concatenate(blocks, axis=-1).mean(axis=-1, dtype=float)
+    def scores(self, x: tf.Tensor, y: tf.Tensor) -> np.ndarray:
+        """Return the mean loss and hits over each split, `[2, splits, R]`; for `x` and `y` see `train_epoch`."""
+        blocks = [self.graph.score(self.state, *block) for block in self.splits.blocks(x, y)]
+        return self.splits.means(np.concatenate(blocks, axis=-1) if blocks else np.zeros((2, len(self.seeds), 0)))
 
     def assign(self, weights: dict[str, np.ndarray]) -> None:
         """Set the weights that score to the group's part of these, which are of all replicas."""

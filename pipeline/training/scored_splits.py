@@ -9,12 +9,12 @@ from pipeline.data.examples import Examples
 
 Block = tuple[tf.Tensor, tf.Tensor]
 
-# A split that all seeds share is gathered once and stays in memory, unless it has more numbers than this.
+# Rows that all seeds share are gathered once and stay in memory, unless they have more numbers than this.
 NUMBERS_IN_MEMORY = 50_000_000
 
 
 class ScoredSplits:
-    """The training, validation and holdout rows that some seeds are scored on.
+    """The training, validation and holdout rows that some seeds are scored on, all in one go.
 
     Args:
         train_rows, val_rows, holdout_rows: indices of rows, `[R, n]`, or `[1, n]` where all seeds share them; a split
@@ -30,21 +30,36 @@ class ScoredSplits:
         holdout_rows: np.ndarray,
         block_rows: int,
     ):
-        self.x, self.y, self.block_rows = examples.x, examples.y, block_rows
+        self.y, self.block_rows = examples.y, block_rows
         rows_of_all = {"train": train_rows, "validation": val_rows, "holdout": holdout_rows}
         self.rows = {split: rows.astype(np.int32) for split, rows in rows_of_all.items() if rows.shape[1]}
-        self.in_memory: dict[str, list[Block]] = {}
+        sizes = {len(rows) for rows in self.rows.values()}
+        whole = [np.broadcast_to(rows, (max(sizes), rows.shape[1])) for rows in self.rows.values()]
+        self.all_rows = np.concatenate(whole, axis=1) if whole else np.zeros((1, 0), np.int32)
+        self.in_memory: list[Block] | None = None
 
-    def blocks(self, split: str) -> Iterable[Block]:
-        """Return the rows and targets of a split in blocks, `[R, k, n_features]` and `[R, k]`; R is 1 if shared."""
-        if split in self.in_memory:
-            return self.in_memory[split]
-        rows = self.rows[split]
-        parts = (rows[:, start : start + self.block_rows] for start in range(0, rows.shape[1], self.block_rows))
-        blocks = ((tf.constant(self.x[part]), tf.constant(self.y[part])) for part in parts)
-        if len(rows) > 1 or rows.size * self.x.shape[1] > NUMBERS_IN_MEMORY:
+    def blocks(self, x: tf.Tensor, y: tf.Tensor) -> Iterable[Block]:
+        """Return the rows and targets of all splits in blocks, `[R, k, n_features]` and `[R, k]`; R is 1 if shared.
+
+        Args:
+            x, y: all rows and their targets.
+        """
+        if self.in_memory is not None:
+            return self.in_memory
+        starts = range(0, self.all_rows.shape[1], self.block_rows)
+        parts = (self.all_rows[:, start : start + self.block_rows] for start in starts)
+        blocks = ((tf.gather(x, part), tf.gather(y, part)) for part in parts)
+        if len(self.all_rows) > 1 or self.all_rows.size * x.shape[1] > NUMBERS_IN_MEMORY:
             return blocks
-        return self.in_memory.setdefault(split, list(blocks))
+        self.in_memory = list(blocks)
+        return self.in_memory
+
+    def means(self, by_row: np.ndarray) -> np.ndarray:
+        """Return the means over each split, `[2, splits, R]`, of numbers that every row has, `[2, R, rows]`."""
+        ends = np.cumsum([rows.shape[1] for rows in self.rows.values()])
+        of_splits = np.split(by_row, ends[:-1], axis=-1) if len(ends) else []
+        means = [values.mean(axis=-1, dtype=float) for values in of_splits]
+        return np.stack(means, axis=1) if means else np.zeros((2, 0, by_row.shape[1]))
 
     def target_variances(self, replicas: int) -> np.ndarray:
         """Return the variance of the target in each split for so many seeds, `[splits, R]`."""

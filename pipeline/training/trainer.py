@@ -138,7 +138,7 @@ class Training:
         losses, means = [], []
         for group in self.groups:
             losses.append(group.train_epoch(self.x, self.y, self.epoch, rates[:, group.part]))
-            means.append(group.scores())
+            means.append(group.scores(self.x, self.y))
         loss, columns = np.concatenate(losses), self._columns(*np.concatenate(means, axis=-1))
         weights = cache(self.weights)  # fetched once, and only if a replica is better than before
         for course, part in zip(self.courses, self.parts, strict=True):
@@ -150,7 +150,7 @@ class Training:
         means = []
         for group in self.groups:
             group.assign(weights)
-            means.append(group.score("train"))
+            means.append(group.scores(self.x, self.y)[:, self.splits.index("train")])
         loss, hits = np.concatenate(means, axis=-1)
         return score_columns("train", self.examples, loss, hits, self.target_variances[0])
 
