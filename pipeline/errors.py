@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
+from pipeline.interrupts import unwinding
+
 
 class InputError(Exception):
     """A problem that the user can solve in a setting or a file; the message is one line that says how."""
@@ -21,11 +23,12 @@ def nearest_first(value: object, choices: Iterable[str], most: int | None = None
 
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2."""
-    try:
-        main()
-    except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+    with unwinding():
+        try:
+            main()
+        except InputError as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            sys.exit(2)
 
 
 def without_password(url: str) -> str:
