@@ -285,9 +285,7 @@ def the_study() -> Iterator[Callable[[str | None], optuna.Study | None]]:
         if path and not path.exists():
             return None
         if url not in opened:  # a journal without mending it, as the search may be in the midst of a line
-            opened[url] = (
-                JournalStorage(JournalFileBackend(str(path))) if path else search_storage.open_storage(url)
-            )
+            opened[url] = JournalStorage(JournalFileBackend(str(path))) if path else search_storage.open_storage(url)
         names = optuna.get_all_study_names(opened[url])
         study = optuna.load_study(storage=opened[url], study_name=names[0]) if len(names) == 1 else None
         return study if study and "mlflow_run" in study.user_attrs else None

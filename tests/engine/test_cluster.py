@@ -36,9 +36,7 @@ def dask(folder: Path, *arguments: str) -> Iterator[subprocess.Popen]:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     with (folder / "log").open("a") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env=environment
-        )
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env=environment)
         try:
             yield process
         finally:
@@ -86,10 +84,10 @@ def test_results_of_the_cluster_come_back(cluster):
             run(engine, Task(fail, ()))
 
 
-def test_worker_that_dies_costs_its_task_another_try(cluster, tmp_path):
+def test_workers_that_die_cost_their_tasks_another_try(cluster, tmp_path):
     with Engine(Settings(workers=2, dask=cluster), load) as engine:
-        results = run(engine, Task(die_once, (tmp_path / "dead",), "dies"), Task(add, (2,), "other"))
-        assert results == {"dies": 11, "other": 12}
+        two_die = [Task(die_once, (tmp_path / name,), name) for name in "ab"]
+        assert run(engine, *two_die, Task(add, (2,), "other")) == {"a": 11, "b": 11, "other": 12}
 
 
 def test_scheduler_that_is_lost_is_one_line(tmp_path, wait_until):

@@ -463,9 +463,7 @@ PRUNED = {"trials": 10, "generation": 3, "pruner": "median", "epochs": 10}
 
 
 def test_number_of_workers_changes_no_byte_of_the_results(search_settings):
-    by_workers = [
-        by_stage(search_settings(engine={"workers": n}, storage=f"{n}.journal", **PRUNED)) for n in (1, 2, 3)
-    ]
+    by_workers = [by_stage(search_settings(engine={"workers": n}, storage=f"{n}.journal", **PRUNED)) for n in (1, 2, 3)]
     assert by_workers[0] == by_workers[1] == by_workers[2]
     trials = json.loads(output.SEARCH_FILE.read_text())["counts"]
     assert trials["complete"] + trials["pruned"] == 10
