@@ -59,7 +59,7 @@ class Cluster:
                 self.rows = self.client.scatter(self.load(), broadcast=True)
                 return
             except (OSError, RuntimeError) as error:
-                if not tries_left:
+                if not tries_left or self.client.status != "running":  # the scheduler itself is gone
                     raise self._lost(error) from None
                 time.sleep(1)
 
