@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
-from pipeline.interrupts import unwinding
+MOST_OF_A_MESSAGE = 2000  # characters that are printed
 
 
 class InputError(Exception):
@@ -23,12 +23,11 @@ def nearest_first(value: object, choices: Iterable[str], most: int | None = None
 
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2."""
-    with unwinding():
-        try:
-            main()
-        except InputError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-            sys.exit(2)
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split()):.{MOST_OF_A_MESSAGE}}", file=sys.stderr)
+        sys.exit(2)
 
 
 def without_password(url: str) -> str:

@@ -21,6 +21,15 @@ CANNOT_WRITE = {
 }  # fmt: skip
 
 
+_unfinished: set[Path] = set()
+
+
+def remove_unfinished() -> None:
+    """Remove the files that are being written at this moment, before the process ends."""
+    for path in list(_unfinished):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; on success it is renamed to `path`, on failure removed.
@@ -31,6 +40,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     # The suffix stays last, since NumPy, Keras and Matplotlib choose the format by it.
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    _unfinished.add(beside)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
@@ -42,6 +52,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # most often it has been renamed; a hidden leftover does no harm
             beside.unlink()
+        _unfinished.discard(beside)
 
 
 def write_json(path: str | Path, content: object) -> None:

@@ -1,6 +1,7 @@
 """Reads `params.yaml`, and says in one line what is wrong with it."""
 
 import re
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,11 @@ from pipeline.errors import InputError, nearest_first
 from pipeline.settings import Section, Settings, flat
 
 PARAMS_FILE = Path("params.yaml")
+MOST_VALUES, MOST_NESTED = 100_000, 10
+MOST_SHOWN = 80  # characters of a name or a value in a message
+# Values as messages show them: the middle of a long one is left out.
+shown = reprlib.Repr()
+shown.maxstring = shown.maxother = MOST_SHOWN
 
 Location = tuple[int | str, ...]  # of a value: the keys and places that lead to it
 
@@ -40,6 +46,8 @@ def read_settings(path: Path = PARAMS_FILE) -> Settings:
     # The others that it raises: for bytes that are no text, for control characters, for a date that does not exist.
     except (YAMLError, ValueError) as error:
         raise InputError(f"{path} is not valid YAML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply to be read") from None
     return parse_settings({} if content is None else content, str(path))
 
 
@@ -69,10 +77,41 @@ def parse_settings(content: object, where: str = str(PARAMS_FILE)) -> Settings:
     Raises:
         InputError: naming the first setting that is wrong, what was found and what is allowed.
     """
+    _check_plain(content, where)
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{where}: {_one_line(content, error.errors())}") from None
+
+
+def _check_plain(content: object, where: str) -> None:
+    """Refuse what no setting can be, before anything goes through it.
+
+    Raises:
+        InputError: too many values or too deep a nesting, text with a NUL or half a character, or a huge number.
+    """
+    for count, (name, value) in enumerate(_walk(content, ())):
+        shown_name = ".".join(map(str, name))[:MOST_SHOWN]
+        if count > MOST_VALUES:
+            raise InputError(f"{where} holds more than {MOST_VALUES} values, aliases counted as often as they stand")
+        if len(name) > MOST_NESTED:
+            raise InputError(f"{where}: {shown_name} is nested more than {MOST_NESTED} deep; no setting is")
+        if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
+            raise InputError(f"{where}: {shown_name} has a NUL or half a character in it; got {shown.repr(value)}")
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise InputError(f"{where}: {shown_name} is a whole number of {value.bit_length()} bits; 63 are allowed")
+
+
+def _walk(content: object, name: Location) -> Iterator[tuple[Location, object]]:
+    """Yield all values and keys, and the location of each; the parts of a value come after it."""
+    yield name, content
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield name, key
+            yield from _walk(value, (*name, key))
+    elif isinstance(content, list | tuple):
+        for place, value in enumerate(content):
+            yield from _walk(value, (*name, place))
 
 
 def _one_line(content: object, problems: list[ErrorDetails]) -> str:
@@ -99,7 +138,7 @@ def _setting(content: Any, location: Location) -> Location:
 
 def _told(setting: Location, problems: list[ErrorDetails]) -> str:
     name, problem = ".".join(map(str, setting)) or "the file", problems[0]
-    found = f"; got {problem['input']!r}"
+    name, found = name[:MOST_SHOWN], f"; got {shown.repr(problem['input'])}"
     match problem["type"]:
         case "extra_forbidden":
             return f"unknown setting {name}; known here: {nearest_first(setting[-1], _known_settings(setting[:-1]))}"

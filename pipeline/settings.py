@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.choices import OPTIMIZERS, Activation, Initializer, Optimizer
+from pipeline.errors import without_password
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,14 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+# What is more than these is a slip of the hand, and would cost memory or time before anything is found out.
+Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=1_000_000)]
+Trials = Annotated[int, Field(ge=1, le=100_000)]
+Workers = Annotated[int, Field(ge=1, le=1000)]
+SeedCount = Annotated[int, Field(ge=1, le=1000)]
+MOST_LAYERS, MOST_VALUES = 100, 1000
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -57,7 +65,7 @@ def _as_tuple(value: object) -> object:
 
 # Lists of YAML as tuples, so that settings are hashable.
 IsList = BeforeValidator(_as_tuple)
-Units = Annotated[tuple[Count, ...], IsList]
+Units = Annotated[tuple[Width, ...], IsList, Field(max_length=MOST_LAYERS)]
 
 
 def _check_seeds(value: int | tuple[int, ...]) -> int | tuple[int, ...]:
@@ -66,7 +74,7 @@ def _check_seeds(value: int | tuple[int, ...]) -> int | tuple[int, ...]:
     return value
 
 
-Seeds = Annotated[Count | Annotated[tuple[Seed, ...], IsList], AfterValidator(_check_seeds)]
+Seeds = Annotated[SeedCount | Annotated[tuple[Seed, ...], IsList, Field(max_length=1000)], AfterValidator(_check_seeds)]
 
 
 def seed_list(seeds: int | tuple[int, ...]) -> list[int]:
@@ -170,7 +178,7 @@ class Train(Section):
     loss: Literal["cross_entropy", "mean_squared_error"] | None = None
     label_smoothing: Annotated[Rate, Regularizer("label smoothing", "number")] = 0.0
     batch_size: Count = 128
-    epochs: Count = 10
+    epochs: Epochs = 10
     seeds: Seeds = 5
     early_stopping: Annotated[EarlyStopping | None, Regularizer("early stopping", "outside")] = None
     train_score_rows: Annotated[int, Field(ge=0)] | None = 10_000
@@ -208,6 +216,9 @@ REGULARIZERS: dict[str, Regularizer] = {
 }
 
 
+Values = Annotated[list[Any], Field(min_length=1, max_length=MOST_VALUES)]
+
+
 class Dimension(Section):
     """The values that a search may give one setting: a range, choices, or for hidden units their width and depth.
 
@@ -218,11 +229,11 @@ class Dimension(Section):
     low: float | int | None = None
     high: float | int | None = None
     log: bool = False
-    choices: list[Any] | None = None
-    width: list[Count] | None = None
-    depth: list[Count] | None = None
+    choices: Values | None = None
+    width: Annotated[list[Width], Field(max_length=MOST_VALUES)] | None = None
+    depth: Annotated[list[Annotated[int, Field(ge=1, le=MOST_LAYERS)]], Field(max_length=MOST_LAYERS)] | None = None
     switch: bool = False
-    when: dict[str, list[Any]] = {}
+    when: dict[str, Values] = {}
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> "Dimension":
@@ -239,16 +250,16 @@ Objective = Literal["cross_entropy", "gap", "weights"]
 class Search(Section):
     """The search over settings; the stage search."""
 
-    trials: Count = 40
+    trials: Trials = 40
     seeds: Seeds = 3
-    folds: Annotated[int, Field(ge=2)] | None = None
-    epochs: Count | None = None
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
+    epochs: Epochs | None = None
     sampler: Literal["tpe", "random", "qmc", "cmaes", "grid", "nsga2"] = "tpe"
     sampler_seed: Seed = 0
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
     objectives: Annotated[list[Objective], Field(min_length=1, max_length=2)] = ["cross_entropy"]
     balance: Literal["optimizer", "none"] = "optimizer"
-    generation: Count = 4
+    generation: Annotated[int, Field(ge=1, le=1000)] = 4
     storage: str | None = None
     time_limit: Positive | None = None
     max_failures: Count = 5
@@ -261,6 +272,11 @@ class Search(Section):
             raise ValueError(f"search.objectives must be {allowed}, got {self.objectives}")
         if len(self.objectives) > 1 and self.pruner != "none":
             raise ValueError(f"search.pruner must be none with two objectives, got {self.pruner}: Optuna prunes by one")
+        if self.storage and without_password(self.storage) != self.storage:
+            raise ValueError(
+                "search.storage must not hold a password, which DVC and MLflow would record: leave it out, and put it "
+                f"into ~/.pgpass or the variable PGPASSWORD; got {without_password(self.storage)}"
+            )
         if len(self.objectives) > 1 and self.sampler == "cmaes":
             raise ValueError("search.sampler cmaes has one objective; with two take tpe, nsga2, random, qmc or grid")
         return self
@@ -278,13 +294,13 @@ class Study(Section):
     """
 
     seeds: Seeds = 10
-    epochs: Count | None = None
+    epochs: Epochs | None = None
     sections: Annotated[list[StudySection], Field(min_length=1)] = list(get_args(StudySection))
-    remedies: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    remedies: dict[str, Annotated[list[Any], Field(min_length=1, max_length=MOST_LAYERS)]] = {}
     half_width: bool = True
-    sizes: Annotated[int, Field(ge=2)] = 7
-    widths: list[Count] = [2, 4, 8, 16, 32, 64, 128, 256, 512]
-    depths: list[Count] = [1, 2, 3]
+    sizes: Annotated[int, Field(ge=2, le=100)] = 7
+    widths: Annotated[list[Width], Field(max_length=MOST_LAYERS)] = [2, 4, 8, 16, 32, 64, 128, 256, 512]
+    depths: Annotated[list[Annotated[int, Field(ge=1, le=MOST_LAYERS)]], Field(max_length=MOST_LAYERS)] = [1, 2, 3]
     optimizers: list[Optimizer] = ["sgd", "momentum", "rmsprop", "adam"]
     activations: list[Activation] = ["relu", "tanh", "gelu", "sigmoid"]
 
@@ -299,7 +315,7 @@ class Study(Section):
 class Engine(Section):
     """Where the trainings of the search and of the study run; it changes no result."""
 
-    workers: Count = 2
+    workers: Workers = 2
     dask: Annotated[str, Field(pattern=r"^(tcp|tls)://.+:\d{1,5}$")] | None = None
 
 

@@ -11,13 +11,13 @@ TOLD = "interrupted; what is finished is kept, and `dvc repro` goes on from ther
 
 
 def listens(process: int) -> bool:
-    """Return whether a process has said what it does when it is ended, which stages say before they import much."""
+    """Return whether a process waits for its end in a thread, as stages do before they import much."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except FileNotFoundError:
         return False
-    [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
-    return all(int(caught, 16) >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))
+    [held_back] = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
+    return all(int(held_back, 16) >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

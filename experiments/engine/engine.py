@@ -66,6 +66,7 @@ class Engine(AbstractContextManager["Engine"]):
         self.last_graph: dict[Worker, Hashable] = {}
 
     def __exit__(self, *_: object) -> None:
+        """End the workers, whatever they are doing."""
         for worker in self.workers:
             worker.close()
         self.threads.shutdown(wait=False, cancel_futures=True)

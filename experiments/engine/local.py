@@ -43,6 +43,8 @@ class LocalWorker:
             raise WorkerDied from error
 
     def _start(self) -> None:
+        # Python removes what a killed owner leaves behind, and would say so.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
         # Forked from one process that has imported TensorFlow, which takes seconds, where the system can do that.
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")

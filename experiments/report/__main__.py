@@ -4,7 +4,7 @@
 """
 
 # ruff: noqa: E402 (interrupts are told in a line from here on)
-from pipeline.interrupts import listen
+from pipeline.interrupts import let_through, listen
 
 listen(__name__)
 
@@ -49,7 +49,8 @@ def main() -> None:
     _write(REPORT_FILE, page)
     print(f"{REPORT_FILE} has the study's report; python -m experiments.report --open shows it")
     if shows_page:
-        webbrowser.open(REPORT_FILE.resolve().as_uri())
+        with let_through():
+            webbrowser.open(REPORT_FILE.resolve().as_uri())
 
 
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:

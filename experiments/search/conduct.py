@@ -15,6 +15,7 @@ from experiments.search.rows import data_digests, read_examples
 from experiments.search.trials import Trials
 from pipeline.data.splits import Summary
 from pipeline.files import write_json
+from pipeline.interrupts import before_the_end
 from pipeline.paths import SEARCH_RUN_FILE
 from pipeline.progress import Bar
 from pipeline.settings import Settings, flat
@@ -87,9 +88,10 @@ def search(settings: Settings, summary: Summary) -> None:
         print(f"study {study.study_name}: {wanted} trials", flush=True)
     log = ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
     try:
-        conduct(trials, summary, log)
-    except BaseException as error:
-        log.end("FAILED" if isinstance(error, Exception) else "KILLED")
+        with before_the_end(partial(log.end, "KILLED")):
+            conduct(trials, summary, log)
+    except Exception:
+        log.end("FAILED")
         raise
     seconds = time.monotonic() - began
     outcome = output.write(study, trials.recorded, settings)

@@ -7,6 +7,7 @@ that has the methods of `Suggests`.
 
 import itertools
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ OPTIMIZER = "train.optimizer"
 # These settings have no meaning for a regression.
 FOR_CLASSES = ("train.loss", "train.label_smoothing")
 # The search sets these itself.
+MOST_POINTS = 100_000
 NOT_SEARCHED = {"train.seeds", "train.epochs", "train.train_score_rows"}
 
 
@@ -78,7 +80,7 @@ def grid(space: Space) -> list[dict[str, Any]]:
     """Return every combination of the choices, as parameters of a trial; optimizers take turns.
 
     Raises:
-        InputError: a setting of the space is no plain list of choices.
+        InputError: a setting of the space is no plain list of choices, or there are too many combinations.
     """
     axes: dict[str, list[Any]] = {}
     # The last axis changes fastest, so optimizers take turns when theirs is the last.
@@ -89,6 +91,9 @@ def grid(space: Space) -> list[dict[str, Any]]:
             axes |= {f"{name}.width": dimension.width, f"{name}.depth": dimension.depth}
         else:
             axes[name] = _labels(dimension)
+    points = math.prod(len(values) for values in axes.values())
+    if points > MOST_POINTS:
+        raise InputError(f"search.space has {points} combinations; search.sampler grid allows {MOST_POINTS}")
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 

@@ -77,6 +77,8 @@ def _check_test_source(source: str, test_source: str) -> None:
 
 def _check_file(setting: str, path: Path) -> None:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for, and a device may never end
+            raise InputError(f"{setting}: {path} is no file but a folder, pipe or device")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:

@@ -62,7 +62,7 @@ def _stderr_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except Exception:  # not of an interrupt, which has told what there is to tell
+        except BaseException:
             held.seek(0)
             os.write(stderr, held.read())
             raise
