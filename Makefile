@@ -53,12 +53,8 @@ ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (mak
 	    $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT) \
 	    --workers 2 --uvicorn-opts '--log-level warning'
 
-# The journal is the default storage; another one: make dashboard STORAGE=postgresql+psycopg://user@host/database
-STORAGE ?= experiments/search.journal
 dashboard: $(INSTALLED)  ## look at the searches in the browser, http://127.0.0.1:8080
-	@test -e "$(STORAGE)" || case "$(STORAGE)" in *://*) ;; *) \
-	    echo "error: there is no $(STORAGE) yet; make repro runs a search" >&2; exit 2;; esac
-	@$(BIN)/optuna-dashboard "$(STORAGE)" --host 127.0.0.1 --port 8080
+	@$(BIN)/python -m experiments.search.dashboard
 
 lock:  ## renew requirements.lock with the newest versions that pyproject.toml allows
 	@$(FIND_PYTHON); \

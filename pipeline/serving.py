@@ -114,32 +114,36 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     if column["kind"] == "date":
         return _date_features(values, column)
     if column["kind"] == "boolean":
-        numbers = values.astype(object).astype(str).str.lower().map(TRUTH)
+        numbers = values.astype(object).astype(str).str.lower().map(TRUTH).to_numpy(float)
+    elif pd.api.types.is_numeric_dtype(values):
+        numbers = values.to_numpy(float, na_value=np.nan)
     else:
-        numbers = read_numbers(values, column.get("notation"))
-    _check_kind(values, numbers, column)
-    filled = numbers.astype(float).fillna(float(column["missing"]))
+        numbers = read_numbers(values, column.get("notation")).to_numpy(float)
+    missing = np.isnan(numbers)
+    _check_kind(values, missing, column)
+    filled = np.where(missing, float(column["missing"]), numbers)
     if column["kind"] == "number":
         filled = (filled - column["center"]) / column["scale"]
-    return _with_indicator(filled.to_numpy(float)[:, None], numbers, column)
+    return _with_indicator(filled[:, None], missing, column)
 
 
 def _date_features(values: pd.Series, column: dict[str, Any]) -> np.ndarray:
     dates = read_dates(values, column["format"])
-    _check_kind(values, dates, column)
+    missing = dates.isna().to_numpy()
+    _check_kind(values, missing, column)
     filled = dates.fillna(read_dates(pd.Series([column["missing"]]), column["format"]).iloc[0])
     parts = date_parts(filled)[column["parts"]].to_numpy(float)
-    return _with_indicator((parts - column["center"]) / column["scale"], dates, column)
+    return _with_indicator((parts - column["center"]) / column["scale"], missing, column)
 
 
-def _check_kind(values: pd.Series, read: pd.Series, column: dict[str, Any]) -> None:
-    wrong = (read.isna() & values.notna()).to_numpy()
+def _check_kind(values: pd.Series, missing: np.ndarray, column: dict[str, Any]) -> None:
+    wrong = missing & values.notna().to_numpy() if missing.any() else missing
     if wrong.any():
         raise ValueError(f"column {column['name']!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")
 
 
-def _with_indicator(features: np.ndarray, read: pd.Series, column: dict[str, Any]) -> np.ndarray:
-    return np.hstack([features, read.isna().to_numpy(float)[:, None]]) if column.get("indicator") else features
+def _with_indicator(features: np.ndarray, missing: np.ndarray, column: dict[str, Any]) -> np.ndarray:
+    return np.hstack([features, missing[:, None]]) if column.get("indicator") else features
 
 
 def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What `params.yaml` may say, and the one line that says what is wrong with it."""
 
 import inspect
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -285,3 +286,40 @@ def test_a_stage_refuses_to_pass_for_one_of_settings_that_were_edited_while_it_r
     edited = pytest.raises(InputError, match=r"params.yaml: train.epochs was changed from 5 to 9 while this stage ran")
     with edited, settings_in_use("train"):
         project(train={"epochs": 9})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"train": {"seeds": 10**9}}, "train.seeds must be less than or equal to 1000"),
+        ({"train": {"epochs": 10**9}}, "train.epochs must be less than or equal to 1000000"),
+        ({"search": {"trials": 10**9}}, "search.trials must be less than or equal to 100000"),
+        ({"model": {"hidden_units": [10**9]}}, "model.hidden_units.0 must be less than or equal to 1000000"),
+        ({"model": {"hidden_units": [8] * 200}}, "model.hidden_units: Value should have at most 100 items"),
+        (
+            {"search": {"space": {"train.ema": {"low": 0.1, "high": 0.2, "when": {"train.loss": []}}}}},
+            "at least 1 item",
+        ),
+        ({"data": {"source": "a\0.csv"}}, "data.source has a NUL or half a character in it"),
+        ({"data": {"source": "a\ud800.csv"}}, "data.source has a NUL or half a character in it"),
+        ({"data": {"split_seed": 10**400}}, "data.split_seed is a whole number of 1329 bits; 63 are allowed"),
+        ({"study": {"remedies": {"model.l2": [[[[[[[[[[[[1]]]]]]]]]]]]}}}, "is nested more than 10 deep"),
+        ({"search": {"storage": "postgresql://me:pa@ss@host/db"}}, "PGPASSWORD; got postgresql://me:***@host/db"),
+        ({"search": {"storage": "postgresql://host/db?password=pass"}}, "search.storage must not hold a password"),
+    ],
+)
+def test_absurd_settings_are_refused_in_a_short_line(content, told):
+    with pytest.raises(InputError) as refused:
+        parse_settings(content)
+    assert told in str(refused.value)
+    assert len(str(refused.value)) < 400
+    assert "pass@" not in str(refused.value)
+
+
+def test_aliases_that_stand_for_millions_of_values_are_refused_at_once(folder):
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    for before, name in pairwise("abcdefgh"):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]")
+    Path("params.yaml").write_text("\n".join(lines))
+    with pytest.raises(InputError, match="holds more than 100000 values"):
+        read_settings()

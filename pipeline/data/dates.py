@@ -20,8 +20,10 @@ def find_date_format(column: pd.Series) -> str | None:
     inferred = pd.api.types.infer_dtype(column, skipna=True)
     if inferred.startswith("date"):
         return ISO8601
+    if inferred != "string":
+        return None
     present = column[column.notna() & ~column.isin(MISSING_WORDS)]
-    if inferred != "string" or present.empty:
+    if present.empty:
         return None
     if present.str.fullmatch(ISO_DATE).all():
         return ISO8601 if read_dates(present, ISO8601).notna().all() else None

@@ -1,5 +1,6 @@
 """Loading of examples: bundled ones, downloads and the user's own files."""
 
+import zipfile
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -296,8 +297,11 @@ def _from_arrays(path: str) -> Dataset:
 
 def _read_npz(path: str) -> dict[str, np.ndarray]:
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                sources.check_unpacked("data.source", path, sum(entry.file_size for entry in archive.infolist()))
         return read_arrays(path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise InputError(f"data.source: {path} cannot be read: {error}") from None
 
 

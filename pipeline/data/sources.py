@@ -19,6 +19,9 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 
 FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
 
+# What a compressed file may unpack to. A few kilobytes can claim a thousand times as much as any machine has.
+MOST_UNPACKED = 32 * 2**30
+
 
 def is_table_file(source: str) -> bool:
     """Return whether a source is the path of a table; only such a source can have a `data.test_source`."""
@@ -77,8 +80,8 @@ def _check_test_source(source: str, test_source: str) -> None:
 
 def _check_file(setting: str, path: Path) -> None:
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for, and a device may never end
-            raise InputError(f"{setting}: {path} is no file but a folder, pipe or device")
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for without end
+            raise InputError(f"{setting}: {path} is no file but a pipe, socket or device")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
@@ -93,6 +96,18 @@ def _fingerprint(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256}
+
+
+def check_unpacked(setting: str, path: str | Path, unpacked: int) -> None:
+    """Check the bytes that a compressed file says it unpacks to.
+
+    Raises:
+        InputError: they are more than `MOST_UNPACKED`.
+    """
+    if unpacked > MOST_UNPACKED:
+        raise InputError(
+            f"{setting}: {path} unpacks to {unpacked / 2**30:.0f} GiB; {MOST_UNPACKED // 2**30} GiB are allowed"
+        )
 
 
 def _suffix(source: str) -> str:

@@ -1,15 +1,18 @@
 """Reading of tables, and recognition of numbers, booleans and text in their columns."""
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from pipeline.data.dialect import decode, find_dialect
 from pipeline.data.notation import is_text
+from pipeline.data.sources import check_unpacked
 from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
 from pipeline.settings import Read
@@ -58,6 +61,8 @@ def read_table(
     messages = Messages()
     try:
         if path.suffix.lower() == ".parquet":
+            content = pq.read_metadata(path)
+            check_unpacked(setting, name, 8 * content.num_rows * content.num_columns)  # each value takes that much here
             frame = pd.read_parquet(path).reset_index(drop=True)
             frame.columns = [str(column) for column in frame.columns]
         else:
@@ -78,7 +83,10 @@ def read_table(
     messages.warnings += [f"column {i + 1} has no name and is left out" for i in np.flatnonzero(~named)]
     frame = frame.loc[:, named]
     if path.suffix.lower() != ".parquet":
-        frame = frame.apply(lambda column: column if column.name in text_columns else told_from_text(column, read))
+        columns = {
+            name: column if name in text_columns else told_from_text(column, read) for name, column in frame.items()
+        }
+        frame = pd.DataFrame(columns, index=frame.index)
     return frame, messages.about(f"{setting} {name}")
 
 
@@ -126,13 +134,17 @@ def told_from_text(column: pd.Series, read: Read) -> pd.Series:
 
     A blank cell is missing. A word such as NA is missing among numbers and booleans, and a value among text.
     """
+    # Where a point is no decimal mark, `1.080` is left to the reading of such notations.
+    point_groups = read.decimal == "," or read.thousands == "."
+    if not point_groups:
+        with suppress(ValueError, TypeError):  # most columns of numbers hold nothing else
+            numbers = pd.Series(pd.to_numeric(column.to_numpy(object)), column.index)
+            return numbers if numbers.notna().any() else column.mask(column.notna())
     texts = column.str.strip()
     present = texts[texts.notna() & (texts != "") & ~texts.isin(MISSING_WORDS)]
     if present.empty:
         return column.mask(texts == "")
     numbers = pd.to_numeric(present, errors="coerce")
-    # Where a point is no decimal mark, `1.080` is left to the reading of such notations.
-    point_groups = read.decimal == "," or read.thousands == "."
     if numbers.notna().all() and not (point_groups and present.str.contains(".", regex=False).any()):
         return numbers.reindex(column.index)
     if present.isin(TRUTH.keys()).all():

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import urllib.request
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data import downloads
+from pipeline.data import downloads, sources
 from pipeline.data import load as datasets
 from pipeline.errors import InputError
 from pipeline.settings import Data
@@ -403,3 +404,18 @@ def test_a_few_classes_of_numbers_and_text_are_categories():
     table = pd.DataFrame({"rooms": ["1", "2", "3", "4"] * 12 + ["5+", "5+"], "y": ["a", "b"] * 25})
     write(table, "t.csv")
     assert load(source="t.csv", target="y").features["rooms"].nunique() == 5
+
+
+def test_a_pipe_is_no_source(folder):
+    os.mkfifo("a.csv")
+    with pytest.raises(InputError, match="is no file but a pipe, socket or device"):
+        sources.user_files(Data(source="a.csv", target="y"))
+
+
+def test_files_that_unpack_to_more_than_is_allowed_are_refused_before_they_are_read(folder, monkeypatch):
+    monkeypatch.setattr(sources, "MOST_UNPACKED", 1000)
+    np.savez_compressed("a.npz", x=np.zeros((400, 2)), y=np.arange(400) % 2)
+    pd.DataFrame({"x": np.zeros(400), "y": np.arange(400) % 2}).to_parquet("a.parquet")
+    for source in (Data(source="a.npz"), Data(source="a.parquet", target="y")):
+        with pytest.raises(InputError, match=f"data.source: {source.source} unpacks to 0 GiB; 0 GiB are allowed"):
+            datasets.load(source)
