@@ -14,7 +14,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from experiments.check.search import against_optuna
@@ -38,6 +37,12 @@ from pipeline.training.trainer import fit
 # Trials of about a second, most of which share a graph.
 SLOW = {"epochs": 200, "space": {"train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True}}}
 INTERRUPTED = "interrupted; what is finished is kept, and `dvc repro` goes on from there\n"
+
+
+@pytest.fixture
+def database(database: str) -> str:
+    """The URL of an empty database as `params.yaml` may hold it, without the password, which its server ignores."""
+    return database.replace(":a-secret", "")
 
 
 def start(**options: object) -> subprocess.Popen:
@@ -351,8 +356,9 @@ def files() -> list[Path]:
         ({"folds": 1}, "search.folds must be greater than or equal to 2"),
         ({"folds": 800}, "search.folds 800 needs 1600 training and validation rows"),
         ({"sampler": "grid"}, "search.sampler grid needs plain choices"),
-        ({"storage": "oracle9://user:geheim@host/x"}, "search.storage must be null"),
-        ({"storage": "postgresql://user:geheim@127.0.0.1:1/x"}, "search.storage postgresql://user:***@127.0.0.1:1/x"),
+        ({"storage": "oracle9://user@host/x"}, "search.storage must be null"),
+        ({"storage": "postgresql://user@127.0.0.1:1/x"}, "search.storage postgresql://user@127.0.0.1:1/x cannot be"),
+        ({"storage": "postgresql://user:geheim@127.0.0.1:1/x"}, "search.storage must not hold a password"),
     ],
 )
 def test_wrong_setting_is_one_line_and_leaves_nothing(search_settings, capsys, wrong, told):
@@ -368,20 +374,6 @@ def test_wrong_setting_is_one_line_and_leaves_nothing(search_settings, capsys, w
     assert told in error
     assert "geheim" not in out + error
     assert files() == before
-
-
-def test_password_is_kept_nowhere(search_settings, database):
-    study = opened(search_settings(trials=1, storage=database)).study
-    assert "secret" not in json.dumps(study.user_attrs)
-    close(study)
-
-
-def close(study: optuna.Study) -> None:
-    kept = study._storage
-    kept = getattr(kept, "_backend", kept)
-    if isinstance(kept, RDBStorage):
-        kept.remove_session()
-        kept.engine.dispose()
 
 
 def test_time_limit_ends_the_search_with_its_results(search_settings):
