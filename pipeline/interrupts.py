@@ -6,7 +6,6 @@ turned into another one or lost, and would wait for a call of TensorFlow that ta
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_END = 3.0
 
 _last_acts: list[Callable[[], None]] = []
+_stderr = 2  # in a process that listens a copy, since that of an import of TensorFlow is held back
 
 
 def listen(module: str) -> None:
@@ -26,8 +26,10 @@ def listen(module: str) -> None:
 
     Stages call this before they import anything that takes long. A stage that DVC runs ends with DVC too.
     """
+    global _stderr
     if module != "__main__":
         return
+    _stderr = os.dup(2)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)  # in all threads that come after this one as well
         threading.Thread(target=_wait, daemon=True).start()
@@ -85,7 +87,7 @@ def _wait() -> None:
 
 
 def _end(number: int, _: object = None) -> None:
-    print("interrupted; what is finished is kept, and `dvc repro` goes on from there", file=sys.stderr, flush=True)
+    os.write(_stderr, b"interrupted; what is finished is kept, and `dvc repro` goes on from there\n")
     last = threading.Thread(target=_act, daemon=True)
     last.start()
     last.join(SECONDS_TO_END)

@@ -27,6 +27,7 @@ import pandas as pd
 import psycopg
 import pytest
 from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from experiments.search import storage as search_storage
 from experiments.study.arms import Arm
@@ -219,16 +220,16 @@ def database(postgres: str) -> str:
 def search_settings(digits_project: Path, change: Callable[..., None]) -> Callable[..., Settings]:
     """`search_settings(trials=3)` makes the working folder a project with a search of tiny trials."""
 
-    def write(data: str = "digits", **search: object) -> Settings:
+    def write(engine: dict[str, object] | None = None, **search: object) -> Settings:
         space = {
             "train.optimizer": {"choices": ["momentum", "adam"]},
             "train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True},
             "model.l2": {"low": 1e-4, "high": 1e-2, "log": True, "switch": True},
         }
-        defaults = {"trials": 5, "seeds": 2, "pruner": "none", "workers": 1, "space": space}
+        defaults = {"trials": 5, "seeds": 2, "pruner": "none", "space": space}
         change(model={"hidden_units": [8], "dropout": 0.0})
         change(train={"epochs": 2, "batch_size": 256, "learning_rate": None, "early_stopping": None})
-        change(search=defaults | search)
+        change(search=defaults | search, engine={"workers": 1} | (engine or {}))
         return read_settings()
 
     return write
@@ -280,12 +281,14 @@ def the_study() -> Iterator[Callable[[str | None], optuna.Study | None]]:
     opened: dict[str | None, BaseStorage] = {}
 
     def look(url: str | None = None) -> optuna.Study | None:
-        if url is None and not search_storage.JOURNAL_FILE.exists():
+        path = search_storage.journal_path(url)
+        if path and not path.exists():
             return None
-        kept = opened.setdefault(url, opened.get(url) or search_storage.open_storage(url))
-        names = optuna.get_all_study_names(kept)
-        study = optuna.load_study(storage=kept, study_name=names[0]) if len(names) == 1 else None
-        return study if study and "open" in study.user_attrs else None
+        if url not in opened:  # a journal without mending it, as the search may be in the midst of a line
+            opened[url] = JournalStorage(JournalFileBackend(str(path))) if path else search_storage.open_storage(url)
+        names = optuna.get_all_study_names(opened[url])
+        study = optuna.load_study(storage=opened[url], study_name=names[0]) if len(names) == 1 else None
+        return study if study and "mlflow_run" in study.user_attrs else None
 
     yield look
     for kept in opened.values():
@@ -313,9 +316,23 @@ def workers_of() -> Callable[[int], list[int]]:
     """`workers_of(process)` lists the workers of a search or study, the first in front; its own children fork them."""
 
     def children(process: int) -> list[int]:
-        return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        of_threads = Path(f"/proc/{process}/task").glob("*/children")
+        return [int(pid) for path in of_threads for pid in path.read_text().split()]
 
     return lambda process: sorted(worker for child in children(process) for worker in children(child))
+
+
+@pytest.fixture
+def is_alive() -> Callable[[int], bool]:
+    """`is_alive(process)` says whether it runs; one that nobody has waited for is still listed."""
+
+    def look(process: int) -> bool:
+        try:
+            return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    return look
 
 
 @pytest.fixture

@@ -31,16 +31,6 @@ def test_bug_keeps_its_traceback_and_exit_status_1():
     assert ended.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
-def test_ctrl_c_is_one_word_and_exit_status_130(capsys):
-    def main() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(SystemExit) as ended:
-        run_stage(main)
-    assert ended.value.code == 130
-    assert capsys.readouterr() == ("", "interrupted\n")
-
-
 def test_stage_run_without_its_settings_says_so_in_one_line(folder):
     command = [sys.executable, "-m", "pipeline.source"]
     ended = subprocess.run(command, capture_output=True, text=True)

@@ -51,7 +51,8 @@ def with_all_it_imports(module: str) -> set[Path]:
 
 def test_kept_trainings_of_a_study_depend_on_all_code_that_makes_their_numbers():
     # These read and check the settings and the files of a training, which are in its digest themselves.
-    others = {Path(f"pipeline/{name}.py") for name in ("choices", "errors", "files", "params", "paths", "settings")}
+    names = ("choices", "errors", "files", "interrupts", "params", "paths", "settings")
+    others = {Path(f"pipeline/{name}.py") for name in names}
     others |= {Path(f"experiments/study/{name}.py") for name in ("arms", "jobs")}
     others |= {Path("pipeline/statistics/intervals.py")}
     digested = {path.relative_to(ROOT) for path in code_files()}

@@ -18,6 +18,7 @@ COPIED = (
     "pipeline",
     "experiments/*.py",
     "experiments/check",
+    "experiments/engine",
     "experiments/report",
     "experiments/search",
     "experiments/study",
@@ -36,12 +37,10 @@ PARAMS = {
 SEARCH = {
     "trials": 3,
     "seeds": 1,
-    "workers": 1,
     "space": {"train.optimizer": {"choices": ["adam", "sgd"]}, "model.l2": {"low": 1e-4, "high": 0.1, "switch": True}},
 }
 STUDY = {
     "seeds": 3,
-    "workers": 1,
     "remedies": {"model.l2": [1e-2], "train.early_stopping.patience": [1]},
     "sizes": 2,
     "widths": [2],
@@ -215,7 +214,7 @@ def test_interrupted_training_leaves_every_result_of_before_and_its_checkpoint(r
     ],
 )
 def test_every_stage_runs_on_a_users_table_and_the_report_names_its_columns(repository, target, drop, named):
-    set_params(data={"target": target, "drop": [drop, "name"]}, search=SEARCH, study=STUDY)
+    set_params(data={"target": target, "drop": [drop, "name"]}, search=SEARCH, study=STUDY, engine={"workers": 1})
     assert stages_run(dvc("repro"))[-3:] == ["search", "study", "report"]
     report = (RESULTS / "report.html").read_text()
     for name in ("patients.csv", target, "city=Kiel", "smoker", *named):

@@ -44,10 +44,12 @@ def run(quick: bool) -> list[Record]:
 def of_search(name: str, sampler: str, n_trials: int, window: int) -> list[Record]:
     """Measure early and late trials of one search, without the very first ones, which compile."""
     print(f"{PART}: a search of {n_trials} trials: {name}", flush=True)
-    search = {"trials": n_trials, "pruner": "none", "sampler": sampler, "workers": WORKERS}
+    search = {"trials": n_trials, "pruner": "none", "sampler": sampler}
     train = {"epochs": 2, "batch_size": 256, "early_stopping": {"patience": 2}}
     with tempfile.TemporaryDirectory() as folder:
-        project = Project(Path(folder), data={"source": "digits"}, train=train, search=search)
+        project = Project(
+            Path(folder), data={"source": "digits"}, train=train, search=search, engine={"workers": WORKERS}
+        )
         project.stage("pipeline.source", "pipeline.prepare", "experiments.search")
         seconds = overheads(project.trials())
     records: list[Record] = []

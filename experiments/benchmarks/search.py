@@ -148,12 +148,13 @@ def compare(
 ) -> list[Record]:
     """Measure all peers; this project has its turn first, since the plain peers repeat its trials."""
     with tempfile.TemporaryDirectory() as folder:
-        search = {"trials": size.trials, "seeds": SEEDS, "epochs": None, "pruner": "none", "workers": WORKERS}
+        search = {"trials": size.trials, "seeds": SEEDS, "epochs": None, "pruner": "none"}
         prepared = Project(
             Path(folder) / "prepared",
             data={"source": "digits"},
             train={"epochs": size.epochs, "early_stopping": {"patience": PATIENCE}},
-            search=search | {"storage": None, "dask": None},
+            search=search | {"storage": None},
+            engine={"workers": WORKERS, "dask": None},
         )
         prepared.stage("pipeline.source", "pipeline.prepare")
         ours = Ours(prepared)

@@ -24,8 +24,9 @@ LIBRARIES = ("tensorflow", "mlflow", "optuna", "pandas", "sklearn")
 # These settings make every stage as short as possible; its results do not matter.
 TINY: dict[str, dict[str, Any]] = {
     "train": {"epochs": 1, "seeds": 2, "early_stopping": None},
-    "search": {"trials": 2, "workers": 1},
-    "study": {"seeds": 2, "workers": 1, "sections": ["remedies"], "remedies": {"model.l2": [1e-4]}}
+    "search": {"trials": 2},
+    "engine": {"workers": 1},
+    "study": {"seeds": 2, "sections": ["remedies"], "remedies": {"model.l2": [1e-4]}}
     | {"half_width": False},
 }  # fmt: skip
 

@@ -170,9 +170,9 @@ def run(quick: bool) -> list[Record]:
             changes |= {"train": {"epochs": 3}, "search": {"trials": 2}, "study": QUICK_STUDY}
         project = Project(Path(folder), **changes)
         project.stage("pipeline.source", "pipeline.prepare", "experiments.search")
-        settings = read_json(Path(folder) / "params.yaml")["study"]
-        ours = Ours(project, settings["seeds"])
+        settings = read_json(Path(folder) / "params.yaml")
+        ours = Ours(project, settings["study"]["seeds"])
         peers: list[Peer] = [ours, Plain(PLAIN, ours, 1), Plain(TWO, ours, 2)]
         work = "the quick study on digits" if quick else "the default study on digits"
         records = measure(PART, work, "s", peers, 1 if quick else REPETITIONS, stock=PLAIN)
-        return [*records, graphs(ours, settings["workers"])]
+        return [*records, graphs(ours, settings["engine"]["workers"])]

@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -12,6 +13,7 @@ from pipeline.errors import InputError
 from pipeline.settings import Engine as EngineSettings
 
 PATIENCE_SECONDS = 5
+SENDING_TRIES = 3
 _one_at_a_time = threading.Lock()
 
 
@@ -51,11 +53,15 @@ class Cluster:
         self.send()
 
     def send(self) -> None:
-        """Send the rows to the workers."""
-        try:
-            self.rows = self.client.scatter(self.load(), broadcast=True)
-        except (OSError, RuntimeError) as error:
-            raise self._lost(error) from None
+        """Send the rows to the workers; it fails where one of them is dying, so it is tried again."""
+        for tries_left in reversed(range(SENDING_TRIES)):
+            try:
+                self.rows = self.client.scatter(self.load(), broadcast=True)
+                return
+            except (OSError, RuntimeError) as error:
+                if not tries_left or self.client.status != "running":  # the scheduler itself is gone
+                    raise self._lost(error) from None
+                time.sleep(1)
 
     def submit(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future:
         """Start a task, wherever the cluster has room."""

@@ -33,8 +33,9 @@ class Asked:
 
     def end(self, ended: Ended) -> FrozenTrial:
         """Return the trial as the study records it when it has ended."""
-        for epoch, value in ended.reports.items():
-            self.trial.report(value, epoch)
+        if len(self.study.directions) == 1:  # with two objectives there is nothing to prune by
+            for epoch, value in ended.reports.items():
+                self.trial.report(value, epoch)
         attributes = {"settings": shown(self.settings), "facts": ended.facts, "seconds": ended.seconds}
         for name, attribute in (attributes | ({"error": ended.error} if ended.error else {})).items():
             self.trial.set_user_attr(name, attribute)

@@ -43,6 +43,7 @@ class Trials:
         self.asked: dict[int, Asked] = {}
         # Of trials that have ended while one before them is still at work; the study keeps them for the next start.
         self.ended: dict[int, Ended] = {}
+        self.kept: dict[str, Any] = study.user_attrs.get("ended", {})  # from the start before
 
     @property
     def all_recorded(self) -> bool:
@@ -55,7 +56,11 @@ class Trials:
         return self.next_generation * self.settings.search.generation >= len(self.plan)
 
     def ask(self) -> list[Task]:
-        """Ask for the generations that can be asked for now, and return their trials as tasks for workers."""
+        """Ask for the generations that can be asked for now, and return their trials as tasks for workers.
+
+        Raises:
+            InputError: another search writes to the study.
+        """
         size, tasks = self.settings.search.generation, []
         while not self.all_asked and len(self.recorded) >= (self.next_generation - 1) * size:
             first = self.next_generation * size
@@ -64,6 +69,7 @@ class Trials:
             generation = [asked for asked in ask(self.settings, first, before, fixed) if not self._is_recorded(asked)]
             tasks += list(self._tasks([asked for asked in generation if not self._has_ended(asked)], before))
             self.next_generation += 1
+            self._record()  # a search that was killed as it recorded trials has kept the ends of those that follow
         return tasks
 
     def _is_recorded(self, asked: Asked) -> bool:
@@ -72,7 +78,7 @@ class Trials:
     def _has_ended(self, asked: Asked) -> bool:
         """Take a trial in, with its end where an interrupted search has kept that."""
         self.asked[asked.number] = asked
-        kept = self.study.user_attrs.get("ended", {}).get(str(asked.number))
+        kept = self.kept.get(str(asked.number))
         if kept is None or kept["of"] != self._identity(asked):
             return False
         self.ended[asked.number] = Ended.of_plain(kept["ended"])
@@ -104,6 +110,10 @@ class Trials:
         if isinstance(ended, WorkerDied):
             ended = [Ended("FAIL", error=f"its worker died {MOST_LOSSES} times", began=time.time())] * len(numbers)
         self.ended |= dict(zip(numbers, ended, strict=True))
+        self._record()
+
+    def _record(self) -> None:
+        """Record the trials that have ended and that no trial before them holds up; let the study keep the others."""
         while (number := len(self.recorded)) in self.ended:
             trial = self.asked.pop(number).end(self.ended.pop(number))
             if len(self.study.get_trials(deepcopy=False)) != number:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 
 RESULTS = Path("experiments/results")
 SEARCH = {
-    "trials": 3, "seeds": 2, "epochs": 2, "pruner": "none", "workers": 1,
+    "trials": 3, "seeds": 2, "epochs": 2, "pruner": "none",
     "space": {"train.optimizer": {"choices": ["momentum", "adam"]}, "model.l2": {"low": 1e-4, "high": 1e-2}},
 }  # fmt: skip
 
@@ -37,7 +37,7 @@ def finished(finished_digits: Path, tmp_path_factory: pytest.TempPathFactory) ->
     with chdir(root), pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         settings = json.loads(Path("params.yaml").read_text())
-        Path("params.yaml").write_text(json.dumps(settings | {"search": SEARCH}))
+        Path("params.yaml").write_text(json.dumps(settings | {"search": SEARCH, "engine": {"workers": 1}}))
         patch.setattr(sys, "argv", ["search"])
         run_stage(command.main)
         study = written_study()

@@ -1,4 +1,4 @@
-"""The search as a whole: its queue, its budget, who may die and what is left afterwards."""
+"""The search as a whole: its trials, its budget, who may die and what is left afterwards."""
 
 import json
 import math
@@ -8,36 +8,46 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from experiments.check.search import against_optuna
+from experiments.engine.local import WorkerDied
 from experiments.search import __main__ as command
-from experiments.search import conduct as search
-from experiments.search import queue as search_queue
+from experiments.search import output, results
 from experiments.search import storage as search_storage
-from experiments.search import worker as search_worker
-from experiments.search.rows import read_examples
-from pipeline.data.examples import Examples
-from pipeline.data.splits import SUMMARY_FILE, read_summary
+from experiments.search.conduct import describe_search, log_trials
+from experiments.search.jobs import Job
+from experiments.search.plan import plan, study_name, trial_settings
+from experiments.search.rows import data_digests, read_examples
+from experiments.search.trials import Trials
+from pipeline.data.splits import read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.params import read_settings
-from pipeline.settings import Dimension, Settings
+from pipeline.settings import Dimension, Model, Settings, Train
 from pipeline.tracking.parent import ParentRun
 from pipeline.tracking.run import tracking_uri
 from pipeline.training.trainer import fit
 
-# Trials of about a second that all share a graph.
-SLOW = {"epochs": 100, "space": {"train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True}}}
+# Trials of about a second, most of which share a graph.
+SLOW = {"epochs": 200, "space": {"train.learning_rate": {"low": 1e-3, "high": 0.1, "log": True}}}
+INTERRUPTED = "interrupted; what is finished is kept, and `dvc repro` goes on from there\n"
 
 
-def start(*arguments: str, **options: object) -> subprocess.Popen:
-    """A search, or a worker, in a process of its own, its output read when it has ended."""
-    command = [sys.executable, "-m", "experiments.search", *arguments]
+@pytest.fixture
+def database(database: str) -> str:
+    """The URL of an empty database as `params.yaml` may hold it, without the password, which its server ignores."""
+    return database.replace(":a-secret", "")
+
+
+def start(**options: object) -> subprocess.Popen:
+    """A search in a process of its own, its output read when it has ended."""
+    command = [sys.executable, "-m", "experiments.search"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -46,38 +56,47 @@ def ended(process: subprocess.Popen) -> tuple[str, str, int]:
     return error, out, process.returncode
 
 
-def running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return [trial for trial in trials if trial.user_attrs.get("worker")]
-
-
-def put_in(settings: Settings) -> tuple[optuna.Study, BaseStorage, Examples]:
-    """The search with its queue filled, for workers to come."""
+def opened(settings: Settings) -> Trials:
+    """The search's trials as it begins or goes on."""
     summary = read_summary()
+    chosen = trial_settings(settings, summary)
     kept = search_storage.open_storage(settings.search.storage)
-    study = search.open_study(kept, settings, summary)
-    search.tell_workers(study, settings, summary)
-    return study, kept, read_examples(study.user_attrs["data"], settings.search)
+    study = search_storage.open_study(kept, study_name(chosen, summary), chosen.search)
+    describe_search(study, chosen)
+    return Trials(study, chosen)
 
 
 def work_through(settings: Settings) -> optuna.Study:
-    """The whole queue, in this process."""
-    study, kept, examples = put_in(settings)
-    chosen = search.trial_settings(settings, read_summary())
-    while trial := search_queue.take(study, kept, settings.search, "this"):
-        search_worker.run(study, kept, trial, chosen, examples)
-    return study
+    """The whole search, in this process."""
+    trials, examples = opened(settings), read_examples(data_digests(read_summary()), settings.search)
+    while not trials.all_recorded:
+        for task in trials.ask():
+            trials.end(task.label, task.function(examples, *task.arguments))
+    return trials.study
+
+
+def main() -> None:
+    """The stage, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["search"])
+        run_stage(command.main)
 
 
 def told(study: optuna.Study) -> list[tuple]:
     return [(trial.number, trial.params, trial.values, trial.state) for trial in study.get_trials()]
 
 
+def left() -> dict[str, bytes]:
+    """What a search has left."""
+    paths = (output.SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values())
+    return {path.name: path.read_bytes() for path in paths}
+
+
 def check_complete(study: optuna.Study, wanted: int) -> None:
     """Every trial once, ended, and the same in MLflow."""
     from mlflow import MlflowClient
 
-    trials = search_queue.asked_for(study)
+    trials = study.get_trials()[:wanted]
     assert [trial.number for trial in trials] == list(range(wanted))
     assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     client = MlflowClient(tracking_uri())
@@ -90,12 +109,13 @@ def check_complete(study: optuna.Study, wanted: int) -> None:
     )
     status = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}
     assert logged == [(trial.number, status[trial.state], trial.values[0]) for trial in trials]
-    counts = json.loads(Path("experiments/results/search.json").read_text())["counts"]
+    counts = json.loads(output.SEARCH_FILE.read_text())["counts"]
     assert counts["complete"] + counts["pruned"] == wanted
+    assert not study.user_attrs.get("ended")
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes", "nsga2"])
-def test_every_sampler_works_through_its_queue(search_settings, sampler):
+def test_every_sampler_gives_other_trials_each_time(search_settings, sampler):
     study = work_through(search_settings(sampler=sampler, trials=5))
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 5
     assert len({json.dumps(trial.params) for trial in study.trials[1:]}) == 4
@@ -104,9 +124,9 @@ def test_every_sampler_works_through_its_queue(search_settings, sampler):
 @pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
 def test_every_pruner_ends_bad_trials_and_leaves_the_default_alone(search_settings, pruner):
     space = {"train.learning_rate": {"choices": [1e-6, 0.1]}, "train.optimizer": {"choices": ["adam"]}}
-    study = work_through(search_settings(pruner=pruner, trials=12, epochs=4, sampler="random", space=space))
+    study = work_through(search_settings(pruner=pruner, trials=16, epochs=4, sampler="random", space=space))
     states = Counter(trial.state for trial in study.trials)
-    assert states[TrialState.COMPLETE] + states[TrialState.PRUNED] == 12
+    assert states[TrialState.COMPLETE] + states[TrialState.PRUNED] == 16
     assert states[TrialState.PRUNED] > 0
     assert study.trials[0].state == TrialState.COMPLETE
     for trial in study.get_trials(states=(TrialState.PRUNED,)):
@@ -124,7 +144,7 @@ def test_grid_is_every_combination_once_and_ends(search_settings):
 def test_two_objectives_give_a_front(search_settings, second):
     settings = search_settings(objectives=["cross_entropy", second], trials=4)
     study = work_through(settings)
-    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
+    found = output.write(study, study.trials, settings)
     front = [tuple(trial["values"]) for trial in found["pareto_front"]]
     assert sorted(front) == sorted(tuple(trial.values) for trial in study.best_trials)
 
@@ -145,25 +165,27 @@ def test_first_trial_is_the_configuration_and_the_optimizers_take_turns(search_s
 def test_optimizer_outside_the_choices_has_the_first_trial_alone(search_settings):
     settings = search_settings(trials=5)
     settings = settings.model_copy(update={"train": settings.train.model_copy(update={"optimizer": "sgd"})})
-    fixed = [parameters.get("train.optimizer") for parameters in search.plan(settings)]
+    fixed = [parameters.get("train.optimizer") for parameters in plan(settings)]
     assert fixed == [None, "adam", "momentum", "adam", "momentum"] or fixed[1:] == ["adam", "momentum"] * 2
 
 
-def test_same_seed_gives_the_same_trials_however_often_interrupted(search_settings):
-    settings = search_settings(trials=14, storage="one.journal")
-    whole = told(work_through(settings))
-    for trials in (3, 12, 14):
-        parts = work_through(search_settings(trials=trials, storage="two.journal"))
+@pytest.mark.parametrize("sampler", ["tpe", "qmc"])
+def test_same_seed_gives_the_same_trials_however_often_interrupted(search_settings, sampler):
+    asked = {"sampler": sampler, "generation": 3}
+    whole = told(work_through(search_settings(trials=14, storage="one.journal", **asked)))
+    for trials in (3, 4, 11, 14):
+        parts = work_through(search_settings(trials=trials, storage="two.journal", **asked))
     assert told(parts) == whole
-    other = work_through(search_settings(trials=14, sampler_seed=1, storage="three.journal"))
+    other = work_through(search_settings(trials=14, sampler_seed=1, storage="three.journal", **asked))
     assert told(other)[1:] != whole[1:]
 
 
 def test_fewer_trials_are_the_first_ones_and_more_are_added(search_settings):
-    study = work_through(search_settings(trials=4))
-    settings = search_settings(trials=2)
-    assert len(work_through(settings).trials) == 4
-    assert [trial.number for trial in search_queue.asked_for(study)] == [0, 1]
+    work_through(search_settings(trials=4))
+    trials = opened(search_settings(trials=2))
+    assert trials.all_recorded
+    assert [trial.number for trial in trials.recorded] == [0, 1]
+    assert len(trials.study.trials) == 4
     assert len(work_through(search_settings(trials=6)).trials) == 6
 
 
@@ -180,68 +202,62 @@ def test_fewer_trials_are_the_first_ones_and_more_are_added(search_settings):
 )
 def test_another_question_is_another_study(search_settings, other):
     summary = read_summary()
-    names = {
-        search.study_name(search.trial_settings(search_settings(**asked), summary), summary) for asked in ({}, other)
-    }
+    names = {study_name(trial_settings(search_settings(**asked), summary), summary) for asked in ({}, other)}
     assert len(names) == 2
 
 
 def test_more_trials_workers_or_another_sampler_are_the_same_study(search_settings):
-    settings = [search_settings(), search_settings(trials=9, workers=4, sampler="random", pruner="median")]
-    assert len({search.study_name(each, read_summary()) for each in settings}) == 1
+    more = search_settings(trials=9, sampler="random", pruner="median", generation=2, engine={"workers": 4})
+    assert len({study_name(each, read_summary()) for each in (search_settings(), more)}) == 1
 
 
 @pytest.mark.parametrize("facts", [{"digest": {"train": "b", "validation": "c"}}, {"target_scale": 1000.0}])
 def test_other_rows_or_another_unit_of_the_target_are_another_study(search_settings, facts):
     summary = read_summary()
     other = summary.model_copy(update=facts)
-    assert search.study_name(search_settings(), other) != search.study_name(search_settings(), summary)
+    assert study_name(search_settings(), other) != study_name(search_settings(), summary)
 
 
-def test_queue_is_filled_bit_by_bit_and_exactly(search_settings, monkeypatch):
-    monkeypatch.setattr(search_queue, "MOST_WAITING", 2)
-    study = work_through(search_settings(trials=3))
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
-    assert not search_queue.is_filled(study)
-    study = work_through(search_settings(trials=3))
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
-    assert search_queue.is_filled(study)
+def work_through_in_part(settings: Settings, fails: Callable[[Job], bool]) -> Trials:
+    """The whole search, some trials of which get rows that the network is not made for."""
+    trials, examples = opened(settings), read_examples(data_digests(read_summary()), settings.search)
+    broken = replace(examples, x=examples.x[:, :3])
+    while not trials.all_recorded:
+        for task in trials.ask():
+            rows = broken if any(map(fails, task.arguments[0])) else examples
+            trials.end(task.label, task.function(rows, *task.arguments))
+    return trials
 
 
-def test_failed_trial_keeps_its_message_and_the_search_goes_on(search_settings, monkeypatch):
-    train = search_worker.run_trial
-
-    def fail_once(examples, settings, *rest):
-        if settings.train.optimizer == "momentum":
-            raise ValueError("of no\nuse")
-        return train(examples, settings, *rest)
-
-    monkeypatch.setattr(search_worker, "run_trial", fail_once)
+def test_failed_trial_keeps_its_message_and_the_search_goes_on(search_settings):
     settings = search_settings(trials=4)
-    study = work_through(settings)
+    study = work_through_in_part(settings, lambda job: job.settings.train.optimizer == "momentum").study
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL"] * 2
-    assert study.trials[1].user_attrs["error"] == "ValueError: of no use"
-    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
+    message = study.trials[1].user_attrs["error"]
+    assert "Error: " in message and "\n" not in message
+    found = output.write(study, study.trials, settings)
     assert found["counts"]["fail"] == 2
     assert list(found["best_of_each_optimizer"]) == ["adam"]
 
 
-def test_results_make_sense_when_every_trial_fails(search_settings, monkeypatch):
-    monkeypatch.setattr(search_worker, "run_trial", lambda *_: 1 / 0)
-    settings = search_settings(trials=3)
-    study = work_through(settings)
-    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
+def test_results_make_sense_when_every_trial_fails_and_failures_in_a_row_end_one_search_alone(search_settings):
+    settings = search_settings(trials=3, max_failures=3)
+    trials = work_through_in_part(settings, lambda job: True)
+    found = output.write(trials.study, trials.recorded, settings)
     assert (found["best"], found["default"], found["importance"]) == (None, None, {})
-    assert "3 fail" in search.results.report(found)
+    assert "3 fail" in results.report(found, 1.0)
+    with pytest.raises(InputError, match=r"3 trials in a row failed, the last with [A-Za-z]*Error: "):
+        trials.check_failures(new=3)
+    again = opened(settings)
+    again.check_failures(new=0)
+    opened(search_settings(trials=3, max_failures=4)).check_failures(new=3)
 
 
-def test_failures_in_a_row_end_the_search_but_not_the_next_one(search_settings, monkeypatch):
-    monkeypatch.setattr(search_worker, "run_trial", lambda *_: 1 / 0)
-    trials = work_through(search_settings(trials=3)).trials
-    with pytest.raises(InputError, match="3 trials in a row failed, the last with ZeroDivisionError: division"):
-        search.Failures(3, []).check(trials)
-    search.Failures(4, []).check(trials)
-    search.Failures(3, trials).check(trials)
+def test_trials_whose_workers_died_have_failed(search_settings):
+    trials = opened(search_settings(trials=2))
+    for task in trials.ask():
+        trials.end(task.label, WorkerDied())
+    assert [trial.user_attrs["error"] for trial in trials.recorded] == ["its worker died 3 times"] * 2
 
 
 def test_regression_is_searched_by_its_validation_loss(search_settings, finished_diabetes):
@@ -259,11 +275,11 @@ def test_regression_is_searched_by_its_validation_loss(search_settings, finished
 @pytest.mark.parametrize("pruner", ["none", "median"])
 def test_cross_validated_trials_are_judged_on_the_folds_of_their_seeds(search_settings, pruner):
     settings = search_settings(folds=3, seeds=3, pruner=pruner, epochs=4)
-    study, _, examples = put_in(settings)
-    work_through(settings)
+    examples = read_examples(data_digests(read_summary()), settings.search)
+    study = work_through(settings)
     assert len({*examples.val_rows.ravel()}) == len(examples.y)
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
-    chosen = search.trial_settings(settings, read_summary())
+    chosen = trial_settings(settings, read_summary())
     history = fit(examples, chosen.model, chosen.train, [0, 1, 2]).history
     lowest = history.groupby("seed")["validation_cross_entropy"].min()
     assert study.trials[0].user_attrs["facts"]["per_seed"] == pytest.approx(lowest.tolist())
@@ -288,7 +304,7 @@ def test_search_that_always_diverges_says_so_and_its_files_agree(search_settings
     out = capsys.readouterr().out
     assert "each seed of a trial trains on " in out
     assert "every seed of all 2 complete trials diverged, so none is the best: lower the range of train.learn" in out
-    found = json.loads(Path("experiments/results/search.json").read_text())
+    found = json.loads(output.SEARCH_FILE.read_text())
     assert (found["best"], found["all_diverged"], found["folds"]) == (None, True, 2)
     trials, conclusions = against_optuna(read_settings())
     assert not trials.differing + conclusions.differing
@@ -298,79 +314,31 @@ def test_search_that_always_diverges_says_so_and_its_files_agree(search_settings
 def test_folds_changed_in_search_json_are_noticed(search_settings):
     settings = search_settings(trials=1, folds=2)
     study = work_through(settings)
-    found = search.output.write(study, search_queue.asked_for(study), settings, 1.0)
-    search.output.SEARCH_FILE.write_text(json.dumps(found | {"folds": None}))
+    found = output.write(study, study.trials, settings)
+    output.SEARCH_FILE.write_text(json.dumps(found | {"folds": None}))
     assert list(against_optuna(settings))[1].differing == ["folds"]
-
-
-def test_trial_that_runs_out_of_time_waits_for_the_next_start(search_settings):
-    work_through(search_settings(trials=1))
-    settings = search_settings(trials=2)
-    study, kept, examples = put_in(settings)
-    trial = search_queue.take(study, kept, settings.search, "this")
-    search_worker.run(study, kept, trial, settings, examples, deadline=0)
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "WAITING"]
-    assert "lost" not in study.trials[1].user_attrs
-    assert work_through(settings).trials[1].params == study.trials[1].params
-
-
-def test_worker_whose_trial_was_given_away_goes_on_without_it(search_settings, capsys):
-    work_through(search_settings(trials=1))
-    settings = search_settings(trials=2)
-    study, kept, examples = put_in(settings)
-    trial = search_queue.take(study, kept, settings.search, "this")
-    search_queue.put_back(kept, trial._trial_id)
-    again = search_queue.take(study, kept, settings.search, "that")
-    search_worker.run(study, kept, again, settings, examples)
-    search_worker.run(study, kept, trial, settings, examples)
-    assert capsys.readouterr().err == "trial 1 was given to another worker meanwhile\n"
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
 
 
 def test_losing_mlflow_costs_one_line_and_the_next_start_logs_what_is_missing(search_settings, capsys, monkeypatch):
     study = work_through(search_settings(trials=3))
     log = ParentRun("search", "a study")
     log.open()
-    search.log_trials(log, study.trials[:1])
+    log_trials(log, study.trials[:1])
     with monkeypatch.context() as lost:
         lost.setattr("mlflow.MlflowClient.create_run", lambda *_: Path("not there").stat())
         for _ in range(3):
-            search.log_trials(log, study.trials)
+            log_trials(log, study.trials)
             log.end("FAILED")
     assert capsys.readouterr().err.count("\n") == 1
     again = ParentRun("search", "a study", log.run_id)
     again.open()
     assert again.logged == {"0"}
-    search.log_trials(again, study.trials)
+    log_trials(again, study.trials)
     assert again.logged == {"0", "1", "2"}
 
 
-def main(*arguments: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["search", *arguments])
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            run_stage(command.main)
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-
-
-def test_worker_that_has_grown_large_goes_on_as_a_new_process(search_settings, monkeypatch):
-    study, _, _ = put_in(search_settings(trials=3))
-    monkeypatch.setattr(search_worker, "TRIALS_PER_PROCESS", 2)
-    started_again = []
-    monkeypatch.setattr(os, "execv", lambda *command: started_again.append(command))
-    main("--worker", "--study", study.study_name)
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "WAITING"]
-    assert started_again == [(sys.executable, sys.orig_argv)]
-    main("--worker", "--study", study.study_name)
-    assert study.trials[2].state == TrialState.COMPLETE
-    assert len(started_again) == 1
-
-
 def files() -> list[Path]:
-    return sorted(path for path in Path().rglob("*") if path.parent.name != "mlruns")
+    return sorted(path for path in Path().rglob("*") if path.parent.name != "mlruns" and path.suffix != ".lock")
 
 
 @pytest.mark.parametrize(
@@ -382,14 +350,15 @@ def files() -> list[Path]:
             {"objectives": ["cross_entropy", "gap"], "pruner": "median"},
             "search.pruner must be none with two objectives",
         ),
+        ({"generation": 0}, "search.generation must be greater than or equal to 1"),
         ({"space": {"train.lr": {"low": 0.1, "high": 0.2}}}, "search.space.train.lr names no setting"),
         ({"space": {"train.ema": {"low": 0.2, "high": 0.1}}}, "the range is empty"),
         ({"folds": 1}, "search.folds must be greater than or equal to 2"),
         ({"folds": 800}, "search.folds 800 needs 1600 training and validation rows"),
         ({"sampler": "grid"}, "search.sampler grid needs plain choices"),
-        ({"storage": "oracle9://user:geheim@host/x"}, "search.storage must be null"),
-        ({"storage": "postgresql://user:geheim@127.0.0.1:1/x"}, "search.storage postgresql://user:***@127.0.0.1:1/x"),
-        ({"dask": "tcp://127.0.0.1:1"}, "search.dask needs search.storage postgresql"),
+        ({"storage": "oracle9://user@host/x"}, "search.storage must be null"),
+        ({"storage": "postgresql://user@127.0.0.1:1/x"}, "search.storage postgresql://user@127.0.0.1:1/x cannot be"),
+        ({"storage": "postgresql://user:geheim@127.0.0.1:1/x"}, "search.storage must not hold a password"),
     ],
 )
 def test_wrong_setting_is_one_line_and_leaves_nothing(search_settings, capsys, wrong, told):
@@ -407,109 +376,137 @@ def test_wrong_setting_is_one_line_and_leaves_nothing(search_settings, capsys, w
     assert files() == before
 
 
-def test_worker_of_an_unknown_study_is_told_so(search_settings, capsys):
-    search_settings()
-    for given in ("experiments/search.journal", "another.journal"):
-        with pytest.raises(SystemExit):
-            main("--worker", "--storage", given, "--study", "digits-1")
-        assert capsys.readouterr().err == f"error: {given} has no study digits-1; start the search first\n"
-        assert not Path(given).exists()
-
-
-def test_worker_with_other_data_is_told_so(search_settings, capsys):
-    study = work_through(search_settings(trials=1))
-    search.tell_workers(study, search_settings(trials=2), read_summary())
-    summary = json.loads(SUMMARY_FILE.read_text())
-    summary["digest"]["train"] = "another"
-    SUMMARY_FILE.write_text(json.dumps(summary))
-    with pytest.raises(SystemExit):
-        main("--worker", "--study", study.study_name)
-    assert "data/prepared is not the data that this study searches on" in capsys.readouterr().err
-
-
-def test_worker_joins_a_search_that_runs(search_settings):
-    settings = search_settings(trials=3)
-    study = search.open_study(search_storage.open_storage(None), settings, read_summary())
-    search.tell_workers(study, settings, read_summary())
-    main("--worker", "--study", study.study_name)
-    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
-    search.tell_workers(study, search_settings(trials=5), read_summary())
-    search.close(study)  # the search has ended
-    main("--worker", "--study", study.study_name)
-    assert len(search_queue.finished(study.trials)) == 3
-
-
-def test_password_is_kept_nowhere(search_settings, database):
-    settings = search_settings(trials=1, storage=database)
-    kept = search_storage.open_storage(database)
-    study = search.open_study(kept, settings, read_summary())
-    search.tell_workers(study, settings, read_summary())
-    assert "secret" not in json.dumps(study.user_attrs)
-    kept.remove_session()
-    kept.engine.dispose()
-
-
 def test_time_limit_ends_the_search_with_its_results(search_settings):
-    search_settings(trials=500, workers=1, time_limit=1.0, **SLOW)
+    search_settings(trials=500, time_limit=12.0, **SLOW)
     error, out, status = ended(start())
     assert (status, error) == (0, "")
-    counts = json.loads(Path("experiments/results/search.json").read_text())["counts"]
+    counts = json.loads(output.SEARCH_FILE.read_text())["counts"]
     assert counts["complete"] + counts["waiting"] == 500
     assert f"{counts['waiting']} waiting in " in out
 
 
-@pytest.mark.parametrize("where", ["journal", "postgresql"])
-def test_killed_worker_costs_no_trial_and_none_is_run_twice(
-    search_settings, the_study, workers_of, wait_until, request, where
-):
-    url = request.getfixturevalue("database") if where == "postgresql" else None
-    search_settings(trials=6, workers=2, storage=url, **SLOW)
-    process = start()
-    study = wait_until(lambda: the_study(url))
-    wait_until(lambda: running(study))
-    workers = workers_of(process.pid)
-    wait_until(lambda: len(running(study)) == 2)
-    os.kill(workers[0], signal.SIGKILL)
-    error, _, status = ended(process)
-    assert (status, error) == (0, "")
-    assert sum(trial.user_attrs.get("lost", 0) for trial in study.trials) == 1
-    check_complete(study, 6)
+def test_trial_that_is_done_out_of_order_is_kept_for_the_next_start(search_settings):
+    settings = search_settings(trials=8, generation=4)
+    trials, examples = opened(settings), read_examples(data_digests(read_summary()), settings.search)
+    tasks = trials.ask()
+    late = next(task for task in tasks if 0 in task.label)
+    done = [task for task in tasks if task is not late]
+    for task in done:
+        trials.end(task.label, task.function(examples, *task.arguments))
+    assert trials.recorded == []
+    kept = {number for task in done for number in task.label}
+    assert {int(number) for number in trials.study.user_attrs["ended"]} == kept
+    again = opened(settings)
+    missing = again.ask()
+    assert sorted(number for task in missing for number in task.label) == sorted({*range(8)} - kept)
+    for task in missing:
+        again.end(task.label, task.function(examples, *task.arguments))
+    assert again.all_recorded
+    assert told(again.study) == told(work_through(search_settings(trials=8, generation=4, storage="other.journal")))
 
 
-def test_killed_search_takes_its_workers_along_and_goes_on_where_it_was(
-    search_settings, the_study, workers_of, wait_until
-):
-    search_settings(trials=40, **SLOW)
+def test_search_killed_as_it_records_trials_goes_on(search_settings):
+    asked = {"trials": 6, "generation": 3, "space": SLOW["space"]}  # one task for each generation
+    settings = search_settings(**asked)
+    trials, examples = opened(settings), read_examples(data_digests(read_summary()), settings.search)
+    first, second = trials.ask()
+    trials.end(second.label, second.function(examples, *second.arguments))
+    kept = trials.study.user_attrs["ended"]
+    assert len(kept) == 3
+    trials.end(first.label, first.function(examples, *first.arguments))
+    # A kill after the third trial is recorded leaves this.
+    part = opened(search_settings(storage="part.journal", **asked)).study
+    part.add_trials(trials.recorded[:3])
+    part.set_user_attr("ended", kept)
+    again = opened(search_settings(storage="part.journal", **asked))
+    assert again.ask() == []
+    assert again.all_recorded
+    assert told(again.study) == told(trials.study)
+
+
+def chosen(trials: Trials) -> dict[int, tuple[Model, Train]]:
+    """The settings of the trials that are asked for now."""
+    jobs = [job for task in trials.ask() for job in task.arguments[0]]
+    return {job.number: (job.settings.model, job.settings.train) for job in jobs}
+
+
+def test_generation_depends_on_those_before_the_last_one_alone(search_settings):
+    examples, later = None, []
+    for storage, ended_before in (("one.journal", 3), ("two.journal", 6)):
+        settings = search_settings(trials=9, generation=3, storage=storage)
+        examples = examples or read_examples(data_digests(read_summary()), settings.search)
+        trials = opened(settings)
+        for task in trials.ask():
+            if max(task.label) < ended_before:
+                trials.end(task.label, task.function(examples, *task.arguments))
+        later.append(chosen(trials))
+    assert set(later[0]) == {6, 7, 8}
+    assert later[0] == later[1]
+
+
+def by_stage(settings: Settings) -> dict[str, bytes]:
+    for path in (output.SEARCH_FILE, output.TRIALS_FILE):
+        path.unlink(missing_ok=True)
+    main()
+    return left()
+
+
+PRUNED = {"trials": 10, "generation": 3, "pruner": "median", "epochs": 10}
+
+
+def test_number_of_workers_changes_no_byte_of_the_results(search_settings):
+    by_workers = [by_stage(search_settings(engine={"workers": n}, storage=f"{n}.journal", **PRUNED)) for n in (1, 2, 3)]
+    assert by_workers[0] == by_workers[1] == by_workers[2]
+    trials = json.loads(output.SEARCH_FILE.read_text())["counts"]
+    assert trials["complete"] + trials["pruned"] == 10
+
+
+def test_database_gives_the_results_of_a_journal(search_settings, database):
+    in_journal = by_stage(search_settings(engine={"workers": 2}, **PRUNED))
+    search_settings(engine={"workers": 2}, storage=database, **PRUNED)
+    assert ended(start())[::2] == ("", 0)
+    assert left() == in_journal
+
+
+def test_dead_worker_costs_no_trial_and_none_is_there_twice(search_settings, the_study, workers_of, wait_until):
+    search_settings(trials=12, engine={"workers": 2}, **SLOW)
     process = start()
     study = wait_until(the_study)
-    wait_until(lambda: len(search_queue.finished(study.trials)) >= 1)
+    wait_until(lambda: len(workers_of(process.pid)) == 2 and study.trials)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    error, _, status = ended(process)
+    assert (status, error) == (0, "")
+    check_complete(study, 12)
+
+
+@pytest.mark.parametrize(("where", "number"), [("journal", signal.SIGINT), ("postgresql", signal.SIGTERM)])
+def test_killed_or_interrupted_search_ends_with_its_workers_and_goes_on_where_it_was(
+    search_settings, the_study, workers_of, wait_until, is_alive, request, where, number
+):
+    url = request.getfixturevalue("database") if where == "postgresql" else None
+    asked = {"storage": url, "engine": {"workers": 2}, **SLOW}
+    search_settings(trials=60, **asked)
+    process = start()
+    study = wait_until(lambda: the_study(url))
+    wait_until(lambda: study.trials)
     workers = workers_of(process.pid)
     process.kill()
     process.communicate()
-    wait_until(lambda: not any(is_alive(worker) for worker in workers))
-    done = len(search_queue.finished(study.trials))
-    assert done < 40
-    assert not running(study)  # each has ended its trial
+    wait_until(lambda: not any(map(is_alive, workers)))
+    done = len(study.trials)
+    assert done < 60
 
     process = start(start_new_session=True)
-    wait_until(lambda: len(search_queue.finished(study.trials)) > done)
-    os.killpg(process.pid, signal.SIGINT)  # Ctrl-C
+    wait_until(lambda: len(study.trials) > done)
+    workers = workers_of(process.pid)
+    os.killpg(process.pid, number)
     error, out, status = ended(process)
-    assert status == 130
-    assert f"resuming study {study.study_name}: {done} finished, {40 - done} to go" in out
-    done = len(search_queue.finished(study.trials))
-    assert error == f"interrupted with {done} of 40 trials finished; `dvc repro` goes on from there\n"
-    assert not study.get_trials(states=(TrialState.RUNNING,))
+    assert (error, status) == (INTERRUPTED, 128 + number)
+    assert f"resuming study {study.study_name}: {done} finished, {60 - done} to go" in out
+    wait_until(lambda: not any(map(is_alive, workers)))
 
-    search_settings(trials=done + 2, **SLOW)
+    done = len(study.trials)
+    search_settings(trials=done + 2, **asked)
     error, _, status = ended(start())
     assert (status, error) == (0, "")
     check_complete(study, done + 2)
-
-
-def is_alive(process: int) -> bool:
-    try:
-        # One that nobody has waited for is still listed.
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -1,14 +1,17 @@
 """One trial: what it is judged by, whatever its seeds do."""
 
+import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from optuna.trial import FrozenTrial, create_trial
 from sklearn.datasets import load_digits
 
-from experiments.search.trial import chance_level, judge, run_trial
+from experiments.search.jobs import Ended, Job
+from experiments.search.trial import chance_level, judge, run_jobs
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.params import parse_settings
 from pipeline.settings import Settings
@@ -26,10 +29,15 @@ def digits() -> Examples:
     return Examples.of_splits(DIGITS, Split(x=x[:250], y=y[:250]), Split(x=x[250:350], y=y[250:350]))
 
 
-def settings(**train) -> Settings:
-    objectives = {"objectives": ["cross_entropy", "gap"], "pruner": "none"}
+def settings(search: dict | None = None, model: dict | None = None, **train) -> Settings:
+    search = {"objectives": ["cross_entropy", "gap"], "pruner": "none", "seeds": [0, 1]} | (search or {})
     train = {"epochs": 4, "batch_size": 250, "learning_rate": 0.05} | train
-    return parse_settings({"model": {"hidden_units": [8]}, "train": train, "search": objectives})
+    return parse_settings({"model": {"hidden_units": [8]} | (model or {}), "train": train, "search": search})
+
+
+def run(examples: Examples, *trials: Settings, first: int = 0) -> list[Ended]:
+    """How trials end that train side by side."""
+    return run_jobs(examples, [Job(number, each, "a study") for number, each in enumerate(trials, start=first)])
 
 
 def fitted(**changes) -> Fitted:
@@ -70,9 +78,9 @@ def test_seed_without_a_finite_loss_counts_as_knowing_nothing():
 
 
 def test_no_value_is_nan_when_every_seed_diverges(digits):
-    outcome = run_trial(digits, settings(learning_rate=1e30, optimizer="sgd"), [0, 1], lambda *_: None)
-    assert np.isfinite(outcome.values).all()
-    assert "nan" not in str(outcome.facts).lower() and "inf" not in str(outcome.facts).lower()
+    [ended] = run(digits, settings(learning_rate=1e30, optimizer="sgd"))
+    assert np.isfinite(ended.values).all()
+    assert "nan" not in str(ended.facts).lower() and "inf" not in str(ended.facts).lower()
 
 
 def test_training_rows_need_not_be_scored():
@@ -83,32 +91,81 @@ def test_training_rows_need_not_be_scored():
 
 
 def test_trial_is_the_training_that_the_stage_train_does(digits):
-    reports = []
     chosen = settings()
-    outcome = run_trial(digits, chosen, [0, 1], lambda *told: reports.append(told))
+    [ended] = run(digits, chosen)
     plain = fit(digits, chosen.model, chosen.train, [0, 1])
     lowest = plain.history.groupby("seed")["validation_cross_entropy"].min()
-    assert outcome.values[0] == lowest.mean()
-    assert [epoch for epoch, _ in reports] == [1, 2, 3]
-    assert reports[-1][1] >= outcome.values[0]
+    assert (ended.state, ended.values[0]) == ("COMPLETE", lowest.mean())
+    assert list(ended.reports) == [1, 2, 3]
+    assert ended.reports[3] >= ended.values[0]
 
 
 @pytest.mark.parametrize(("epochs", "reports"), [(19, list(range(2, 19, 2))), (10, list(range(1, 10)))])
 def test_trial_reports_no_more_than_ten_times(digits, epochs, reports):
-    told = []
-    run_trial(digits, settings(epochs=epochs), [0], lambda epoch, _: told.append(epoch))
-    assert told == reports
+    [ended] = run(digits, settings(epochs=epochs))
+    assert list(ended.reports) == reports
 
 
 def test_training_rows_scored_once_give_the_facts_of_scoring_them_after_every_epoch(digits):
     stopping = {"early_stopping": {"patience": 2}, "epochs": 12, "ema": 0.9, "batch_size": 32}
-    chosen = settings(**stopping)
-    chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"batch_norm": True})})
-    once = run_trial(digits, chosen, [0, 1], lambda *_: None)
+    chosen = settings(model={"batch_norm": True}, **stopping)
+    [once] = run(digits, chosen)
     every = judge(fit(digits, chosen.model, chosen.train, [0, 1]), DIGITS, chosen.search.objectives, CHANCE)
     assert once.values == pytest.approx(every.values, abs=1e-6)
     assert once.facts["gap"] == pytest.approx(every.facts["gap"], abs=1e-6)
     assert once.facts.keys() == every.facts.keys()
+
+
+MEDIAN = {"objectives": ["cross_entropy"], "pruner": "median"}
+
+
+@pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
+def test_trials_that_train_side_by_side_have_the_values_of_trainings_apart(digits, early_stopping):
+    trials = [
+        settings(MEDIAN, {"dropout": dropout}, learning_rate=rate, epochs=8, early_stopping=early_stopping)
+        for rate, dropout in ((0.05, 0.2), (0.001, 0.3), (0.3, 0.4))
+    ]
+    assert len({Job(0, trial, "").together for trial in trials}) == 1
+    for number, ended in enumerate(run(digits, *trials)):
+        [alone] = run(digits, trials[number], first=number)
+        assert ended.values == pytest.approx(alone.values, rel=1e-5)
+        assert ended.reports == pytest.approx(alone.reports, rel=1e-5)
+        assert ended.facts["seed_epochs"] == alone.facts["seed_epochs"]
+
+
+def good(number: int) -> FrozenTrial:
+    """A trial before, which had a low loss from the start."""
+    return create_trial(value=0.1, intermediate_values=dict.fromkeys(range(1, 8), 0.1 + number / 100))
+
+
+def test_pruned_trial_ends_and_those_beside_it_go_on(digits):
+    lower = settings(MEDIAN, learning_rate=0.05, epochs=8)
+    before = tuple(good(number) for number in range(6))
+    jobs = [Job(number, lower, "a study", compared) for number, compared in ((6, before), (7, ()), (0, before))]
+    pruned, complete, default = run_jobs(digits, jobs)
+    assert (pruned.state, pruned.values, complete.state) == ("PRUNED", None, "COMPLETE")
+    assert pruned.facts["epochs"] == max(pruned.reports) < 8
+    assert pruned.facts["value_so_far"] == pruned.reports[max(pruned.reports)]
+    assert complete.values == run_jobs(digits, jobs[1:2])[0].values
+    assert default.state == "COMPLETE"  # the first trial is the default, which all are compared with
+
+
+def test_two_objectives_prune_nothing(digits):
+    [ended] = run_jobs(digits, [Job(6, settings(), "a study", tuple(good(number) for number in range(6)))])
+    assert (ended.state, len(ended.values)) == ("COMPLETE", 2)
+
+
+def test_error_is_the_end_of_each_trial_in_one_line(digits):
+    broken = replace(digits, x=digits.x[:, :3])
+    for ended in run(broken, settings(), settings(learning_rate=0.1)):
+        assert (ended.state, ended.values) == ("FAIL", None)
+        assert "Error: " in ended.error and "\n" not in ended.error
+        assert ended.ended >= ended.began > 0
+
+
+def test_end_of_a_trial_is_kept_as_json_as_it_is(digits):
+    [ended] = run(digits, settings(MEDIAN))
+    assert Ended.of_plain(json.loads(json.dumps(ended.plain()))) == ended
 
 
 def test_chance_of_a_regression_is_the_spread_of_its_target():
@@ -125,15 +182,15 @@ def test_seed_with_rows_of_its_own_has_a_chance_level_of_its_own():
     # The mean of the rows that one seed trains on, 3 and 1, against the values of those that it validates on.
     chance = [10 * np.sqrt((3**2 + 1**2) / 2), 10 * np.sqrt((1**2 + 5**2) / 2)]
     assert chance_level(examples) == pytest.approx(chance)
-    lost = run_trial(examples, settings(learning_rate=1e30, optimizer="sgd"), [0, 1], lambda *_: None)
+    [lost] = run(examples, settings(learning_rate=1e30, optimizer="sgd"))
     assert lost.facts["per_seed"] == pytest.approx(chance)
 
 
 def test_seeds_that_validate_on_different_rows_are_each_the_training_on_theirs(digits):
     folds = np.arange(350).reshape(2, 175)
     examples = replace(digits, train_rows=folds[::-1], val_rows=folds)
-    together = run_trial(examples, settings(), [0, 1], lambda *_: None)
+    [together] = run(examples, settings())
     for number in (0, 1):
         own = replace(digits, train_rows=folds[[1 - number]], val_rows=folds[[number]])
-        alone = run_trial(own, settings(), [number], lambda *_: None)
+        [alone] = run(own, settings({"seeds": [number]}))
         assert together.facts["per_seed"][number] == pytest.approx(alone.values[0], rel=1e-5)

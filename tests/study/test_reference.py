@@ -96,7 +96,7 @@ def test_row_6_shuffled_labels_are_memorized(few_digits):
 
 
 class InThisProcess:
-    """A stand-in for `workers.Trainings`, without the start of workers for each of twenty studies."""
+    """A stand-in for `Trainings`, without the start of workers for each of twenty studies."""
 
     def __init__(self, rows, seeds: list[int]):
         self.rows, self.seeds = rows, seeds
