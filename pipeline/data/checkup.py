@@ -43,17 +43,9 @@ SENTINELS = (-9999.0, -999.0, -99.0, -9.0, -1.0, 999.0, 9999.0, 99999.0, 999999.
 SENTINEL_SHARE = 0.01
 FAR = 20  # interquartile ranges from the quartiles
 IMBALANCED = 0.9  # share of the most frequent class
-GROUP_WORDS = (
-    "patient",
-    "subject",
-    "person",
-    "user",
-    "customer",
-    "client",
-    "participant",
-    "household",
-    "site",
-    "group",
+GROUP_NAME = re.compile(
+    r"(^|[^a-z])(patient|subject|person|user|customer|client|participant|household|site|group)"
+    r"([^a-z]|id|nr|no|number|$)"
 )
 FEWEST_ROWS = 20  # below which single columns say too little
 LEAVES, TREE_ROWS = 50, 5000
