@@ -111,7 +111,8 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
         raise ValueError(f"column {name!r} is missing; one without values may be all NaN")
     values = _without_blanks(raw[name], () if column["kind"] == "text" else MISSING_WORDS)
     if column["kind"] == "text":
-        return _one_hot(values, column["missing"], column["categories"])
+        features = _one_hot(values, column["missing"], column["categories"])
+        return np.hstack([features, 1 - features.sum(axis=1, keepdims=True)]) if column.get("rare") else features
     if column["kind"] == "date":
         return _date_features(values, column)
     if column["kind"] == "boolean":

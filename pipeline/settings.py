@@ -120,6 +120,8 @@ class Data(Section):
     group: str | None = None
     drop: list[str] = []
     kinds: dict[str, Literal["number", "category"]] = {}
+    rare: Annotated[int, Field(ge=2, le=10**6)] | None = None
+    rare_classes: Literal["refuse", "leave_out", "train"] = "refuse"
     accept: list[Annotated[str, Field(pattern=r"^D\d{3}$")]] = []
     read: Read = Read()
     task: Literal["auto", "classification", "regression"] = "auto"

@@ -4,6 +4,8 @@ Each finding has a code that stays the same; `data.accept` takes it for seen, an
 to do with the target is judged on the training rows alone.
 """
 
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pipeline.data.load import Dataset
 from pipeline.data.splits import SplitName
-from pipeline.data.tables import Kind
+from pipeline.data.tables import Found, Kind
 from pipeline.data.targets import Target
 from pipeline.errors import nearest_first
 from pipeline.settings import Data
@@ -23,7 +25,7 @@ from pipeline.settings import Data
 ADVICE = {
     "D001": "if it is known only after the target, name it in data.drop",
     "D002": "name it in data.drop: a network can learn the rows by it, and new rows have others",
-    "D003": "name it in data.drop: it tells rows apart no more",
+    "D003": "name it in data.drop: it tells no row from another",
     "D004": "name it in data.drop, unless that it is missing says something",
     "D005": "if it stands for missing, leave these cells empty in the file",
     "D006": "correct them if they are slips; else the other values become nearly the same once they are scaled",
@@ -76,7 +78,6 @@ class Finding(BaseModel):
         return f"{self.code}: {self.text} (data.accept: [{self.code}] takes it for seen)"
 
 
-Found = tuple[str, str | None, int, str]  # code, column, count and what was found
 Rows = Mapping[SplitName, np.ndarray]
 
 
@@ -101,7 +102,7 @@ def check_up(
         duplicates: see `Summary`.
         n_features: that the network sees.
     """
-    found = [*_of_splits(rows, duplicates, n_features), *_of_target(target, rows)]
+    found = [*_of_splits(rows, duplicates, n_features), *_of_target(target, rows), *dataset.messages.found]
     if isinstance(dataset.features, pd.DataFrame):
         for name, values in dataset.features.items():
             of_training = values.iloc[rows["train"]], target.y[rows["train"]], target.classes is not None
@@ -109,8 +110,6 @@ def check_up(
             found += [one for check in COLUMN_CHECKS for one in check(column)]
             others = values.iloc[np.concatenate([rows["validation"], rows["test"]])]
             found += [*_unseen(column, others), *_in_order(column, data), *_is_group(column, data)]
-            if name in dataset.messages.leading_zeros and column.kind == "number":
-                found.append(("D008", column.name, len(values), f"column {name!r} lost the zeros before its numbers"))
     return [
         Finding(code=code, column=name, count=count, text=f"{text}; {ADVICE[code]}", accepted=code in data.accept)
         for code, name, count, text in sorted(found, key=lambda one: one[0])
@@ -168,13 +167,13 @@ def _is_key(column: Column) -> Iterator[Found]:
 
 
 def _is_constant(column: Column) -> Iterator[Found]:
-    if column.train.nunique(dropna=False) == 1:
+    if column.train.nunique(dropna=False) == 1 and column.train.notna().any():
         yield "D003", column.name, len(column.train), f"column {column.name!r} has one value in all training rows"
 
 
 def _is_missing(column: Column) -> Iterator[Found]:
     missing = column.train.isna()
-    if missing.mean() > MOSTLY:
+    if MOSTLY < missing.mean() < 1:  # a column without any value is left out anyway
         text = f"column {column.name!r} is missing in {missing.mean():.0%} of training rows"
         yield "D004", column.name, int(missing.sum()), text
 
@@ -236,8 +235,8 @@ def _is_group(column: Column, data: Data) -> Iterator[Found]:
 def _far(values: pd.Series) -> pd.Series:
     """Return which values lie many interquartile ranges beyond the quartiles; none where those agree."""
     low, high = values.quantile(0.25), values.quantile(0.75)
-    spread = high - low
-    return ((values < low - FAR * spread) | (values > high + FAR * spread)) & (spread > 0)
+    beyond = FAR * (high - low) if high > low else math.inf
+    return (values < low - beyond) | (values > high + beyond)
 
 
 def _codes(column: Column) -> np.ndarray:

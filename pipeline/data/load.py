@@ -1,7 +1,7 @@
 """Loading of examples: bundled ones, downloads and the user's own files."""
 
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from pipeline.settings import Data
 MIN_ROWS = 10
 # A text column in which nearly every row differs holds names or keys, which a network could only memorize.
 MAX_DISTINCT_SHARE = 0.9
-MAX_CATEGORIES = 1000
 # A text column with more different values than this, nearly all of them numbers, is meant as numbers: the other
 # values, such as "?", are refused.
 MAX_NUMBERS_AS_CATEGORIES = 20
@@ -57,6 +56,20 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def take(self, rows: np.ndarray) -> "Dataset":
+        """Return the dataset with these rows alone, which keep their order."""
+        features = self.features
+        return replace(
+            self,
+            features=features.iloc[rows].reset_index(drop=True)
+            if isinstance(features, pd.DataFrame)
+            else features[rows],
+            target=self.target.iloc[rows].reset_index(drop=True),
+            numbers=rows if self.numbers is None else self.numbers[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            test_rows=None if self.test_rows is None else int((rows >= len(self) - self.test_rows).sum()),
+        )
 
 
 def load(data: Data) -> Dataset:
@@ -211,6 +224,10 @@ def _features(parts: dict[str, pd.DataFrame], messages: Messages) -> tuple[pd.Da
         if kind is None:
             messages.warnings.append(f"column {name!r} has no value in any row and is left out")
             continue
+        if kind == "text" and _is_key(values):
+            text = f"column {name!r} has {values.nunique()} different texts in {len(values)} rows, and is left out"
+            messages.found.append(("D002", name, values.nunique(), text))
+            continue
         columns[name], kinds[name] = values, kind
     if problems:
         raise InputError("; ".join(problems))
@@ -235,7 +252,6 @@ def _feature(name: str, parts: dict[str, pd.Series]) -> tuple[Kind | None, pd.Se
         # A column that is declared categorical is meant as text, even if its categories look like numbers.
         if not isinstance(parts["data.source"].dtype, pd.CategoricalDtype):
             _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
-        _check_categories(name, joined)
         return kind, joined
     for setting, (_, values) in tidied.items():
         _check_range(f"{setting}: column {name!r}", values)
@@ -252,17 +268,14 @@ def _check_no_numbers(label: str, values: pd.Series) -> None:
     row = int(is_stray.argmax())
     raise InputError(
         f"{label} holds numbers, but in {strays} of {n_present} cells something else (first {values.iloc[row]!r} in "
-        f"row {row + 1}); leave cells without a number empty, or name the column in data.drop"
+        f"row {row + 1}); data.kinds with number for it takes these for missing, with category all for names, and "
+        "data.drop leaves the column out"
     )
 
 
-def _check_categories(name: str, values: pd.Series) -> None:
-    distinct = values.nunique()
-    if distinct > min(MAX_CATEGORIES, MAX_DISTINCT_SHARE * len(values)):
-        raise InputError(
-            f"column {name!r} holds text with {distinct} different values in {len(values)} rows, too many for "
-            "one-hot columns; name it in data.drop"
-        )
+def _is_key(values: pd.Series) -> bool:
+    """Return whether nearly every row of a text column has a text of its own, which a network can only memorize."""
+    return values.nunique() > MAX_DISTINCT_SHARE * len(values)
 
 
 def _check_range(label: str, values: pd.Series) -> None:

@@ -40,6 +40,10 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     """
     notes = list(dataset.messages.warnings)
     target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
+    if data.rare_classes == "leave_out" and (rare := _rare_rows(target, dataset, data)).any():
+        notes.append(f"rows of classes with too few of them are left out: {rare.sum()} of {len(rare)}")
+        dataset = dataset.take(np.flatnonzero(~rare))
+        target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
     notes += [target.note] if target.note else []
     _check_class_sizes(target, dataset, data)
     rows = _split_rows(dataset, target, data)
@@ -73,26 +77,52 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     return Prepared(splits, summary, preprocessing | fitted_target, dataset.messages.notes, findings)
 
 
+def _rows_needed(dataset: Dataset, data: Data) -> int:
+    """Return how many rows a class needs to be in every split."""
+    shares = [data.val_fraction] if dataset.test_rows is not None else [data.test_fraction, data.val_fraction]
+    return 1 + sum(share > 0 for share in shares)
+
+
+def _class_counts(target: Target, dataset: Dataset) -> np.ndarray:
+    """Return the rows of each class without those of an own test set."""
+    assert target.classes is not None
+    return np.bincount(target.y[: len(target.y) - (dataset.test_rows or 0)], minlength=len(target.classes))
+
+
+def _rare_rows(target: Target, dataset: Dataset, data: Data) -> np.ndarray:
+    """Return which rows are of a class that has too few to be in every split, bool `[n]`."""
+    if target.classes is None:
+        return np.zeros(len(target.y), bool)
+    return (_class_counts(target, dataset) < _rows_needed(dataset, data))[target.y]
+
+
 def _check_class_sizes(target: Target, dataset: Dataset, data: Data) -> None:
     if target.classes is None:
         return
-    own = len(target.y) - (dataset.test_rows or 0)
-    counts = np.bincount(target.y[:own], minlength=len(target.classes))
-    shares = [data.val_fraction] if dataset.test_rows is not None else [data.test_fraction, data.val_fraction]
-    needed = 1 + sum(share > 0 for share in shares)
+    counts, needed = _class_counts(target, dataset), _rows_needed(dataset, data)
+    if dataset.test_rows is not None and (counts == 0).any():
+        unknown = [name for name, count in zip(target.classes, counts, strict=True) if count == 0]
+        known = [name for name, count in zip(target.classes, counts, strict=True) if count]
+        raise InputError(
+            f"data.test_source: its target has {nearest_first('', map(repr, unknown), SHOWN)}, which data.source has "
+            f"not; there it has {nearest_first('', map(repr, known), SHOWN)}"
+        )
     smallest = int(counts.argmin())
-    if counts[smallest] < needed:
-        hint = "; is this data.task regression?" if pd.api.types.is_numeric_dtype(dataset.target) else ""
+    if counts[smallest] < needed and data.rare_classes == "refuse":
+        hint = ", or is this data.task regression?" if pd.api.types.is_numeric_dtype(dataset.target) else ""
         raise InputError(
             f"data.target: class {target.classes[smallest]!r} has {_counted(counts[smallest], 'row')} to split, "
-            f"at least {needed} are needed, as many as there are splits{hint}"
+            f"at least {needed} are needed, as many as there are splits; data.rare_classes leave_out leaves such rows "
+            f"out, train keeps them all to train on{hint}"
         )
 
 
 def _split_rows(dataset: Dataset, target: Target, data: Data) -> dict[SplitName, np.ndarray]:
     _check_official_groups(dataset, data)
     strata = target.y if target.classes else np.zeros(len(dataset), np.int32)
-    rows = partition(strata, data, dataset.groups, dataset.test_rows)
+    rare = _rare_rows(target, dataset, data)
+    rare[len(rare) - (dataset.test_rows or 0) :] = False
+    rows = _around(rare, dataset, strata, data)
     if target.classes is None:
         return rows
     absent = _absent(target, rows["train"])
@@ -103,6 +133,14 @@ def _split_rows(dataset: Dataset, target: Target, data: Data) -> dict[SplitName,
             f"{absent[0]!r}; there are {len(target.classes)} classes"
         )
     return rows
+
+
+def _around(rare: np.ndarray, dataset: Dataset, strata: np.ndarray, data: Data) -> dict[SplitName, np.ndarray]:
+    """Split the rows that are not rare, and give the rare ones, if there are any, to training."""
+    others = np.flatnonzero(~rare)
+    groups = None if dataset.groups is None else dataset.groups[others]
+    rows = {name: others[index] for name, index in partition(strata[others], data, groups, dataset.test_rows).items()}
+    return rows | {"train": np.concatenate([rows["train"], np.flatnonzero(rare)])}
 
 
 def _cause(name: str, dataset: Dataset, target: Target, rows: dict[SplitName, np.ndarray], data: Data) -> str:

@@ -9,9 +9,11 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.tables import Kind
+from pipeline.errors import InputError
 from pipeline.serving import ISO8601, MISSING_WORDS, date_parts
 from pipeline.settings import Data
 
+MOST_CATEGORIES = 1000
 Scaling = Literal["auto", "unit", "standard", "none"]
 KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text", "date")
 
@@ -44,7 +46,7 @@ def _fit_columns(
     if kind == "date":
         return [_fit_dates(str(name), dates, written[str(name)]["format"], data) for name, dates in table.items()]
     if kind == "text":
-        return [_fit_text(str(name), texts) for name, texts in table.items()]
+        return [_fit_text(str(name), texts, data.rare) for name, texts in table.items()]
     imputer = SimpleImputer(strategy="median" if kind == "number" else "most_frequent")
     filled = imputer.fit_transform(table)
     with_indicator = table.columns[table.isna().any() & (data.missing == "median_and_indicator")]
@@ -72,12 +74,26 @@ def _fit_dates(name: str, dates: pd.Series, date_format: str, data: Data) -> dic
     } | ({"indicator": True} if indicator else {})  # fmt: skip
 
 
-def _fit_text(name: str, texts: pd.Series) -> dict[str, Any]:
-    """Return the categories of a text column, "" among them where one is missing; no text is empty by itself."""
-    categories = np.unique(texts.fillna("").to_numpy(object)).tolist()
+def _fit_text(name: str, texts: pd.Series, rare: int | None) -> dict[str, Any]:
+    """Return the categories of a text column, "" among them where one is missing; no text is empty by itself.
+
+    Args:
+        rare: categories of fewer rows share one feature, with those that come up later; None: each has its own.
+
+    Raises:
+        InputError: there are too many categories.
+    """
+    counts = texts.fillna("").value_counts().sort_index()
+    categories = counts.index[counts >= (rare or 1)].tolist()
+    if len(categories) > MOST_CATEGORIES:
+        raise InputError(
+            f"column {name!r} holds text with {len(categories)} different values; {MOST_CATEGORIES} are allowed: "
+            f"data.rare {rare or 'null'} groups those of fewer rows, data.drop leaves the column out"
+        )
     # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then.
     words = [] if "" in categories else [word for word in MISSING_WORDS if word in categories]
-    return {"name": name, "kind": "text", "missing": words[0] if words else "", "categories": categories}
+    fitted = {"name": name, "kind": "text", "missing": words[0] if words else "", "categories": categories}
+    return fitted | ({"rare": True} if rare else {})
 
 
 def fit_images(images: np.ndarray, pixel_max: float | None, scaling: Scaling) -> dict[str, Any]:
@@ -102,7 +118,8 @@ def feature_names(preprocessing: dict[str, Any]) -> list[str] | None:
 
 def _names(column: dict[str, Any]) -> list[str]:
     if column["kind"] == "text":
-        return [f"{column['name']}={category or '(missing)'}" for category in column["categories"]]
+        categories = [f"{column['name']}={category or '(missing)'}" for category in column["categories"]]
+        return [*categories, *([f"{column['name']} is rare"] if column.get("rare") else [])]
     parts = [f"{column['name']}: {part}" for part in column["parts"]] if "parts" in column else [column["name"]]
     return [*parts, *([f"{column['name']} is missing"] if column.get("indicator") else [])]
 

@@ -18,6 +18,7 @@ from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
 from pipeline.settings import Read
 
+Found = tuple[str, str | None, int, str]  # of a finding: its code, column and count, and what was found
 Kind = Literal["number", "boolean", "text", "date"]
 
 # By the name that pandas gives to the values of a column, without the missing ones.
@@ -37,22 +38,20 @@ class Messages:
     """Messages for the user on how a table was read: notes on what was taken, and warnings of what may be wrong.
 
     Attributes:
-        leading_zeros: columns of numbers that were written with zeros before them, as postal codes are.
+        found: what the check-up shall tell of, as `checkup.Found`.
     """
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    leading_zeros: list[str] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
 
     def about(self, label: str) -> "Messages":
         """Return them with what they are about before each."""
         notes, warnings = ([f"{label}: {text}" for text in texts] for texts in (self.notes, self.warnings))
-        return Messages(notes, warnings, self.leading_zeros)
+        return Messages(notes, warnings, self.found)
 
     def __add__(self, other: "Messages") -> "Messages":
-        return Messages(
-            self.notes + other.notes, self.warnings + other.warnings, self.leading_zeros + other.leading_zeros
-        )
+        return Messages(self.notes + other.notes, self.warnings + other.warnings, self.found + other.found)
 
 
 def read_table(
@@ -95,8 +94,10 @@ def read_table(
         texts = frame
         columns = {name: texts[name] if name in text_columns else told_from_text(texts[name], read) for name in texts}
         frame = pd.DataFrame(columns)
-        numbers = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
-        messages.leading_zeros += [name for name in numbers if texts[name].str.match(r"\s*0\d").any()]
+        for name in (str(name) for name in texts if pd.api.types.is_numeric_dtype(frame[name])):
+            if zeros := int(texts[name].str.match(r"\s*0\d").sum()):
+                text = f"column {name!r} is read as numbers, and {zeros} of its cells lose zeros before them"
+                messages.found.append(("D008", name, zeros, text))
     return frame, messages.about(f"{setting} {name}")
 
 

@@ -108,6 +108,10 @@ def test_the_second_table_is_read_in_the_notation_of_the_first():
         datasets.load(Data(**settings))
 
 
-def test_all_columns_that_cannot_be_used_are_named_in_one_message():
-    with pytest.raises(InputError, match=r"'name' .*'ticket' .*"):
-        datasets.load(Data(source=str(CASES / "27_three_text_ids.csv"), target="y"))
+def test_all_columns_that_cannot_be_used_are_told_of_at_once():
+    dataset = datasets.load(Data(source=str(CASES / "27_three_text_ids.csv"), target="y"))
+    assert [(code, column) for code, column, *_ in dataset.messages.found] == [("D002", "name"), ("D002", "ticket")]
+    assert list(dataset.features) == ["when", "x"]
+    Path("t.csv").write_text("a,b,y\n" + "".join(f"{i},{i}e300,{i % 2}\n".replace("7,", "?,") for i in range(400)))
+    with pytest.raises(InputError, match=r"column 'a' holds .*; data.source: column 'b' holds infinity"):
+        datasets.load(Data(source="t.csv", target="y"))
