@@ -71,6 +71,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         n_features=n_features,
         image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
         warnings=[*notes, *(finding.line for finding in findings if not finding.accepted)],
+        findings=sorted({finding.code for finding in findings if not finding.accepted}),
         **fitted_target,
         **described,
     )

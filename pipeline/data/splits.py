@@ -26,6 +26,7 @@ class Summary(BaseModel):
     `target_mean` and `target_scale` are in the target's own units: target = y * target_scale + target_mean.
     The scores to beat: `majority_share` is the accuracy of always predicting the most frequent class of the training
     part, `mean_rmse` the root mean squared error, in the target's units, of always predicting its mean.
+    `findings` are the codes of the check-up's findings that are not accepted, each once.
     `duplicates` counts, for "a_b", the rows of b whose prepared features are also those of a row of a.
     """
 
@@ -47,6 +48,7 @@ class Summary(BaseModel):
     digest: dict[SplitName, str]
     duplicates: dict[str, int]
     warnings: list[str]
+    findings: list[str]
 
     @property
     def problem(self) -> Problem:

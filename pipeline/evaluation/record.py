@@ -21,7 +21,7 @@ def run_record(results: Results, settings: Settings, summary: Summary) -> tracki
         experiment=EXPERIMENT,
         name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {scored} seeds",
         params={name: value for name, value in flat(settings).items() if name.startswith(tracking.SETTINGS)},
-        tags={"dvc.stage": "evaluate", "task": summary.task},
+        tags={"dvc.stage": "evaluate", "task": summary.task, "data.findings": ", ".join(summary.findings) or "none"},
         curves=results.curves,
         scores=final_scores(results),
         datasets=[
