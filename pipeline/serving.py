@@ -15,6 +15,8 @@ import pandas as pd
 TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
 # These words mean a missing value among numbers and booleans; among text they are values like others.
 MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL", "null")
+# Larger numbers become infinite in the float32 that the network sees.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class Notation(TypedDict):
@@ -94,7 +96,7 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
-        ValueError: a column is missing, or has a value that is not of its kind.
+        ValueError: a column is missing, or has a value that is not of its kind, infinity or a number beyond `LARGEST`.
     """
     if preprocessing["kind"] == "image":
         images = np.asarray(raw, np.float32)
@@ -124,6 +126,11 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     missing = np.isnan(numbers)
     if not column.get("lenient"):
         _check_kind(values, missing, column)
+    too_large = np.abs(numbers) > LARGEST
+    if too_large.any():
+        raise ValueError(
+            f"column {name!r} holds {values[too_large].iloc[0]!r}; numbers up to {LARGEST:.1e} are allowed"
+        )
     filled = np.where(missing, float(column["missing"]), numbers)
     if column["kind"] == "number":
         filled = (filled - column["center"]) / column["scale"]

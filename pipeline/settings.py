@@ -116,6 +116,7 @@ class Data(Section):
     """Where the examples come from and how they are split; the stages source and prepare."""
 
     source: str = "digits"
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     target: str | None = None
     group: str | None = None
     drop: list[str] = []

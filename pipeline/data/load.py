@@ -9,10 +9,11 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
-from pipeline.data.tables import LARGEST, Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
+from pipeline.data.tables import Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
 from pipeline.data.written import as_values
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
+from pipeline.serving import LARGEST
 from pipeline.settings import Data
 
 MIN_ROWS = 10

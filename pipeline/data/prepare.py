@@ -1,6 +1,7 @@
 """From a loaded data set to what the network sees: split it, fit the preprocessing on the training part, apply it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     fitted_target: dict[str, Any] = {"classes": target.classes, "target_mean": mean, "target_scale": scale}
     summary = Summary(
         source=data.source,
+        name=data.name or Path(data.source).stem,
         task=target.task,
         target=dataset.target_name,
         features=feature_names(preprocessing),

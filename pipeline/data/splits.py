@@ -23,6 +23,8 @@ PREPROCESSING_FILE = PREPARED / "preprocessing.json"
 class Summary(BaseModel):
     """The content of the splits; values of a split are under its name, null where the split has no rows.
 
+    `name` is that of `data.name`, or the source's without its folder and suffix.
+
     `target_mean` and `target_scale` are in the target's own units: target = y * target_scale + target_mean.
     The scores to beat: `majority_share` is the accuracy of always predicting the most frequent class of the training
     part, `mean_rmse` the root mean squared error, in the target's units, of always predicting its mean.
@@ -33,6 +35,7 @@ class Summary(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
+    name: str
     task: Task
     target: str | None
     features: list[str] | None

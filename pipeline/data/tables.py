@@ -29,8 +29,6 @@ KINDS: dict[str, Kind] = {
 TRUTH = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})\b.*"
 SHOWN_COLUMNS = 20
-# Larger numbers become infinite in the float32 that the network sees.
-LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Task
-from pipeline.data.tables import LARGEST, first_row, tidy
+from pipeline.data.tables import first_row, tidy
 from pipeline.errors import InputError
+from pipeline.serving import LARGEST
 from pipeline.settings import Data
 
 # Whole numbers are class labels if there are at most so many different ones, and at most one for every two rows.

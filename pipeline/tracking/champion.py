@@ -29,9 +29,9 @@ PACKAGES = ("mlflow", "keras", "tensorflow", "numpy", "pandas")
 SERVED_MODEL = Path(__file__).parent / "served_model.py"
 
 
-def registered_name(source: str) -> str:
-    """Return the name in the registry of the model for this `data.source`."""
-    return "overfitting-study-" + (re.sub(r"[^\w-]+", "-", Path(source).stem, flags=re.ASCII).strip("-") or "data")
+def registered_name(name: str) -> str:
+    """Return the name in the registry of the model for the data of this name, in whatever script that is written."""
+    return "overfitting-study-" + (re.sub(r"[^\w-]+", "-", name).strip("-") or "data")
 
 
 def register_champion(
@@ -53,7 +53,7 @@ def register_champion(
     write = partial(write_champion, model=model, summary=summary, preprocessing=preprocessing)
     uri = tracking_uri()
     try:
-        return _register(open_client(uri), registered_name(summary.source), run_id, write, scores or {})
+        return _register(open_client(uri), registered_name(summary.name), run_id, write, scores or {})
     except Exception as error:
         if not is_loss(error):
             raise

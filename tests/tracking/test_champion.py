@@ -139,7 +139,7 @@ def predicted(store: Path, cases: dict[str, Case], tmp_path_factory: pytest.Temp
         else:
             files[name] = elsewhere / f"{name}.npy"
             np.save(files[name], case.raw)
-        arguments += [registered_name(case.prepared.summary.source), str(files[name])]
+        arguments += [registered_name(case.prepared.summary.name), str(files[name])]
     environment = os.environ | {
         "MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlruns/mlflow.db",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -169,7 +169,7 @@ def test_numbers_are_in_the_unit_of_the_target(predicted, cases):
 def test_nothing_of_it_is_pickled(client, cases, name, tmp_path):
     import mlflow
 
-    model = registered_name(cases[name].prepared.summary.source)
+    model = registered_name(cases[name].prepared.summary.name)
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model}@champion", dst_path=str(tmp_path)))
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     example = {"input_example.json", "serving_input_example.json"} if name != "digits" else set()
@@ -184,7 +184,7 @@ def test_nothing_of_it_is_pickled(client, cases, name, tmp_path):
 def loaded(client, cases):
     import mlflow
 
-    return mlflow.pyfunc.load_model(f"models:/{registered_name(cases['table'].prepared.summary.source)}@champion")
+    return mlflow.pyfunc.load_model(f"models:/{registered_name(cases['table'].prepared.summary.name)}@champion")
 
 
 def test_signature_names_the_raw_columns(loaded, cases):
@@ -205,6 +205,13 @@ def test_column_that_is_not_there_is_named(loaded, cases):
 def test_value_of_another_kind_is_named_with_its_column(loaded, cases):
     raw = cases["table"].raw.head(2).assign(age="old")
     with pytest.raises(ValueError, match="column 'age' holds 'old', which is no number"):
+        loaded.predict(raw)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300, "1e400"])
+def test_infinity_and_numbers_beyond_the_limit_are_refused(loaded, cases, value):
+    raw = cases["table"].raw.head(2).astype({"age": object}).assign(age=value)
+    with pytest.raises(ValueError, match="numbers up to 3"):
         loaded.predict(raw)
 
 
@@ -253,7 +260,7 @@ def test_images_come_as_rows_of_pixels_too(cases):
 
 
 def test_registry_knows_run_model_and_scores(client, cases):
-    name = registered_name(cases["digits"].prepared.summary.source)
+    name = registered_name(cases["digits"].prepared.summary.name)
     version = client.get_model_version_by_alias(name, "champion")
     assert client.get_run(version.run_id).info.run_name == "digits"
     [model] = client.search_logged_models(["1"], f"source_run_id = '{version.run_id}'")
@@ -283,8 +290,10 @@ def test_lost_registry_costs_one_line(client, cases, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize(
-    ("source", "name"),
-    [("data/my table.csv", "my-table"), ("openml:61", "openml-61"), ("日本.csv", "data")],
+    ("given", "name"),
+    [("my table", "my-table"), ("openml:61", "openml-61"), ("日本", "日本"), ("a/b%", "a-b"), ("::", "data")],
 )
-def test_name_in_the_registry_has_valid_characters_only(source, name):
-    assert registered_name(source) == f"overfitting-study-{name}"
+def test_name_in_the_registry_has_valid_characters_only(client, given, name):
+    assert registered_name(given) == f"overfitting-study-{name}"
+    client.create_registered_model(registered_name(given))
+    assert client.get_registered_model(registered_name(given)).name == registered_name(given)
