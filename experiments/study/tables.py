@@ -7,10 +7,12 @@ import pandas as pd
 
 from experiments import records as record
 from experiments.study.scored import ROLES, Scored
-from pipeline.files import written_whole
+from pipeline.errors import InputError
+from pipeline.files import read_table, written_whole
 from pipeline.statistics import scores
 
 NUMBERS = "%.7g"
+ARM = ("section", "arm")  # the columns that tell the arms apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +38,19 @@ class Tables:
                 table.to_csv(beside, index=False, float_format=NUMBERS)
 
     @classmethod
-    def read(cls) -> "Tables":
-        """Read both files of a study that is finished."""
-        paths = (record.STUDY_SEEDS_FILE, record.STUDY_CURVES_FILE)
-        return cls(*(pd.read_csv(path) for path in paths))
+    def read(cls, study: record.Study) -> "Tables":
+        """Read both files of a study that is finished.
+
+        Raises:
+            InputError: one of them is missing, or not what the stage study wrote about these arms.
+        """
+        seeds = read_table("study", record.STUDY_SEEDS_FILE, ["seed"], ARM)
+        curves = read_table("study", record.STUDY_CURVES_FILE, ["epoch", "seeds"], ARM)
+        if {*zip(seeds["section"], seeds["arm"], strict=True)} != {(arm.section, arm.name) for arm in study.arms}:
+            raise InputError(
+                f"{record.STUDY_SEEDS_FILE} has other arms than {record.STUDY_FILE}; delete both and run `dvc repro`"
+            )
+        return cls(seeds, curves)
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

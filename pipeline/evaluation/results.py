@@ -2,21 +2,39 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.examples import Split
 from pipeline.data.splits import SPLITS, SplitName, Summary
-from pipeline.errors import InputError
 from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, summarize
 from pipeline.evaluation.tables import DIGITS, errors_of, loss_curves, mean_curves, rounded
-from pipeline.files import read_json, write_json, written_whole
-from pipeline.paths import CURVES_FILE, ERRORS_FILE, EVALUATION_FILE, HISTORY_FILE, LOSS_FILE, SEED_SCORES_FILE
+from pipeline.files import read_json, read_of, read_table, write_json, written_whole
+from pipeline.paths import CURVES_FILE, ERRORS_FILE, EVALUATION_FILE, LOSS_FILE, SEED_SCORES_FILE
 from pipeline.settings import Model
-from pipeline.training.fitted import Fitted
+from pipeline.statistics.intervals import Interval
+from pipeline.training.fitted import Fitted, read_history
+
+STAGE = "evaluate"
+GROUPS = (*SPLITS, "gap")
+
+
+class Evaluation(BaseModel):
+    """The schema of `evaluation.json`; a split without rows has no scores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval]
+    validation: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval] = {}
+    test: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval] = {}
+    gap: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval] = {}
+    best_epoch: Interval
+    seeds: int
+    scored: int
+    diverged: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,20 +100,47 @@ def read_results() -> Results:
     """Read the results of an earlier run of the stage.
 
     Raises:
-        InputError: one of them is missing.
+        InputError: one of them is missing or not what the stage writes.
     """
+    evaluation = read_evaluation()
     return Results(
-        evaluation=read_json(EVALUATION_FILE),
-        seeds=_read_table(SEED_SCORES_FILE),
-        history=_read_table(HISTORY_FILE),
-        curves=_read_table(CURVES_FILE).set_index("epoch"),
-        loss=_read_table(LOSS_FILE).set_index("epoch"),
-        errors=_read_table(ERRORS_FILE),
+        evaluation=evaluation,
+        seeds=read_seed_scores(evaluation),
+        history=read_history(),
+        curves=read_curves(),
+        loss=read_table(STAGE, LOSS_FILE, ["epoch"]).set_index("epoch"),
+        errors=read_table(STAGE, ERRORS_FILE, [], ["actual", "predicted"]),
     )
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro`") from None
+def read_evaluation() -> dict[str, Any]:
+    """Read `evaluation.json`.
+
+    Raises:
+        InputError: it is missing or not what the stage writes.
+    """
+
+    def checked(content: dict[str, Any]) -> dict[str, Any]:
+        Evaluation.model_validate(content)
+        return content
+
+    return read_of(STAGE, EVALUATION_FILE, lambda path: checked(read_json(path)))
+
+
+def read_seed_scores(evaluation: dict[str, Any]) -> pd.DataFrame:
+    """Read `seeds.csv`, which has the scores that the evaluation summarizes.
+
+    Raises:
+        InputError: it is missing or not what the stage writes.
+    """
+    columns = [f"{group}_{metric}" for group in GROUPS for metric in evaluation.get(group, {})]
+    return read_table(STAGE, SEED_SCORES_FILE, ["seed", "best_epoch", "diverged", *columns])
+
+
+def read_curves() -> pd.DataFrame:
+    """Read `curves.csv`, with the epoch as index.
+
+    Raises:
+        InputError: it is missing or not what the stage writes.
+    """
+    return read_table(STAGE, CURVES_FILE, ["epoch"]).set_index("epoch")

@@ -1,0 +1,60 @@
+"""The schema of `search.json`, from which the section on the search's winner is made."""
+
+from typing import Any, Literal
+
+from experiments.records import Record
+from pipeline.files import read_json, read_of
+from pipeline.paths import RESULTS
+from pipeline.settings import Model, Train
+from pipeline.statistics.intervals import Interval
+
+SEARCH_FILE = RESULTS / "search.json"
+
+
+class TrialSettings(Record):
+    """The settings of a trial, which Optuna and `search.json` keep."""
+
+    model: Model
+    train: Train
+
+
+class SearchedTrial(Record):
+    """A complete trial of a search; `value` is that of the first objective, over the seeds."""
+
+    trial: int
+    values: list[float]
+    value: Interval
+    seeds: int
+    facts: dict[str, Any]
+    params: dict[str, Any]
+    settings: TrialSettings
+
+
+class Search(Record):
+    """The whole of `search.json`."""
+
+    study: str
+    objectives: list[str]
+    folds: int | None
+    counts: dict[Literal["running", "complete", "pruned", "fail", "waiting"], int]
+    all_diverged: bool
+    best: SearchedTrial | None
+    default: SearchedTrial | None
+    incumbents: list[SearchedTrial]
+    best_of_each_optimizer: dict[str, SearchedTrial]
+    importance: dict[str, float]
+    pareto_front: list[SearchedTrial] | None = None  # of a search by two objectives
+
+
+def read_search() -> dict[str, Any]:
+    """Read `search.json`, as plain data.
+
+    Raises:
+        InputError: the file is missing or not what the stage search writes.
+    """
+
+    def checked(content: dict[str, Any]) -> dict[str, Any]:
+        Search.model_validate(content)
+        return content
+
+    return read_of("search", SEARCH_FILE, lambda path: checked(read_json(path)))
