@@ -1,6 +1,7 @@
 """The error that a user can cause, and its report by a stage."""
 
 import difflib
+import io
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -20,7 +21,12 @@ def nearest_first(value: object, choices: Iterable[str], most: int | None = None
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2."""
+    """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2.
+
+    What the encoding of standard output lacks, such as an accent where that is ASCII, is printed as an escape.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error is from the start
     try:
         main()
     except InputError as error:

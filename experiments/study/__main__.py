@@ -112,8 +112,9 @@ def main() -> None:
             raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
         store.check_reachable()
         if sys.argv[1:]:
-            result = record.read_study()
-            log(settings, summary, result, record.read_study_run(), Tables.read(result))
+            result, tables = record.read_study(), Tables.read()
+            tables.check_arms(result)
+            log(settings, summary, result, record.read_study_run(), tables)
             print("`dvc commit study` tells DVC that this is no change")
             return
         result, run, tables = study(settings, summary)

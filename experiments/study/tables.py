@@ -38,19 +38,32 @@ class Tables:
                 table.to_csv(beside, index=False, float_format=NUMBERS)
 
     @classmethod
-    def read(cls, study: record.Study) -> "Tables":
+    def read(cls) -> "Tables":
         """Read both files of a study that is finished.
 
         Raises:
-            InputError: one of them is missing, or not what the stage study wrote about these arms.
+            InputError: one of them is missing, or not what the stage study writes.
         """
         seeds = read_table("study", record.STUDY_SEEDS_FILE, ["seed"], ARM)
-        curves = read_table("study", record.STUDY_CURVES_FILE, ["epoch", "seeds"], ARM)
-        if {*zip(seeds["section"], seeds["arm"], strict=True)} != {(arm.section, arm.name) for arm in study.arms}:
+        return cls(seeds, read_table("study", record.STUDY_CURVES_FILE, ["epoch", "seeds"], ARM))
+
+    def check_arms(self, study: record.Study) -> None:
+        """Check that the tables are about the arms and epochs of a study.
+
+        Raises:
+            InputError: an arm has no row, or a row no arm; an arm has an epoch twice, or one that it cannot have.
+        """
+        arms = {(arm.section, arm.name) for arm in study.arms}
+        if {*zip(self.seeds["section"], self.seeds["arm"], strict=True)} != arms:
             raise InputError(
                 f"{record.STUDY_SEEDS_FILE} has other arms than {record.STUDY_FILE}; delete both and run `dvc repro`"
             )
-        return cls(seeds, curves)
+        epochs = self.curves["epoch"]
+        is_twice = self.curves.duplicated([*ARM, "epoch"]).any()
+        if is_twice or not epochs.isin(range(1, study.about.epochs + 1)).all():
+            raise InputError(
+                f"{record.STUDY_CURVES_FILE} has other epochs than {record.STUDY_FILE}; delete both and run `dvc repro`"
+            )
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -98,6 +98,8 @@ def _preprocessing(content: dict[str, Any], summary: Summary) -> dict[str, Any]:
         row: Any = np.zeros((1, summary.n_features))
     else:
         row = pd.DataFrame({column["name"]: [np.nan] for column in content["columns"]})
+        if any(not pd.Index(column.get("categories", [])).is_unique for column in content["columns"]):
+            raise ValueError("a category stands there twice")
     features = apply(content, row)
     if features.shape != (1, summary.n_features) or content["classes"] != summary.classes:
         raise ValueError("it belongs to other splits")

@@ -24,7 +24,8 @@ def read_untrained(model: Model, problem: Problem) -> keras.Model:
     built = build_keras(model, problem, problem.target_mean, problem.target_scale)
     if _without_version(read_json(ARCHITECTURE_FILE)) != _without_version(json.loads(built.to_json())):
         raise InputError(f"{ARCHITECTURE_FILE} is of other settings or data; run `dvc repro`")
-    return built
+    # Not `built` itself: its layers share objects, whose addresses Keras would write into the file of the trained model.
+    return keras.models.model_from_json(built.to_json())
 
 
 def _without_version(architecture: object) -> object:
