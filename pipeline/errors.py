@@ -5,6 +5,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable
+from typing import NoReturn
 
 
 class InputError(Exception):
@@ -30,8 +31,20 @@ def run_stage(main: Callable[[], None]) -> None:
     try:
         main()
     except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        _end_with(str(error))
+    except UnicodeEncodeError as error:
+        # Files are written in UTF-8, so this is the name of one, under a locale such as C.
+        if error.encoding != sys.getfilesystemencoding():
+            raise
+        _end_with(
+            f"{error.object!r} has a character that the encoding of file names, {error.encoding}, lacks; set "
+            "PYTHONUTF8=1, or a locale with UTF-8"
+        )
+
+
+def _end_with(message: str) -> NoReturn:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 def without_password(url: str) -> str:

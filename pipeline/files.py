@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+WHOLE = {"seed", "seeds", "epoch", "best_epoch"}  # columns that hold whole numbers, where a reader asks for them
+
 Content = TypeVar("Content")
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -137,6 +139,8 @@ def _table(path: Path, columns: Collection[str], texts: Collection[str]) -> "pd.
         raise ValueError("it lacks columns or rows")
     if not all(pd.api.types.is_numeric_dtype(table[name]) for name in numbers):
         raise ValueError("a column of numbers holds something else")
+    if not all(pd.api.types.is_integer_dtype(table[name]) for name in WHOLE & {*columns}):
+        raise ValueError("a column of whole numbers holds something else")
     return table
 
 

@@ -42,7 +42,7 @@ from pipeline.settings import flat
 from pipeline.statistics import scores
 from pipeline.tracking.read import LoggedRun, read_children, read_run
 from pipeline.tracking.run import TrackingLost, param_text
-from pipeline.tracking.store import sqlite_path, tracking_uri
+from pipeline.tracking.store import check_reachable, sqlite_path, tracking_uri
 
 LOCK_FILE = Path("dvc.lock")
 # Settings that a stage depends on and its run does not log: Optuna keeps the search space, and the storage may hold a
@@ -229,6 +229,7 @@ def main() -> None:
         groups.append(study_and_mlflow)
     else:
         print(f"{STUDY_FILE} is not there yet, so no study is compared; `dvc repro` runs one")
+    check_reachable()  # where it cannot be opened MLflow would try for minutes
     try:
         any_differs = differ(groups)
     except TrackingLost as lost:

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from experiments.records import Record
 from pipeline.files import read_json, read_of
 from pipeline.paths import RESULTS
@@ -18,8 +20,10 @@ class TrialSettings(Record):
     train: Train
 
 
-class SearchedTrial(Record):
+class SearchedTrial(BaseModel):
     """A complete trial of a search; `value` is that of the first objective, over the seeds."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     trial: int
     values: list[float]
@@ -30,8 +34,10 @@ class SearchedTrial(Record):
     settings: TrialSettings
 
 
-class Search(Record):
-    """The whole of `search.json`."""
+class Search(BaseModel):
+    """The part of `search.json` that others read; a file of an earlier version may have more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     study: str
     objectives: list[str]

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 from pipeline.errors import InputError, without_password
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
+LONGEST_PATH = 480  # bytes; SQLite's limit is 512 with what it adds for its journals
 PATIENCE_SECONDS = 5  # for the answer of a server or a database
 
 
@@ -101,6 +102,8 @@ def _check_sqlite(uri: str) -> str | None:
         return f"which names no file, so runs would be lost; give one, such as {DEFAULT_URI}"
     if not _fits_a_uri(Path(uri)):
         return "whose path has a %, ? or #, which MLflow takes for part of a URI; name a file elsewhere"
+    if (length := len(os.fsencode(path))) > LONGEST_PATH:
+        return f"whose path has {length} bytes, of which SQLite takes {LONGEST_PATH}; name a file with a shorter one"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
