@@ -124,4 +124,4 @@ def read_history() -> pd.DataFrame:
     Raises:
         InputError: the file is missing or not what the stage train writes.
     """
-    return read_table("train", HISTORY_FILE, ["seed", "epoch", "learning_rate"])
+    return read_table("train", HISTORY_FILE, ["seed", "epoch"])

@@ -24,7 +24,7 @@ def read_untrained(model: Model, problem: Problem) -> keras.Model:
     built = build_keras(model, problem, problem.target_mean, problem.target_scale)
     if _without_version(read_json(ARCHITECTURE_FILE)) != _without_version(json.loads(built.to_json())):
         raise InputError(f"{ARCHITECTURE_FILE} is of other settings or data; run `dvc repro`")
-    # Not `built` itself: its layers share objects, whose addresses Keras would write into the file of the trained model.
+    # Not `built` itself: its layers share objects, whose addresses Keras would write into the trained model's file.
     return keras.models.model_from_json(built.to_json())
 
 
