@@ -20,6 +20,7 @@ from experiments.study.searched import SEARCH_FILE, read_search
 from experiments.study.tables import Tables
 from pipeline import prepare, source
 from pipeline.data import splits
+from pipeline.data.constants import read_preprocessing
 from pipeline.errors import InputError
 from pipeline.evaluation.record import run_record
 from pipeline.evaluation.results import read_results
@@ -64,7 +65,7 @@ def look_at_journal() -> None:
 
 def look_at_preparation() -> None:
     splits.read_split("train")
-    splits.read_preprocessing(splits.read_summary())
+    read_preprocessing(splits.read_summary())
 
 
 def look_at_evaluation() -> None:

@@ -27,7 +27,7 @@ from experiments.study.log import arm_key, arm_numbers, headline_numbers
 from experiments.study.tables import ARM
 from pipeline.data.splits import SPLITS
 from pipeline.errors import InputError, run_stage
-from pipeline.evaluation.results import read_curves, read_evaluation, read_seed_scores
+from pipeline.evaluation.recorded import read_curves, read_evaluation, read_seed_scores
 from pipeline.files import UNEXPECTED, read_json, read_of, read_table
 from pipeline.params import parse_settings, read_settings
 from pipeline.paths import (

@@ -8,7 +8,8 @@ import pandas as pd
 
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Study, StudyRun
 from experiments.study.tables import Tables
-from pipeline.data.splits import SPLITS, Summary, read_preprocessing
+from pipeline.data.constants import read_preprocessing
+from pipeline.data.splits import SPLITS, Summary
 from pipeline.files import check_archive, read_of
 from pipeline.settings import Settings, flat
 from pipeline.statistics import scores

@@ -1,15 +1,13 @@
 """Reading of the stage prepare's results: the three splits and their summary."""
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.examples import Problem, Split, Task
-from pipeline.files import read_arrays, read_json, read_of
-from pipeline.serving import apply
+from pipeline.files import read_arrays, read_of
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -82,25 +80,3 @@ def _split(arrays: dict[str, np.ndarray]) -> Split:
     if split.x.ndim != 2 or any(len(array) != len(split) for array in split.arrays.values()):
         raise ValueError("the arrays do not fit each other")
     return split
-
-
-def read_preprocessing(summary: Summary) -> dict[str, Any]:
-    """Read `data/prepared/preprocessing.json`, and see that it gives the features of the summary.
-
-    Raises:
-        InputError: it is missing or not what the stage prepare writes.
-    """
-    return read_of("prepare", PREPROCESSING_FILE, lambda path: _preprocessing(read_json(path), summary))
-
-
-def _preprocessing(content: dict[str, Any], summary: Summary) -> dict[str, Any]:
-    if content["kind"] == "image":
-        row: Any = np.zeros((1, summary.n_features))
-    else:
-        row = pd.DataFrame({column["name"]: [np.nan] for column in content["columns"]})
-        if any(not pd.Index(column.get("categories", [])).is_unique for column in content["columns"]):
-            raise ValueError("a category stands there twice")
-    features = apply(content, row)
-    if features.shape != (1, summary.n_features) or content["classes"] != summary.classes:
-        raise ValueError("it belongs to other splits")
-    return content

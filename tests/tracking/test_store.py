@@ -119,7 +119,7 @@ run.import_mlflow()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    create_sqlite(Path("mlruns/mlflow.db"))
+    create_sqlite(Path("mlruns/mlflow.db").absolute())
 except Exception as error:
     print(run.is_loss(error), list(Path("mlruns").iterdir()))
 """
