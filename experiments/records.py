@@ -1,13 +1,13 @@
 """The study's result files: their paths, and the schemas of `study.json` and `study_run.json`."""
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import InputError
-from pipeline.files import write_json
+from pipeline.files import read_of, write_json
 from pipeline.paths import RESULTS, STUDY_RUN_FILE
+from pipeline.settings import Model, Train
 from pipeline.statistics.comparisons import Finding
 from pipeline.statistics.intervals import Interval
 
@@ -18,6 +18,7 @@ STUDY_CURVES_FILE = RESULTS / "study_curves.csv"
 SectionName = Literal[
     "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
+RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"  # as MLflow takes one
 NewRows = Literal["holdout", "test"]  # the rows that judge
 RemedyGroup = Literal["without", "with"]  # the chosen remedy
 
@@ -26,6 +27,13 @@ class Record(BaseModel):
     """A part of a result file, which refuses unknown keys and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrialSettings(Record):
+    """The settings of a trial, as Optuna and `search.json` keep them."""
+
+    model: Model
+    train: Train
 
 
 R = TypeVar("R", bound=Record)
@@ -291,7 +299,7 @@ class Study(Record):
 class StudyRun(Record):
     """The results that differ between two runs of one study: times, and the MLflow runs by `section/arm`."""
 
-    parent_run: str | None
+    parent_run: Annotated[str, Field(pattern=RUN_ID)] | None
     runs: dict[str, str]
     cost: Cost
     equal_time: EqualTime | None
@@ -323,9 +331,4 @@ def write_study(study: Study, run: StudyRun) -> None:
 
 
 def _read(path: Path, kind: type[R]) -> R:
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro`") from None
-    except ValueError:
-        raise InputError(f"{path} is not what the stage study writes; delete it and run `dvc repro`") from None
+    return read_of("study", path, lambda path: kind.model_validate_json(path.read_bytes()))

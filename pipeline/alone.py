@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline.errors import InputError
+from pipeline.files import cannot_write
 
 LOCKS = Path("models")
 
@@ -26,6 +27,6 @@ def alone(stage: str) -> Iterator[None]:
     except Timeout:
         raise InputError(f"another run of the stage {stage} is at work in this project; wait for it") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; its folder must be writable") from None
+        raise cannot_write(path, error) from None
     with lock:
         yield

@@ -1,9 +1,11 @@
 """The error that a user can cause, and its report by a stage."""
 
 import difflib
+import io
 import re
 import sys
 from collections.abc import Callable, Iterable
+from typing import NoReturn
 
 MOST_OF_A_MESSAGE = 2000  # characters that are printed
 
@@ -22,12 +24,29 @@ def nearest_first(value: object, choices: Iterable[str], most: int | None = None
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2."""
+    """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2.
+
+    What the encoding of standard output lacks, such as an accent where that is ASCII, is printed as an escape.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error is from the start
     try:
         main()
     except InputError as error:
-        print(f"error: {' '.join(str(error).split()):.{MOST_OF_A_MESSAGE}}", file=sys.stderr)
-        sys.exit(2)
+        _end_with(str(error))
+    except UnicodeEncodeError as error:
+        # Files are written in UTF-8, so this is the name of one, under a locale such as C.
+        if error.encoding != sys.getfilesystemencoding():
+            raise
+        _end_with(
+            f"{error.object!r} has a character that the encoding of file names, {error.encoding}, lacks; set "
+            "PYTHONUTF8=1, or a locale with UTF-8"
+        )
+
+
+def _end_with(message: str) -> NoReturn:
+    print(f"error: {' '.join(message.split()):.{MOST_OF_A_MESSAGE}}", file=sys.stderr)
+    sys.exit(2)
 
 
 def without_password(url: str) -> str:

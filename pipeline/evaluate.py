@@ -22,9 +22,9 @@ from pipeline.evaluation.record import run_record
 from pipeline.evaluation.results import Results, evaluate, read_results, write_results
 from pipeline.evaluation.scoring import describe
 from pipeline.figures.style import save
-from pipeline.files import write_json
+from pipeline.files import check_archive, read_of, write_json
 from pipeline.params import settings_in_use
-from pipeline.paths import EVALUATE_RUN_FILE, FIGURES
+from pipeline.paths import EVALUATE_RUN_FILE, FIGURES, MODEL_FILE
 from pipeline.settings import Settings
 from pipeline.tracking import run as tracking
 from pipeline.tracking.store import check_reachable
@@ -37,8 +37,9 @@ def log(results: Results, settings: Settings, summary: Summary) -> str | None:
     """Log the results as one MLflow run, and say how to see it; return its id, None if the store was lost.
 
     Raises:
-        InputError: one of the files that belong to the run is missing.
+        InputError: one of the files that belong to the run is missing, or the model is damaged.
     """
+    read_of("train", MODEL_FILE, check_archive)
     try:
         run_id = tracking.log_run_or_say(run_record(results, settings, summary), LOG_AGAIN)
     except FileNotFoundError as error:

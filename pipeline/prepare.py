@@ -6,6 +6,7 @@ from pipeline.interrupts import listen
 listen(__name__)
 
 import sys
+from pathlib import Path
 
 from pipeline.alone import alone
 from pipeline.data.load import load
@@ -13,7 +14,7 @@ from pipeline.data.prepare import prepare
 from pipeline.data.sources import describe
 from pipeline.data.splits import CHECKS_FILE, PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Summary, split_file
 from pipeline.errors import InputError, run_stage
-from pipeline.files import read_json, write_arrays, write_json
+from pipeline.files import read_json, read_of, write_arrays, write_json
 from pipeline.params import settings_in_use
 from pipeline.paths import SOURCE_FILE
 from pipeline.settings import Data
@@ -39,10 +40,15 @@ def _check_files_unchanged(data: Data) -> None:
     """
     if not SOURCE_FILE.exists():  # the stage is run by hand, in a project without DVC
         return
-    recorded = {file["path"]: file["sha256"] for file in read_json(SOURCE_FILE)["files"]}
+    recorded = read_of("source", SOURCE_FILE, _recorded)
     for file in describe(data)["files"]:
         if recorded.get(file["path"], file["sha256"]) != file["sha256"]:
             raise InputError(f"{file['path']} has changed since the stage source read it; run `dvc repro` again")
+
+
+def _recorded(path: Path) -> dict[str, str]:
+    """Return the digests by path that the stage source wrote."""
+    return {file["path"]: file["sha256"] for file in read_json(path)["files"]}
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ def main() -> None:
 def _stored() -> object:
     try:
         return read_json(SOURCE_FILE)
-    except (OSError, InputError):
+    except InputError:
         return None
 
 

@@ -1,5 +1,6 @@
 """How a stage reports what went wrong."""
 
+import os
 import subprocess
 import sys
 
@@ -47,3 +48,21 @@ def test_choices_that_look_alike_come_first():
 
 def test_most_of_many_choices_are_counted():
     assert nearest_first("c", list("abcd"), most=2) == "c, a and 2 more"
+
+
+@pytest.mark.parametrize("how", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)
+def test_what_standard_output_cannot_show_is_printed_as_an_escape(how):
+    script = "from pipeline.errors import run_stage; run_stage(lambda: print('Stra\\xdfe'))"
+    ended = subprocess.run([sys.executable, "-c", script], env=os.environ | how, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Stra\\xdfe\n", "")
+
+
+def test_file_whose_name_the_locale_cannot_say_costs_one_line():
+    script = "from pipeline.errors import run_stage; run_stage(lambda: open('stra\\xdfe.csv'))"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    ended = subprocess.run([sys.executable, "-c", script], env=os.environ | locale, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "error: 'stra\\xdfe.csv' has a character that the encoding of file names, ascii, lacks; set PYTHONUTF8=1, or a "
+        "locale with UTF-8\n"
+    )

@@ -92,6 +92,26 @@ def test_full_disk_or_quota_is_the_users_to_put_right(folder, number):
         raise OSError(number, os.strerror(number))
 
 
+FULL = """
+import resource, signal
+import numpy as np
+from pipeline.errors import run_stage
+from pipeline.files import write_arrays
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+run_stage(lambda: write_arrays("a.npz", {"x": np.zeros(1000)}))
+"""
+
+
+def test_file_for_which_there_is_no_room_costs_one_line_and_leaves_the_one_of_before(folder):
+    write_arrays("a.npz", {"x": np.ones(3)})
+    ended = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: a.npz cannot be written: File too large; make room and start again\n"
+    assert read_arrays("a.npz")["x"].tolist() == [1, 1, 1]
+    assert [path.name for path in folder.iterdir()] == ["a.npz"]
+
+
 def test_json_is_for_people_and_refuses_what_is_no_number(folder):
     write_json("a.json", {"b": [1]})
     assert Path("a.json").read_text() == '{\n  "b": [\n    1\n  ]\n}\n'

@@ -9,22 +9,26 @@ from pipeline.interrupts import listen
 listen(__name__)
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from experiments.check import search as check_search
 from experiments.check.comparison import Comparison, printed
-from experiments.records import STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
+from experiments.records import RUN_ID, STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
 from experiments.search.output import SEARCH_FILE, TRIALS_FILE
 from experiments.study.log import arm_key, arm_numbers, headline_numbers
+from experiments.study.tables import ARM
 from pipeline.data.splits import SPLITS
 from pipeline.errors import InputError, run_stage
-from pipeline.files import read_json
+from pipeline.evaluation.recorded import read_curves, read_evaluation, read_seed_scores
+from pipeline.files import UNEXPECTED, read_json, read_of, read_table
 from pipeline.params import parse_settings, read_settings
 from pipeline.paths import (
     CURVES_FILE,
@@ -38,7 +42,7 @@ from pipeline.settings import flat
 from pipeline.statistics import scores
 from pipeline.tracking.read import LoggedRun, read_children, read_run
 from pipeline.tracking.run import TrackingLost, param_text
-from pipeline.tracking.store import sqlite_path, tracking_uri
+from pipeline.tracking.store import check_reachable, sqlite_path, tracking_uri
 
 LOCK_FILE = Path("dvc.lock")
 # Settings that a stage depends on and its run does not log: Optuna keeps the search space, and the storage may hold a
@@ -48,16 +52,16 @@ NOT_LOGGED = {"evaluate": (), "search": ("search.space", "search.storage"), "stu
 
 def lock_and_files() -> Iterator[Comparison]:
     """Compare the digest that DVC locked for each result file, metrics included, with the file."""
-    outs = [out for stage in _locked_stages().values() for out in stage.get("outs", [])]
-    locked = {out["path"]: out["md5"] for out in outs}
+    locked = {out.path: out.md5 for stage in _locked_stages().values() for out in stage.outs}
     digests = {path: hashlib.md5(_content(Path(path))).hexdigest() for path in locked}
     yield Comparison("dvc.lock", "the files", "digests of results", locked, digests)
 
 
 def evaluation_and_mlflow() -> Iterator[Comparison]:
     """Compare the evaluation's means, deviations and last epoch with those that MLflow logged."""
-    run = logged_run(EVALUATE_RUN_FILE, "run_id", "dvc repro --force --single-item evaluate")
-    evaluation, table = read_json(EVALUATION_FILE), _table(SEED_SCORES_FILE)
+    run = logged_run(EVALUATE_RUN_FILE, "evaluate", "dvc repro --force --single-item evaluate")
+    evaluation = read_evaluation()
+    table = read_seed_scores(evaluation)
     metrics = {
         f"{group}.{metric}": (interval["mean"], table[f"{group}_{metric}"])
         for group in (*SPLITS, "gap")
@@ -67,7 +71,7 @@ def evaluation_and_mlflow() -> Iterator[Comparison]:
     metrics["best_epoch"] = evaluation["best_epoch"]["mean"], best_epoch
     means = {name: mean for name, (mean, _) in metrics.items()}
     deviations = {f"{name}_sd": scores.spread(values) for name, (_, values) in metrics.items()}
-    last_epoch = _table(CURVES_FILE).drop(columns="epoch").iloc[-1]
+    last_epoch = read_curves().iloc[-1]
     last = {str(name): value for name, value in last_epoch.items()}
     numbers_of: dict[Path, Mapping[str, object]]
     numbers_of = {EVALUATION_FILE: means, SEED_SCORES_FILE: deviations, CURVES_FILE: last}
@@ -81,14 +85,14 @@ def search_and_others() -> Iterator[Comparison]:
     for file in (SEARCH_FILE, TRIALS_FILE):
         _content(file)
     yield from check_search.against_optuna(read_settings())
-    run = logged_run(SEARCH_RUN_FILE, "run_id", "dvc repro --force --single-item search")
+    run = logged_run(SEARCH_RUN_FILE, "search", "dvc repro --force --single-item search")
     yield from check_search.against_mlflow(run, read_children(run.run_id))
     yield from settings_and_mlflow("search", run)
 
 
 def study_and_mlflow() -> Iterator[Comparison]:
     """Compare every number of every arm, and the headline numbers, with those that MLflow logged."""
-    study, table, record = read_study(), _table(STUDY_SEEDS_FILE), read_study_run()
+    study, table, record = read_study(), read_table("study", STUDY_SEEDS_FILE, ["seed"], ARM), read_study_run()
     if record.parent_run is None:
         raise InputError("the study is in no MLflow run; run `python -m experiments.study --log-only`")
     run = _known_run(record.parent_run, "python -m experiments.study --log-only")
@@ -113,7 +117,7 @@ def study_and_mlflow() -> Iterator[Comparison]:
 
 def settings_and_mlflow(stage: str, run: LoggedRun) -> Iterator[Comparison]:
     """Compare the settings that DVC locked for a stage with those that its run logged."""
-    locked = _locked_stages().get(stage, {}).get("params", {}).get("params.yaml", {})
+    locked = _locked_stages().get(stage, LockedStage()).params.get("params.yaml", {})
     # Parsed as the stage parses them, so that defaults and short forms are resolved.
     settings = flat(parse_settings(locked, str(LOCK_FILE)))
     expected = {
@@ -127,16 +131,23 @@ def settings_and_mlflow(stage: str, run: LoggedRun) -> Iterator[Comparison]:
         yield Comparison(f"dvc.lock, stage {stage},", _name(run), "settings", printed(expected), printed(logged))
 
 
-def logged_run(file: Path, field: str, remedy: str) -> LoggedRun:
+def logged_run(file: Path, stage: str, remedy: str) -> LoggedRun:
     """Return the run that a stage's file names.
 
     Raises:
-        InputError: the file is missing or no JSON, or there is no such run.
+        InputError: the file is missing or damaged, or there is no such run.
     """
-    run_id = read_json(file)[field]
+    run_id = read_of(stage, file, lambda path: _run_id(read_json(path)))
     if run_id is None:
         raise InputError(f"{file} names no MLflow run, since the store was lost; run `{remedy}`")
     return _known_run(run_id, remedy)
+
+
+def _run_id(content: dict[str, Any]) -> str | None:
+    run_id = content["run_id"]
+    if run_id is not None and not re.fullmatch(RUN_ID, run_id):
+        raise ValueError("it is no id of a run")
+    return run_id
 
 
 def _known_run(run_id: str, remedy: str) -> LoggedRun:
@@ -157,8 +168,40 @@ def _name(run: LoggedRun) -> str:
     return f"MLflow run {run.run_id[:8]}"
 
 
-def _locked_stages() -> dict[str, Any]:
-    return YAML(typ="safe").load(_content(LOCK_FILE).decode())["stages"]
+class LockedOut(BaseModel):
+    """A result file as DVC locked it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    path: str
+    md5: str
+
+
+class LockedStage(BaseModel):
+    """A stage as DVC locked it; `params` by file and section."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    outs: list[LockedOut] = []
+    params: dict[str, dict[str, Any]] = {}
+
+
+class Lock(BaseModel):
+    """The part of `dvc.lock` that is compared."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    stages: dict[str, LockedStage]
+
+
+def _locked_stages() -> dict[str, LockedStage]:
+    content = _content(LOCK_FILE)
+    try:
+        return Lock.model_validate(YAML(typ="safe").load(content.decode())).stages
+    except (YAMLError, *UNEXPECTED):
+        raise InputError(
+            f"{LOCK_FILE} is not what DVC writes; bring it back from git, or delete it and run `dvc repro`"
+        ) from None
 
 
 def _content(path: Path) -> bytes:
@@ -166,11 +209,8 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
-
-
-def _table(path: Path) -> pd.DataFrame:
-    _content(path)
-    return pd.read_csv(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def differ(groups: list[Callable[[], Iterator[Comparison]]]) -> bool:
@@ -189,6 +229,7 @@ def main() -> None:
         groups.append(study_and_mlflow)
     else:
         print(f"{STUDY_FILE} is not there yet, so no study is compared; `dvc repro` runs one")
+    check_reachable()  # where it cannot be opened MLflow would try for minutes
     try:
         any_differs = differ(groups)
     except TrackingLost as lost:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -10,8 +11,9 @@ from optuna.trial import FrozenTrial
 
 from experiments.check.comparison import Comparison, printed
 from experiments.search import output, results, storage
+from experiments.study.searched import read_search
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.files import read_of
 from pipeline.settings import Settings
 from pipeline.tracking.read import LoggedRun
 
@@ -19,8 +21,19 @@ NOT_LOGGED = ("trial", "state", "error")  # columns of trials.csv that are no me
 
 
 def trial_table() -> dict[str, dict[str, str]]:
-    """Return the rows of `trials.csv` as text, by trial."""
-    return _by_trial(pd.read_csv(output.TRIALS_FILE, dtype=str, keep_default_na=False))
+    """Return the rows of `trials.csv` as text, by trial.
+
+    Raises:
+        InputError: it is missing or not what the stage search writes.
+    """
+    return read_of("search", output.TRIALS_FILE, _trials)
+
+
+def _trials(path: Path) -> dict[str, dict[str, str]]:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if not set(table["state"]) <= {state.name for state in results.STATUS} or not table["trial"].str.isdecimal().all():
+        raise ValueError("a trial has no number or no state")
+    return _by_trial(table)
 
 
 def _by_trial(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -32,23 +45,27 @@ def read_study(settings: Settings, name: str) -> optuna.Study:
     """Return the study from its storage.
 
     Raises:
-        InputError: the study or its storage is missing, or the storage was lost.
+        InputError: the study or its storage is missing or damaged, or the storage was lost.
     """
     url = settings.search.storage
     shown, path = storage.name_of(url), storage.journal_path(url)
     if path is not None and not path.exists():  # Optuna would create it
         raise InputError(f"search.storage {shown} is missing; run `dvc repro`")
     try:
-        return optuna.load_study(study_name=name, storage=storage.open_storage(url))
+        study = optuna.load_study(study_name=name, storage=storage.open_storage(url))
     except KeyError:
         raise InputError(f"search.storage {shown} has no study {name}; run `dvc repro --force search`") from None
     except storage.LOST as error:
         raise InputError(f"search.storage {shown} was lost: {storage.first_line(error)}") from error
+    storage.check_content(study)
+    if not {"trials", "settings"} <= set(study.user_attrs):
+        raise storage.damaged(shown, f"study {name} does not say what it is")
+    return study
 
 
 def against_optuna(settings: Settings) -> Iterator[Comparison]:
     """Compare `trials.csv`, and the folds, counts and described trials of `search.json`, with Optuna's study."""
-    summary = read_json(output.SEARCH_FILE)
+    summary = read_search()
     study_title = f"Optuna's study {summary['study']}"
     study = read_study(settings, summary["study"])
     trials = study.get_trials(deepcopy=False)[: study.user_attrs["trials"]]  # it may have been set to more once
@@ -63,7 +80,7 @@ def against_optuna(settings: Settings) -> Iterator[Comparison]:
 def against_mlflow(parent: LoggedRun, children: dict[str, LoggedRun]) -> Iterator[Comparison]:
     """Compare every trial's state, values and parameters, and the numbers of the search, with those in MLflow."""
     status = {state.name: status for state, status in results.STATUS.items()}
-    summary = read_json(output.SEARCH_FILE)
+    summary = read_search()
     # A search that was once set to more trials has logged those too.
     n_trials = sum(summary["counts"].values())
     children = {number: child for number, child in children.items() if int(number) < n_trials}

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from multiprocessing.connection import Connection
@@ -12,6 +13,8 @@ from pipeline.interrupts import held_back
 # Until it ends, a process keeps the code that XLA compiled: about 7 MB a graph, and 24 to 75 of the 65,530 memory maps
 # that Linux allows a process.
 TASKS_PER_PROCESS = 100
+# Linux allows the name of a socket 107 bytes (macOS 103), of which Python's own part takes 32.
+LONGEST_TEMPORARY_FOLDER = 70
 
 
 class WorkerDied(Exception):
@@ -46,8 +49,7 @@ class LocalWorker:
         # Python removes what a killed owner leaves behind, and would say so.
         os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
         # Forked from one process that has imported TensorFlow, which takes seconds, where the system can do that.
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        context = multiprocessing.get_context("forkserver" if _can_fork_from_a_server() else "spawn")
         context.set_forkserver_preload(["experiments.engine.worker"])
         # The process ends when the other end of this pipe is closed, as it also is when its owner dies.
         self.reading, self.lifeline = context.Pipe(duplex=False)
@@ -64,6 +66,12 @@ class LocalWorker:
         if self.executor is not None:
             self.lifeline.close()
             self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _can_fork_from_a_server() -> bool:
+    """Return whether the system has this way, and the name of the server's socket would not be too long for it."""
+    folder = os.fsencode(tempfile.gettempdir())
+    return "forkserver" in multiprocessing.get_all_start_methods() and len(folder) <= LONGEST_TEMPORARY_FOLDER
 
 
 def _begin(lifeline: Connection, threads: int, load: Callable[[], Any]) -> None:

@@ -12,17 +12,16 @@ import argparse
 import webbrowser
 from pathlib import Path
 
-import pandas as pd
-
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
 from experiments.report.figures import draw
 from experiments.report.numbers import Numbers
 from experiments.report.page import render
 from pipeline.errors import InputError, run_stage
-from pipeline.files import written_whole
+from pipeline.files import read_table, written_whole
 from pipeline.paths import RESULTS
 
 REPORT_FILE = RESULTS / "report.html"
+ARM = ("section", "arm")
 PICTURES = (
     "baseline", "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner",
 )  # fmt: skip
@@ -40,8 +39,8 @@ def main() -> None:
     shows_page = parser.parse_args().open
     study, run = read_study(), read_study_run()
     numbers = Numbers.of(_with_baseline(study))
-    curves = read_table(STUDY_CURVES_FILE, ["section", "arm", "epoch"])
-    seeds = read_table(STUDY_SEEDS_FILE, ["section", "arm", "seed", f"holdout_{study.about.loss}"])
+    curves = read_table("study", STUDY_CURVES_FILE, ["epoch"], ARM)
+    seeds = read_table("study", STUDY_SEEDS_FILE, ["seed", f"holdout_{study.about.loss}"], ARM)
     pictures = draw(study, curves, seeds, numbers)
     page = render(study, run, numbers, pictures)
     for name, svg in pictures.items():
@@ -51,23 +50,6 @@ def main() -> None:
     if shows_page:
         with let_through():
             webbrowser.open(REPORT_FILE.resolve().as_uri())
-
-
-def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read a table of the stage study, which has at least these columns.
-
-    Raises:
-        InputError: the file is missing or not what the stage study writes.
-    """
-    try:
-        table = pd.read_csv(path, dtype={"section": str, "arm": str})
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro`") from None
-    except ValueError:  # pandas' parser errors and undecodable bytes are ValueErrors too
-        table = pd.DataFrame()
-    if not set(columns) <= set(table.columns):
-        raise InputError(f"{path} is not what the stage study writes; delete it and run `dvc repro`")
-    return table
 
 
 def _with_baseline(study: Study) -> Study:

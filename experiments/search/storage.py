@@ -1,27 +1,52 @@
 """The storage of a search: an Optuna study in a journal file or a database, which records trials that have ended."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from experiments.records import TrialSettings
 from pipeline.errors import InputError, without_password
+from pipeline.files import UNEXPECTED, cannot_write
 from pipeline.settings import Search
 
 JOURNAL_FILE = Path("experiments/search.journal")
+# What a search writes beside its trials, where it has got so far.
+ATTRIBUTES: dict[str, type] = {"settings": str, "trials": int, "ended": dict}
 VERSION = 2  # changes with the meaning of a study's trials and attributes
 PATIENCE_SECONDS = 5  # how long a database may take to answer
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # The errors of a storage that went away.
 LOST = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+class Facts(BaseModel):
+    """The facts of a complete trial that results are made of, among others."""
+
+    model_config = ConfigDict(extra="allow")
+
+    per_seed: list[float]
+    diverged: int
+    curve: list[float | None] = []
+
+
+class CompleteTrial(BaseModel):
+    """What a search stores with a complete trial."""
+
+    settings: TrialSettings
+    facts: Facts
+    seconds: float
 
 
 def journal_path(url: str | None) -> Path | None:
@@ -49,19 +74,71 @@ def _open_journal(path: Path) -> BaseStorage:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             _remove_torn_line(path)
-        return JournalStorage(JournalFileBackend(str(path)))
+        return JournalStorage(Journal(path))
     except OSError as error:
         raise InputError(f"search.storage {path} cannot be opened: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"search.storage {path} is no journal of Optuna; move it away or name another file") from None
+    except UNEXPECTED as error:
+        raise damaged(str(path), str(error)) from None
+
+
+def damaged(shown: str, problem: str) -> InputError:
+    """Return the error for a storage whose content is not what Optuna and this project write."""
+    return InputError(
+        f"search.storage {shown} is damaged or no journal of Optuna ({' '.join(problem.split())[:200]}); bring it back "
+        "from a copy, move it away or name another"
+    )
 
 
 def _remove_torn_line(path: Path) -> None:
-    """Remove a last line without an end, which a killed search leaves behind; Optuna would append to it."""
-    with path.open("rb+") as file:
-        if file.seek(0, 2) and (file.seek(-1, 2), file.read(1))[1] != b"\n":
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
+    """Remove a last line without an end, which a killed search leaves behind; Optuna would append to it.
+
+    Raises:
+        ValueError: the other lines are not JSON, so the file is left as it is. Optuna would put up with a last one.
+    """
+    *lines, torn = path.read_bytes().split(b"\n")
+    for line in lines:
+        json.loads(line)
+    if torn and not lines:
+        raise ValueError("it has no whole line")
+    if torn:
+        with path.open("rb+") as file:
+            file.truncate(file.seek(0, 2) - len(torn))
+
+
+class Journal(JournalFileBackend):
+    """A journal file, whose errors of reading and writing are the user's to put right.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(str(path))
+        self.path = path
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """Yield the lines from this number on.
+
+        Raises:
+            InputError: the file cannot be read, or is damaged.
+        """
+        try:
+            yield from super().read_logs(log_number_from)
+        except OSError as error:
+            raise InputError(f"search.storage {self.path} cannot be read: {error.strerror or error}") from None
+        except ValueError as error:
+            raise damaged(str(self.path), str(error)) from None
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append lines; a search that goes on removes a line of which there was room for a part alone.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            raise cannot_write(f"search.storage {self.path}", error) from error
 
 
 def _open_database(url: str) -> BaseStorage:
@@ -110,7 +187,7 @@ def open_study(storage: BaseStorage, name: str, search: Search) -> optuna.Study:
     """Create the study or go on with it.
 
     Raises:
-        InputError: the study was made by another version of this project.
+        InputError: the study was made by another version of this project, or is damaged.
     """
     study = optuna.create_study(
         storage=storage,
@@ -126,4 +203,32 @@ def open_study(storage: BaseStorage, name: str, search: Search) -> optuna.Study:
             f"the study {name} was made by version {made_by} of this project, this is version {VERSION}; "
             "change search.storage to start anew"
         )
+    check_content(study)
     return study
+
+
+def check_content(study: optuna.Study) -> None:
+    """Check that a study is as a search has written it.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        attributes = study.user_attrs
+        for name, kind in ATTRIBUTES.items():
+            if not isinstance(attributes.get(name, kind()), kind):
+                raise TypeError(f"its {name} is no {kind.__name__}")
+        json.loads(attributes.get("settings", "{}"))
+        for trial in study.get_trials(deepcopy=False):
+            _check_trial(trial)
+    except UNEXPECTED as error:
+        raise damaged(f"with study {study.study_name}", f"{type(error).__name__}: {error}") from None
+
+
+def _check_trial(trial: FrozenTrial) -> None:
+    if trial.state not in FINISHED or trial.datetime_start is None or trial.datetime_complete is None:
+        raise ValueError(f"trial {trial.number} has not ended")
+    if trial.state == TrialState.COMPLETE:
+        attributes = CompleteTrial.model_validate(trial.user_attrs)
+        if len(attributes.facts.per_seed) < 1:
+            raise ValueError(f"trial {trial.number} has no seeds")

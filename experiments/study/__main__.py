@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from experiments import records as record
+from experiments.study import searched
 from experiments.study.cost import cost, equal_time
 from experiments.study.jobs import context
 from experiments.study.log import log_study
@@ -24,9 +25,9 @@ from experiments.study.trainings import Trainings
 from pipeline.alone import alone
 from pipeline.data.splits import Summary, read_summary
 from pipeline.errors import InputError, run_stage
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.params import settings_in_use
-from pipeline.paths import CHAMPION_FILE, RESULTS, STUDY_RUN_FILE
+from pipeline.paths import CHAMPION_FILE, STUDY_RUN_FILE
 from pipeline.settings import Settings, flat, seed_list
 from pipeline.tracking import store
 from pipeline.tracking.read import test_looks
@@ -39,9 +40,9 @@ def read_search(settings: Settings) -> dict[str, Any]:
     """Return the content of `search.json`; nothing where no section asks for it.
 
     Raises:
-        InputError: it is missing or no JSON.
+        InputError: it is missing or not what the stage search writes.
     """
-    return read_json(RESULTS / "search.json") if "winner" in settings.study.sections else {}
+    return searched.read_search() if "winner" in settings.study.sections else {}
 
 
 def fresh_seeds(settings: Settings) -> list[int]:
@@ -111,7 +112,9 @@ def main() -> None:
             raise InputError(f"unknown argument {sys.argv[1]!r}; the only one is --log-only")
         store.check_reachable()
         if sys.argv[1:]:
-            log(settings, summary, record.read_study(), record.read_study_run(), Tables.read())
+            result, tables = record.read_study(), Tables.read()
+            tables.check_arms(result)
+            log(settings, summary, result, record.read_study_run(), tables)
             print("`dvc commit study` tells DVC that this is no change")
             return
         result, run, tables = study(settings, summary)

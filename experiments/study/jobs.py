@@ -16,7 +16,7 @@ import pandas as pd
 from experiments.study.arms import Arm
 from experiments.study.rows import Labels, Rows
 from pipeline.data.splits import Summary
-from pipeline.files import read_arrays, under, write_arrays
+from pipeline.files import read_arrays, read_kept, under, write_arrays
 from pipeline.settings import Model, Train, flat
 from pipeline.training.fast.process import compile_for
 from pipeline.training.fitted import Fitted, arrays_of, fitted_of
@@ -135,13 +135,17 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def read_result(path: Path) -> Result | None:
-    """Return a result that is kept; None where there is none, or a damaged one."""
-    try:
-        arrays = read_arrays(path)
-        fitted = fitted_of(arrays, pd.DataFrame(under("history/", arrays)))
-        return Result(fitted, under("row_scores/", arrays), arrays["sound"], float(arrays["seconds"]))
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
+    """Return a result that is kept; None where there is none, or with a note a damaged one.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    return read_kept(path, lambda path: _result(read_arrays(path)))
+
+
+def _result(arrays: dict[str, np.ndarray]) -> Result:
+    fitted = fitted_of(arrays, pd.DataFrame(under("history/", arrays)))
+    return Result(fitted, under("row_scores/", arrays), arrays["sound"], float(arrays["seconds"]))
 
 
 def run(rows: Rows, jobs: list[Job], seeds: list[int], epochs: int) -> list[Result]:

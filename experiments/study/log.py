@@ -10,8 +10,9 @@ import pandas as pd
 
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Study, StudyRun
 from experiments.study.tables import Tables
-from pipeline.data.splits import PREPROCESSING_FILE, SPLITS, Summary
-from pipeline.files import read_json
+from pipeline.data.constants import read_preprocessing
+from pipeline.data.splits import SPLITS, Summary
+from pipeline.files import check_archive, read_of
 from pipeline.interrupts import before_the_end
 from pipeline.settings import Settings, flat
 from pipeline.statistics import scores
@@ -55,7 +56,8 @@ def log_study(
     parent.finish(headline, params, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
     parent.show("arms", columns(study))
     if champion is not None and parent.run_id is not None and not parent.lost:
-        preprocessing = read_json(PREPROCESSING_FILE)
+        preprocessing = read_preprocessing(summary)
+        read_of("study", champion, check_archive)
         register_champion(champion, summary, preprocessing, parent.run_id, headline)
     return parent.run_id, (run.runs if run else {}) | parent.children
 

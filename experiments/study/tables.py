@@ -7,10 +7,12 @@ import pandas as pd
 
 from experiments import records as record
 from experiments.study.scored import ROLES, Scored
-from pipeline.files import written_whole
+from pipeline.errors import InputError
+from pipeline.files import read_table, written_whole
 from pipeline.statistics import scores
 
 NUMBERS = "%.7g"
+ARM = ("section", "arm")  # the columns that tell the arms apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +39,31 @@ class Tables:
 
     @classmethod
     def read(cls) -> "Tables":
-        """Read both files of a study that is finished."""
-        paths = (record.STUDY_SEEDS_FILE, record.STUDY_CURVES_FILE)
-        return cls(*(pd.read_csv(path) for path in paths))
+        """Read both files of a study that is finished.
+
+        Raises:
+            InputError: one of them is missing, or not what the stage study writes.
+        """
+        seeds = read_table("study", record.STUDY_SEEDS_FILE, ["seed"], ARM)
+        return cls(seeds, read_table("study", record.STUDY_CURVES_FILE, ["epoch", "seeds"], ARM))
+
+    def check_arms(self, study: record.Study) -> None:
+        """Check that the tables are about the arms and epochs of a study.
+
+        Raises:
+            InputError: an arm has no row, or a row no arm; an arm has an epoch twice, or one that it cannot have.
+        """
+        arms = {(arm.section, arm.name) for arm in study.arms}
+        if {*zip(self.seeds["section"], self.seeds["arm"], strict=True)} != arms:
+            raise InputError(
+                f"{record.STUDY_SEEDS_FILE} has other arms than {record.STUDY_FILE}; delete both and run `dvc repro`"
+            )
+        epochs = self.curves["epoch"]
+        is_twice = self.curves.duplicated([*ARM, "epoch"]).any()
+        if is_twice or not epochs.isin(range(1, study.about.epochs + 1)).all():
+            raise InputError(
+                f"{record.STUDY_CURVES_FILE} has other epochs than {record.STUDY_FILE}; delete both and run `dvc repro`"
+            )
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,16 +1,14 @@
 """Reading of the stage prepare's results: the three splits and their summary."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.examples import Problem, Split, Task
-from pipeline.errors import InputError
-from pipeline.files import read_arrays
+from pipeline.files import read_arrays, read_of
 
-Content = TypeVar("Content")
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
@@ -71,7 +69,7 @@ def read_summary() -> Summary:
     Raises:
         InputError: it is missing or not what the stage prepare writes.
     """
-    return _read(SUMMARY_FILE, lambda path: Summary.model_validate_json(path.read_bytes()))
+    return read_of("prepare", SUMMARY_FILE, lambda path: Summary.model_validate_json(path.read_bytes()))
 
 
 def read_split(name: SplitName) -> Split:
@@ -80,14 +78,11 @@ def read_split(name: SplitName) -> Split:
     Raises:
         InputError: it is missing or not what the stage prepare writes.
     """
-    return _read(split_file(name), lambda path: Split(**read_arrays(path)))
+    return read_of("prepare", split_file(name), lambda path: _split(read_arrays(path)))
 
 
-def _read(path: Path, reader: Callable[[Path], Content]) -> Content:
-    try:
-        return reader(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro`") from None
-    # `Split` raises TypeError for an array with a wrong name.
-    except (ValidationError, ValueError, TypeError):
-        raise InputError(f"{path} is not what the stage prepare writes; delete it and run `dvc repro`") from None
+def _split(arrays: dict[str, np.ndarray]) -> Split:
+    split = Split(**arrays)
+    if split.x.ndim != 2 or any(len(array) != len(split) for array in split.arrays.values()):
+        raise ValueError("the arrays do not fit each other")
+    return split

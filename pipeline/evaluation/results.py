@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,13 @@ import pandas as pd
 
 from pipeline.data.examples import Split
 from pipeline.data.splits import SPLITS, SplitName, Summary
-from pipeline.errors import InputError
+from pipeline.evaluation.recorded import STAGE, read_curves, read_evaluation, read_seed_scores
 from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, summarize
 from pipeline.evaluation.tables import DIGITS, errors_of, loss_curves, mean_curves, rounded
-from pipeline.files import read_json, write_json, written_whole
-from pipeline.paths import CURVES_FILE, ERRORS_FILE, EVALUATION_FILE, HISTORY_FILE, LOSS_FILE, SEED_SCORES_FILE
+from pipeline.files import read_table, write_json, written_whole
+from pipeline.paths import CURVES_FILE, ERRORS_FILE, EVALUATION_FILE, LOSS_FILE, SEED_SCORES_FILE
 from pipeline.settings import Model
-from pipeline.training.fitted import Fitted
+from pipeline.training.fitted import Fitted, read_history
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,20 +81,14 @@ def read_results() -> Results:
     """Read the results of an earlier run of the stage.
 
     Raises:
-        InputError: one of them is missing.
+        InputError: one of them is missing or not what the stage writes.
     """
+    evaluation = read_evaluation()
     return Results(
-        evaluation=read_json(EVALUATION_FILE),
-        seeds=_read_table(SEED_SCORES_FILE),
-        history=_read_table(HISTORY_FILE),
-        curves=_read_table(CURVES_FILE).set_index("epoch"),
-        loss=_read_table(LOSS_FILE).set_index("epoch"),
-        errors=_read_table(ERRORS_FILE),
+        evaluation=evaluation,
+        seeds=read_seed_scores(evaluation),
+        history=read_history(),
+        curves=read_curves(),
+        loss=read_table(STAGE, LOSS_FILE, ["epoch"]).set_index("epoch"),
+        errors=read_table(STAGE, ERRORS_FILE, [], ["actual", "predicted"]),
     )
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro`") from None

@@ -80,17 +80,12 @@ def read_run(run_id: str) -> LoggedRun | None:
     Raises:
         TrackingLost: the store cannot be read.
     """
-    client = open_client(tracking_uri())
-    from mlflow.exceptions import MlflowException
-
     try:
-        run = client.get_run(run_id)
+        run = open_client(tracking_uri()).get_run(run_id)
         return _logged(run) if run.info.lifecycle_stage == "active" else None
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise _lost(error) from error
     except Exception as error:
+        if getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
+            return None
         if not is_loss(error):
             raise
         raise _lost(error) from error

@@ -9,6 +9,7 @@ import itertools
 import json
 import logging
 import os
+import sqlite3
 import sys
 import tempfile
 import time
@@ -340,4 +341,4 @@ def is_loss(error: Exception) -> bool:
     if isinstance(error, MlflowException):
         # An invalid value was sent by us, so it is our bug.
         return error.error_code != "INVALID_PARAMETER_VALUE"
-    return isinstance(error, OSError | SQLAlchemyError)
+    return isinstance(error, OSError | SQLAlchemyError | sqlite3.Error)

@@ -17,14 +17,26 @@ from urllib.request import urlopen
 from pipeline.errors import InputError, without_password
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
+LONGEST_PATH = 480  # bytes; SQLite's limit is 512 with what it adds for its journals
 PATIENCE_SECONDS = 5  # for the answer of a server or a database
 
 
 def tracking_uri() -> str:
-    """Return `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`, with an absolute path for an SQLite file."""
+    """Return `MLFLOW_TRACKING_URI`, or SQLite under `mlruns/`, with an absolute path for an SQLite file.
+
+    The path of a file in the project is relative where the project's own has a character that means something in a URI.
+    """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
     path = sqlite_path(uri)
-    return f"sqlite:///{path.as_posix()}" if path else uri
+    if path is None:
+        return uri
+    if not _fits_a_uri(path) and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f"sqlite:///{path.as_posix()}"
+
+
+def _fits_a_uri(path: Path) -> bool:
+    return not set("%?#") & set(str(path))
 
 
 def check_reachable() -> None:
@@ -88,6 +100,10 @@ def _check_sqlite(uri: str) -> str | None:
     path = sqlite_path(uri)
     if path is None:
         return f"which names no file, so runs would be lost; give one, such as {DEFAULT_URI}"
+    if not _fits_a_uri(Path(uri)):
+        return "whose path has a %, ? or #, which MLflow takes for part of a URI; name a file elsewhere"
+    if (length := len(os.fsencode(path))) > LONGEST_PATH:
+        return f"whose path has {length} bytes, of which SQLite takes {LONGEST_PATH}; name a file with a shorter one"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
@@ -100,7 +116,7 @@ def _check_sqlite(uri: str) -> str | None:
         with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
-        return f"which cannot be written to ({error}); repair it, move it away or name another file"
+        return f"which cannot be written to ({error}); make room, repair it, move it away or name another file"
     return None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data.splits import Summary
-from pipeline.files import read_arrays, write_arrays
+from pipeline.files import read_arrays, read_kept, write_arrays
 from pipeline.interrupts import INTERRUPTS
 from pipeline.settings import Settings, flat
 from pipeline.training.course import Snapshot
@@ -66,12 +66,13 @@ class Checkpoint(AbstractContextManager):
         self.stop_asked = number
 
     def load(self) -> Snapshot | None:
-        """Return the state of an interrupted training of this identity, if there is one."""
-        try:
-            state = read_arrays(self.path)
-        except (FileNotFoundError, ValueError):
-            return None
-        return state if str(state.pop("identity", "")) == self.identity else None
+        """Return the state of an interrupted training of this identity, if there is one that is not damaged.
+
+        Raises:
+            InputError: the file cannot be opened.
+        """
+        state = read_kept(self.path, read_arrays)
+        return state if state is not None and str(state.pop("identity", "")) == self.identity else None
 
     def __call__(self, event: Epoch) -> None:
         began = time.monotonic()

@@ -1,15 +1,12 @@
 """The result of a training, and the files in which the stage train hands it on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.files import read_arrays, under, write_arrays, written_whole
+from pipeline.files import read_arrays, read_of, read_table, under, write_arrays, written_whole
 from pipeline.paths import HISTORY_FILE, SEEDS_FILE
 
 WEIGHTS, HOLDOUT = "weights/", "by_holdout/"
@@ -89,10 +86,13 @@ def fitted_of(arrays: dict[str, np.ndarray], history: pd.DataFrame) -> Fitted:
 
     Raises:
         KeyError: an array is missing.
+        ValueError: the arrays do not fit each other.
     """
-    holdout = under(HOLDOUT, arrays)
+    holdout, weights = under(HOLDOUT, arrays), under(WEIGHTS, arrays)
+    if not weights or any(len(value) != len(arrays["seeds"]) for value in weights.values()):
+        raise ValueError("there are not as many weights as seeds")
     return Fitted(
-        weights=under(WEIGHTS, arrays),
+        weights=weights,
         best_epoch=arrays["best_epoch"],
         seeds=arrays["seeds"].tolist(),
         diverged=arrays["diverged"],
@@ -114,22 +114,14 @@ def read_fitted() -> Fitted:
     Raises:
         InputError: a file is missing or not what the stage train writes.
     """
-    arrays = _read(SEEDS_FILE, read_arrays)
-    history = _read(HISTORY_FILE, pd.read_csv)
-    try:
-        return fitted_of(arrays, history)
-    except KeyError:
-        raise _not_ours(SEEDS_FILE) from None
+    history = read_history()
+    return read_of("train", SEEDS_FILE, lambda path: fitted_of(read_arrays(path), history))
 
 
-def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
-    try:
-        return reader(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro`") from None
-    except ValueError:
-        raise _not_ours(path) from None
+def read_history() -> pd.DataFrame:
+    """Read `experiments/results/history.csv`.
 
-
-def _not_ours(path: Path) -> InputError:
-    return InputError(f"{path} is not what the stage train writes; delete it and run `dvc repro`")
+    Raises:
+        InputError: the file is missing or not what the stage train writes.
+    """
+    return read_table("train", HISTORY_FILE, ["seed", "epoch"])

@@ -8,26 +8,31 @@ import keras
 
 from pipeline.data.examples import Problem
 from pipeline.errors import InputError
-from pipeline.files import written_whole
+from pipeline.files import read_json, written_whole
 from pipeline.paths import ARCHITECTURE_FILE
 from pipeline.settings import Model
 from pipeline.training.model import build_keras
 
 
 def read_untrained(model: Model, problem: Problem) -> keras.Model:
-    """Read the model of `models/architecture.json`.
+    """Return the model of `models/architecture.json`.
 
     Raises:
-        InputError: it is missing, or of other settings or data: a stage that is run by hand may be out of turn.
+        InputError: it is missing or damaged, or of other settings or data: a stage that is run by hand may be out of
+            turn.
     """
     built = build_keras(model, problem, problem.target_mean, problem.target_scale)
-    try:
-        plain = keras.models.model_from_json(ARCHITECTURE_FILE.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{ARCHITECTURE_FILE} is missing; run `dvc repro`") from None
-    if plain.to_json() != built.to_json():
+    if _without_version(read_json(ARCHITECTURE_FILE)) != _without_version(json.loads(built.to_json())):
         raise InputError(f"{ARCHITECTURE_FILE} is of other settings or data; run `dvc repro`")
-    return plain
+    # Not `built` itself: its layers share objects, whose addresses Keras would write into the trained model's file.
+    return keras.models.model_from_json(built.to_json())
+
+
+def _without_version(architecture: object) -> object:
+    """Return an architecture without the version of Keras that has written it, which may be an older one."""
+    if not isinstance(architecture, dict):
+        return architecture
+    return {name: value for name, value in architecture.items() if name != "keras_version"}
 
 
 def save_model(plain: keras.Model, path: Path) -> None:

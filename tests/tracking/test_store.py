@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 
 from pipeline.errors import InputError, without_password
-from pipeline.tracking.store import check_reachable
+from pipeline.tracking.store import check_reachable, sqlite_path, tracking_uri
 
 
 def test_default_store_is_reachable_and_mlflow_is_not_imported_to_see_it(folder):
@@ -85,3 +85,46 @@ def test_password_is_not_shown(uri):
 @pytest.mark.parametrize("uri", ["sqlite:///mlruns/mlflow.db", "http://host:5000", "postgresql://user@host/db"])
 def test_address_without_a_password_is_shown_as_it_is(uri):
     assert without_password(uri) == uri
+
+
+@pytest.mark.parametrize("name", ["a%41b", "a%2Fb", "a?b", "a#b", "a b ü"])
+def test_project_whose_path_means_something_in_a_uri_has_its_store_and_files_inside(tmp_path, monkeypatch, name):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = tmp_path / name
+    project.mkdir()
+    monkeypatch.chdir(project)
+    check_reachable()
+    assert sqlite_path(tracking_uri()) == project / "mlruns" / "mlflow.db"
+    assert set("%?#") & set(tracking_uri()) == set()
+
+
+def test_store_elsewhere_whose_path_means_something_in_a_uri_is_refused(folder, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////tmp/a%41b/mlflow.db")
+    with pytest.raises(InputError, match=r"whose path has a %, \? or #, which MLflow takes for part of a URI"):
+        check_reachable()
+
+
+def test_store_with_a_path_that_is_too_long_for_sqlite_is_refused(folder, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{'/'.join(['a' * 200] * 3)}/mlflow.db")
+    with pytest.raises(InputError, match=r"whose path has \d+ bytes, of which SQLite takes 480"):
+        check_reachable()
+
+
+NO_ROOM = """
+import resource, signal
+from pathlib import Path
+from pipeline.tracking import run
+from pipeline.tracking.sqlite import create_sqlite
+run.import_mlflow()
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    create_sqlite(Path("mlruns/mlflow.db").absolute())
+except Exception as error:
+    print(run.is_loss(error), list(Path("mlruns").iterdir()))
+"""
+
+
+def test_store_for_which_there_is_no_room_is_lost_and_leaves_nothing_behind(folder):
+    ended = subprocess.run([sys.executable, "-c", NO_ROOM], capture_output=True, text=True, check=True)
+    assert ended.stdout == "True []\n"
