@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.files import read_of, write_json
 from pipeline.paths import RESULTS, STUDY_RUN_FILE
-from pipeline.settings import Model, Train
 from pipeline.statistics.comparisons import Finding
 from pipeline.statistics.intervals import Interval
 
@@ -27,13 +26,6 @@ class Record(BaseModel):
     """A part of a result file, which refuses unknown keys and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TrialSettings(Record):
-    """The settings of a trial, as Optuna and `search.json` keep them."""
-
-    model: Model
-    train: Train
 
 
 R = TypeVar("R", bound=Record)

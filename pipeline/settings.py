@@ -211,6 +211,13 @@ class Train(Section):
         return self
 
 
+class TrialSettings(Section):
+    """The settings of a trial, as Optuna and `search.json` keep them."""
+
+    model: Model
+    train: Train
+
+
 # By dotted name, in the order of the settings.
 REGULARIZERS: dict[str, Regularizer] = {
     f"{section}.{setting}": mark

@@ -15,10 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from experiments.records import TrialSettings
 from pipeline.errors import InputError, without_password
 from pipeline.files import UNEXPECTED, cannot_write
-from pipeline.settings import Search
+from pipeline.settings import Search, TrialSettings
 
 JOURNAL_FILE = Path("experiments/search.journal")
 # What a search writes beside its trials, where it has got so far.

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from experiments.records import TrialSettings
 from pipeline.files import read_json, read_of
 from pipeline.paths import RESULTS
+from pipeline.settings import TrialSettings
 from pipeline.statistics.intervals import Interval
 
 SEARCH_FILE = RESULTS / "search.json"

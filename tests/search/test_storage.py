@@ -6,11 +6,11 @@ from pathlib import Path
 import optuna
 import psycopg
 import pytest
-from optuna.trial import create_trial
+from optuna.trial import FrozenTrial, create_trial
 
 from experiments.search import storage
 from pipeline.errors import InputError
-from pipeline.settings import Search
+from pipeline.settings import Search, Settings
 
 SEARCH = Search()
 
@@ -19,7 +19,7 @@ SEARCH = Search()
 def study(folder: Path) -> optuna.Study:
     """A study of three trials in a journal."""
     study = storage.open_study(storage.open_storage("a.journal"), "a study", SEARCH)
-    study.add_trials([create_trial(value=float(number)) for number in range(3)])
+    study.add_trials([ended(value=float(number)) for number in range(3)])
     return study
 
 
@@ -29,9 +29,16 @@ def values() -> list[float]:
     return [trial.value for trial in study.get_trials()]
 
 
+def ended(value: float) -> FrozenTrial:
+    """Return a trial with what a search stores with it."""
+    settings = Settings().model_dump(include={"model", "train"})
+    facts = {"per_seed": [value], "diverged": 0}
+    return create_trial(value=value, user_attrs={"settings": settings, "facts": facts, "seconds": 1.0})
+
+
 def test_study_that_is_there_is_gone_on_with(study):
     assert values() == [0.0, 1.0, 2.0]
-    study.add_trial(create_trial(value=3.0))
+    study.add_trial(ended(value=3.0))
     assert values() == [0.0, 1.0, 2.0, 3.0]
 
 
@@ -66,8 +73,8 @@ def test_study_of_another_version_is_refused(study):
         ("postgresql://127.0.0.1:1/x?user=a&password=geheim", "cannot be used: connection failed"),
         ("/dev/null/a.journal", "cannot be opened: File exists"),
         ("folder.journal", "cannot be opened: Is a directory"),
-        ("garbage.journal", "is no journal of Optuna"),
-        ("other.journal", "is no journal of Optuna"),
+        ("garbage.journal", "is damaged or no journal of Optuna"),
+        ("other.journal", "is damaged or no journal of Optuna"),
     ],
 )
 def test_storage_that_cannot_be_used_is_one_line_without_the_password(folder, url, told):
@@ -91,7 +98,7 @@ def test_storage_that_goes_away_is_one_line_without_the_password(database):
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     lost = rf"search.storage postgresql://tester:\*\*\*@.*/{name} was lost: .*; start again to go on"
     with pytest.raises(InputError, match=lost) as raised, storage.loss_told(database):
-        study.add_trial(create_trial(value=1.0))
+        study.add_trial(ended(value=1.0))
     assert "\n" not in str(raised.value)
     kept.remove_session()
     kept.engine.dispose()
