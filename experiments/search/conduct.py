@@ -77,6 +77,7 @@ def describe_search(study: optuna.Study, settings: Settings) -> None:
 def search(settings: Settings, summary: Summary) -> None:
     """Run or finish the search, then write its results."""
     began, start = time.monotonic(), trial_settings(settings, summary)
+    storage.unlock(settings.search.storage)
     study_storage = storage.open_storage(settings.search.storage)
     study = storage.open_study(study_storage, study_name(start, summary), start.search)
     describe_search(study, start)

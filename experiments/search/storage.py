@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +20,7 @@ from pipeline.files import UNEXPECTED, cannot_write
 from pipeline.settings import Search, TrialSettings
 
 JOURNAL_FILE = Path("experiments/search.journal")
+LOCK_FILE_SUFFIX = ".lock"  # Optuna's
 # What a search writes beside its trials, where it has got so far.
 ATTRIBUTES: dict[str, type] = {"settings": str, "trials": int, "ended": dict}
 VERSION = 2  # changes with the meaning of a study's trials and attributes
@@ -80,6 +81,12 @@ def _open_journal(path: Path) -> BaseStorage:
         raise damaged(str(path), str(error)) from None
 
 
+def unlock(url: str | None) -> None:
+    """Remove the lock that a search which was killed as it wrote has left; only the one search that runs may do so."""
+    if path := journal_path(url):
+        Path(f"{path}{LOCK_FILE_SUFFIX}").unlink(missing_ok=True)
+
+
 def damaged(shown: str, problem: str) -> InputError:
     """Return the error for a storage whose content is not what Optuna and this project write."""
     return InputError(
@@ -112,7 +119,7 @@ class Journal(JournalFileBackend):
     """
 
     def __init__(self, path: Path):
-        super().__init__(str(path))
+        super().__init__(str(path), JournalFileOpenLock(str(path)))
         self.path = path
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:

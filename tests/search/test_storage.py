@@ -6,6 +6,7 @@ from pathlib import Path
 import optuna
 import psycopg
 import pytest
+from optuna.storages import journal
 from optuna.trial import FrozenTrial, create_trial
 
 from experiments.search import storage
@@ -49,6 +50,14 @@ def test_journal_torn_by_a_kill_is_mended(study):
         assert values() == [0.0, 1.0, 2.0]
         mended = Path("a.journal").read_bytes()  # in which they have asked for the study
         assert mended.startswith(whole) and torn not in mended.splitlines()
+
+
+def test_lock_of_a_killed_search_holds_up_nobody(study):
+    journal.JournalFileOpenLock("a.journal").acquire()
+    storage.unlock("a.journal")
+    began = time.monotonic()
+    study.add_trial(ended(value=3.0))
+    assert time.monotonic() - began < 5
 
 
 def test_journal_that_a_kill_left_empty_is_a_new_one(folder):
