@@ -42,6 +42,9 @@ from pipeline.tracking import run as tracking
 from pipeline.tracking.sqlite import create_sqlite
 from pipeline.training.fitted import Chosen, Fitted
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would the stages that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
