@@ -24,8 +24,7 @@ def read_untrained(model: Model, problem: Problem) -> keras.Model:
     built = build_keras(model, problem, problem.target_mean, problem.target_scale)
     if _without_version(read_json(ARCHITECTURE_FILE)) != _without_version(json.loads(built.to_json())):
         raise InputError(f"{ARCHITECTURE_FILE} is of other settings or data; run `dvc repro`")
-    # Not `built` itself: its layers share objects, whose addresses Keras would write into the trained model's file.
-    return keras.models.model_from_json(built.to_json())
+    return built
 
 
 def _without_version(architecture: object) -> object:
@@ -36,9 +35,12 @@ def _without_version(architecture: object) -> object:
 
 
 def save_model(plain: keras.Model, path: Path) -> None:
-    """Write a `.keras` file without dates in it, so a repeated training changes no lock and makes nothing run again."""
+    """Write a `.keras` file that is the same for the same model: a repeated training changes no lock for DVC."""
+    # Of objects that layers share, Keras writes the addresses; a model from JSON shares none.
+    alone = keras.models.model_from_json(plain.to_json())
+    alone.set_weights(plain.get_weights())
     with written_whole(path) as beside:
-        plain.save(beside)
+        alone.save(beside)
         _take_dates_out(beside)
 
 
