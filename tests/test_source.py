@@ -51,7 +51,10 @@ def test_main_writes_once_and_leaves_an_unchanged_file_alone(project):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"source": "fashion-mnist"}, "must be one of fashion_mnist, .*a path that ends in .csv, .tsv, .parquet, .npz"),
+        (
+            {"source": "fashion-mnist"},
+            "must be one of fashion_mnist, .*a path that ends in .csv, .tsv, .txt",
+        ),
         ({"source": "table.xlsx"}, "a path that ends in .*; got 'table.xlsx'"),
         ({"source": "openml:"}, "got 'openml:'"),
         ({"source": "gone.csv"}, "data.source: there is no file gone.csv"),

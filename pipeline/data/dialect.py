@@ -9,7 +9,7 @@ from itertools import islice
 
 from pipeline.settings import Read
 
-SUFFIX_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SUFFIX_SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 # A blank stands for any run of blanks; it comes last, since it also stands inside of values.
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
 # UTF-32 is not among them: nobody writes tables in it, and its mark begins like that of UTF-16.

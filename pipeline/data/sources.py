@@ -15,9 +15,15 @@ NAMES = ("digits", *BUNDLED_TABLES, *DOWNLOADED_IMAGES)
 
 OPENML = "openml:"
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip")  # behind the suffix of a text table
+
+TABLE_SUFFIXES = (*TEXT_SUFFIXES, ".parquet", ".feather", ".jsonl")
 
 FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
+
+SHOWN_SUFFIXES = f"{', '.join(FILE_SUFFIXES)} (text also with {', '.join(COMPRESSED)} behind)"
 
 # What a compressed file may unpack to. A few kilobytes can claim a thousand times as much as any machine has.
 MOST_UNPACKED = 32 * 2**30
@@ -25,12 +31,17 @@ MOST_UNPACKED = 32 * 2**30
 
 def is_table_file(source: str) -> bool:
     """Return whether a source is the path of a table; only such a source can have a `data.test_source`."""
-    return _suffix(source) in TABLE_SUFFIXES
+    suffix = suffix_of(source)
+    return suffix in TABLE_SUFFIXES or (suffix.endswith(COMPRESSED) and suffix not in COMPRESSED)
 
 
 def is_array_file(source: str) -> bool:
     """Return whether a source is the path of an `.npz`."""
-    return _suffix(source) == ".npz"
+    return suffix_of(source) == ".npz"
+
+
+def _is_file(source: str) -> bool:
+    return is_table_file(source) or is_array_file(source)
 
 
 def user_files(data: Data) -> dict[str, str]:
@@ -40,7 +51,7 @@ def user_files(data: Data) -> dict[str, str]:
         InputError: no such source, a file that is missing or empty, or a `data.test_source` where none can be.
     """
     _check_source(data.source)
-    files = {"data.source": data.source} if _suffix(data.source) in FILE_SUFFIXES else {}
+    files = {"data.source": data.source} if _is_file(data.source) else {}
     if data.test_source is not None:
         _check_test_source(data.source, data.test_source)
         files["data.test_source"] = data.test_source
@@ -59,12 +70,10 @@ def describe(data: Data) -> dict[str, Any]:
 
 
 def _check_source(source: str) -> None:
-    if source in NAMES or _suffix(source) in FILE_SUFFIXES or source.removeprefix(OPENML).strip() not in ("", source):
+    if source in NAMES or _is_file(source) or source.removeprefix(OPENML).strip() not in ("", source):
         return
     choices = nearest_first(source, [*NAMES, f"{OPENML}<name or id>"])
-    raise InputError(
-        f"data.source must be one of {choices}, or a path that ends in {', '.join(FILE_SUFFIXES)}; got {source!r}"
-    )
+    raise InputError(f"data.source must be one of {choices}, or a path that ends in {SHOWN_SUFFIXES}; got {source!r}")
 
 
 def _check_test_source(source: str, test_source: str) -> None:
@@ -110,5 +119,9 @@ def check_unpacked(setting: str, path: str | Path, unpacked: int) -> None:
         )
 
 
-def _suffix(source: str) -> str:
-    return "" if source.startswith(OPENML) else Path(source).suffix.lower()
+def suffix_of(source: str) -> str:
+    """Return the suffix of a file, in lower case and with that before a compression's, such as `.csv.gz`."""
+    if source.startswith(OPENML):
+        return ""
+    *_, before, last = ["", "", *(suffix.lower() for suffix in Path(source).suffixes)]
+    return before + last if last in COMPRESSED and before in TEXT_SUFFIXES else last

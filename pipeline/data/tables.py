@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
+from pipeline.data import containers
+from pipeline.data.containers import read_typed
 from pipeline.data.dialect import decode, find_dialect
 from pipeline.data.notation import is_text
-from pipeline.data.sources import check_unpacked
 from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
 from pipeline.settings import Read
@@ -55,7 +55,7 @@ class Messages:
 def read_table(
     setting: str, name: str, read: Read, text_columns: tuple[str, ...] = ()
 ) -> tuple[pd.DataFrame, Messages]:
-    """Read a `.csv`, `.tsv` or `.parquet` file; return the table and what the user should know.
+    """Read the file of a table; return the table and what the user should know.
 
     Args:
         text_columns: read as text even if all values look like numbers, as they are text in the other file.
@@ -66,16 +66,10 @@ def read_table(
     path = Path(name)
     messages = Messages()
     try:
-        if path.suffix.lower() == ".parquet":
-            content = pq.read_metadata(path)
-            check_unpacked(setting, name, 8 * content.num_rows * content.num_columns)  # each value takes that much here
-            frame = pd.read_parquet(path).reset_index(drop=True)
-            frame.columns = [str(column) for column in frame.columns]
-        else:
-            frame = _read_text(path, read, messages)
+        frame = _read_text(setting, path, read, messages) if containers.is_text(path) else read_typed(setting, path)
     # pyarrow's errors are ValueError or OSError; pandas' of parsing and of decoding are ValueError.
     except (ValueError, OSError) as error:
-        hint = "" if path.suffix.lower() == ".parquet" else " (data.read says how a text table is written)"
+        hint = " (data.read says how a text table is written)" if containers.is_text(path) else ""
         raise InputError(
             f"{setting}: {name} is not a readable {path.suffix} table: {' '.join(str(error).split())}{hint}"
         ) from None
@@ -88,7 +82,7 @@ def read_table(
     named = frame.columns != ""
     messages.warnings += [f"column {i + 1} has no name and is left out" for i in np.flatnonzero(~named)]
     frame = frame.loc[:, named]
-    if path.suffix.lower() != ".parquet":
+    if containers.is_text(path):
         texts = frame
         columns = {name: texts[name] if name in text_columns else told_from_text(texts[name], read) for name in texts}
         frame = pd.DataFrame(columns)
@@ -99,11 +93,11 @@ def read_table(
     return frame, messages.about(f"{setting} {name}")
 
 
-def _read_text(path: Path, read: Read, messages: Messages) -> pd.DataFrame:
+def _read_text(setting: str, path: Path, read: Read, messages: Messages) -> pd.DataFrame:
     """Return the cells of a text table as they stand there, missing where a row ends early."""
-    text, guess = decode(path.read_bytes(), read)
+    text, guess = decode(containers.read_bytes(setting, path), read)
     messages.notes += [f"{guess}; data.read.encoding sets another"] if guess else []
-    dialect, notes = find_dialect(text, path.suffix.lower(), read)
+    dialect, notes = find_dialect(text, containers.text_suffix(path), read)
     messages.notes += notes
     # The names are a row like the others, since pandas would rename a repeated one.
     frame = pd.read_csv(

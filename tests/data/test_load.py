@@ -1,11 +1,14 @@
 """Where examples come from, and what is refused."""
 
+import bz2
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -418,3 +421,52 @@ def test_files_that_unpack_to_more_than_is_allowed_are_refused_before_they_are_r
     for source in (Data(source="a.npz"), Data(source="a.parquet", target="y")):
         with pytest.raises(InputError, match=f"data.source: {source.source} unpacks to 0 GiB; 0 GiB are allowed"):
             datasets.load(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("t.csv.gz", gzip.compress),
+        ("t.csv.bz2", bz2.compress),
+        ("t.CSV.XZ", lzma.compress),
+        ("t.txt", bytes),
+        ("t.csv.zip", None),
+        ("t.feather", None),
+        ("t.jsonl", None),
+    ],
+)
+def test_a_table_is_the_same_in_every_container(folder, name, pack):
+    expected = read_as("t.csv", TABLE)
+    if pack is not None:
+        Path(name).write_bytes(pack(Path("t.csv").read_bytes()))
+    elif name.endswith(".zip"):
+        with zipfile.ZipFile(name, "w") as archive:
+            archive.write("t.csv")
+    else:
+        getattr(TABLE, "to_feather" if name.endswith("feather") else "to_json")(name, **JSON_LINES.get(name, {}))
+    dataset = datasets.load(Data(source=name, target="ill"))
+    pd.testing.assert_frame_equal(dataset.features, expected, check_dtype=False)
+
+
+JSON_LINES = {"t.jsonl": {"orient": "records", "lines": True}}
+
+
+def read_as(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the features of a table that is written as text."""
+    table.to_csv(name, index=False)
+    return datasets.load(Data(source=name, target="ill")).features
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.bz2", "t.csv.xz", "t.csv.zip", "t.feather", "t.jsonl"])
+@pytest.mark.parametrize("content", [b"PK\x03\x04 no", b"\x1f\x8b\x08\x00torn", bytes(100)])
+def test_a_container_that_is_damaged_is_one_line(folder, name, content):
+    Path(name).write_bytes(content)
+    with pytest.raises(InputError, match=f"data.source: {name} is not a readable"):
+        datasets.load(Data(source=name, target="y"))
+
+
+def test_a_zip_of_two_tables_says_so(folder):
+    with zipfile.ZipFile("t.csv.zip", "w") as archive:
+        archive.writestr("a.csv", "x,y\n1,2\n"), archive.writestr("b.csv", "x,y\n1,2\n")
+    with pytest.raises(InputError, match="it must hold one table and holds 2 files"):
+        datasets.load(Data(source="t.csv.zip", target="y"))

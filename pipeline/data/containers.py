@@ -1,0 +1,92 @@
+"""The files that tables come in: text, possibly compressed, and formats that pandas reads with the types of columns."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from pipeline.data.sources import COMPRESSED, check_unpacked, suffix_of
+
+OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+def is_text(path: Path) -> bool:
+    """Return whether a table is text, whose cells say nothing of their types."""
+    return suffix_of(str(path)) not in READERS
+
+
+def text_suffix(path: Path) -> str:
+    """Return the suffix of a text table without that of a compression, such as `.csv`."""
+    return suffix_of(str(path)).removesuffix(path.suffix.lower() if path.suffix.lower() in COMPRESSED else "")
+
+
+def read_bytes(setting: str, path: Path) -> bytes:
+    """Return the content of a text table, unpacked.
+
+    Raises:
+        InputError: it unpacks to more than is allowed.
+        ValueError: it is damaged, or a .zip of more than one file.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in COMPRESSED:
+        return path.read_bytes()
+    try:
+        if suffix == ".zip":
+            return _only_member(setting, path)
+        with OPEN[suffix](path) as file:
+            return b"".join(_chunks(setting, path, file))
+    except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        raise ValueError(f"it is damaged: {error}") from None
+
+
+def _chunks(setting: str, path: Path, file: IO[bytes]) -> Iterator[bytes]:
+    unpacked = 0
+    while chunk := file.read(2**20):
+        unpacked += len(chunk)
+        check_unpacked(setting, path, unpacked)
+        yield chunk
+
+
+def _only_member(setting: str, path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        members = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if len(members) != 1:
+            raise ValueError(f"it must hold one table and holds {len(members)} files")
+        check_unpacked(setting, path, members[0].file_size)
+        return archive.read(members[0])
+
+
+def _read_parquet(setting: str, path: Path) -> pd.DataFrame:
+    content = pq.read_metadata(path)
+    check_unpacked(setting, path, 8 * content.num_rows * content.num_columns)  # each value takes that much here
+    return pd.read_parquet(path)
+
+
+def _read_json_lines(_: str, path: Path) -> pd.DataFrame:
+    return pd.read_json(path, lines=True, dtype=False)
+
+
+READERS: dict[str, Callable[[str, Path], pd.DataFrame]] = {
+    ".parquet": _read_parquet,
+    ".feather": lambda _, path: pd.read_feather(path),
+    ".jsonl": _read_json_lines,
+}
+
+
+def read_typed(setting: str, path: Path) -> pd.DataFrame:
+    """Read a table whose columns have types.
+
+    Raises:
+        InputError: it unpacks to more than is allowed.
+        ValueError, OSError: it is no such table.
+    """
+    frame = READERS[suffix_of(str(path))](setting, path).reset_index(drop=True)
+    frame.columns = [str(column) for column in frame.columns]
+    return frame
