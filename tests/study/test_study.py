@@ -22,7 +22,7 @@ from pipeline.errors import run_stage
 from pipeline.files import read_arrays, write_arrays
 from pipeline.settings import Model, StudySection, Train
 
-TRIAL = {"trial": 0, "values": [0.9]}
+TRIAL = {"value": {"mean": 0.9, "low": 0.8, "high": 1.0}, "seeds": 2, "facts": {}, "params": {}}
 TINY = {
     "seeds": 3,
     "epochs": 4,
@@ -43,10 +43,16 @@ def write_search(**best: object) -> None:
         for number, value in ((0, 0.9), (1, 0.5))
     )
     search = {
+        "study": "digits-1",
+        "objectives": ["cross_entropy"],
+        "folds": None,
         "default": default,
         "best": winner,
         "incumbents": [default, winner],
-        "counts": {"complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
+        "best_of_each_optimizer": {"adam": winner},
+        "importance": {},
+        "all_diverged": False,
+        "counts": {"running": 0, "complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
     }
     Path("experiments/results/search.json").write_text(json.dumps(search))
 
