@@ -88,7 +88,7 @@ def _pass_points(study: optuna.Study, settings: Settings, first: int) -> None:
 
 
 def for_pruner(trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, ...]:
-    """Return trials with what a pruner looks at alone, since they are sent to the workers."""
+    """Return trials that hold only what a pruner reads, since they are sent to the workers."""
     return tuple(
         create_trial(
             state=trial.state,

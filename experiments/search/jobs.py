@@ -37,7 +37,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Ended:
-    """What a worker says of a trial that has ended, as plain data.
+    """The end of a trial as its worker reports it, as plain data.
 
     Attributes:
         values: one for each objective; None unless the trial is complete.

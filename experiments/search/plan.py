@@ -1,4 +1,4 @@
-"""What a search is to do, from its settings alone: its name, the settings that trials start from, what is fixed."""
+"""The plan of a search, made from its settings alone: its name, and what each trial starts from and has fixed."""
 
 import hashlib
 import json

@@ -21,7 +21,7 @@ from pipeline.settings import Search, TrialSettings
 
 JOURNAL_FILE = Path("experiments/search.journal")
 LOCK_FILE_SUFFIX = ".lock"  # Optuna's
-# What a search writes beside its trials, where it has got so far.
+# The types of the attributes that a search stores in its study; a search that was killed early may lack some.
 ATTRIBUTES: dict[str, type] = {"settings": str, "trials": int, "ended": dict}
 VERSION = 2  # changes with the meaning of a study's trials and attributes
 PATIENCE_SECONDS = 5  # how long a database may take to answer
@@ -42,7 +42,7 @@ class Facts(BaseModel):
 
 
 class CompleteTrial(BaseModel):
-    """What a search stores with a complete trial."""
+    """The attributes that a search stores with a complete trial."""
 
     settings: TrialSettings
     facts: Facts

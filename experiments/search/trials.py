@@ -41,7 +41,7 @@ class Trials:
         self.recorded: list[FrozenTrial] = study.get_trials(deepcopy=False)[: len(self.plan)]
         self.next_generation = len(self.recorded) // settings.search.generation
         self.asked: dict[int, Asked] = {}
-        # Of trials that have ended while one before them is still at work; the study keeps them for the next start.
+        # A trial that ends before one of a lower number waits here. The study stores these too, for the next start.
         self.ended: dict[int, Ended] = {}
         self.kept: dict[str, Any] = study.user_attrs.get("ended", {})  # from the start before
 

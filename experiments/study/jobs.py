@@ -149,7 +149,11 @@ def _result(arrays: dict[str, np.ndarray]) -> Result:
 
 
 def run(rows: Rows, jobs: list[Job], seeds: list[int], epochs: int) -> list[Result]:
-    """Train jobs side by side, in a worker; see `worker.train`. So many `epochs` most jobs of the study have."""
+    """Train jobs side by side, in a worker; see `worker.train`.
+
+    Args:
+        epochs: the number that most jobs of the study have, by which the process chooses how well it compiles.
+    """
     from experiments.study.worker import train  # imports TensorFlow, which the study itself does not need
 
     compile_for(rows.train.shape[1] * epochs)

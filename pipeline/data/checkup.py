@@ -1,4 +1,4 @@
-"""The check-up of a source: what in it often makes scores mean something else than they seem to.
+"""The check-up of a source: it finds what often makes scores mean something else than they seem to.
 
 Each finding has a code that stays the same; `data.accept` takes it for seen, and docs/checks.md says more. Whatever has
 to do with the target is judged on the training rows alone.
@@ -21,7 +21,7 @@ from pipeline.data.targets import Target
 from pipeline.errors import nearest_first
 from pipeline.settings import Data
 
-# What to do about each kind of finding.
+# The advice that ends the text of each kind of finding.
 ADVICE = {
     "D001": "if it is known only after the target, name it in data.drop",
     "D002": "name it in data.drop: a network can learn the rows by it, and new rows have others",

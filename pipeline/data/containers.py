@@ -18,7 +18,7 @@ OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 def is_text(path: Path) -> bool:
-    """Return whether a table is text, whose cells say nothing of their types."""
+    """Return whether a file holds a table as text, in which columns have no types."""
     return suffix_of(str(path)) not in READERS
 
 
