@@ -50,7 +50,8 @@ bench: $(INSTALLED)  ## measure the speed next to what others use, in 90 minutes
 ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)
 	@echo "http://127.0.0.1:$(PORT) shows the runs in a few seconds; Ctrl-C ends it."
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false PYTHONWARNINGS=ignore \
-	    $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT) \
+	    $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db \
+	    --registry-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT) \
 	    --workers 2 --uvicorn-opts '--log-level warning'
 
 dashboard: $(INSTALLED)  ## look at the searches in the browser, http://127.0.0.1:8080
