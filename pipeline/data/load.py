@@ -39,6 +39,7 @@ class Dataset:
             `format` of dates.
         numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
+        weights: [n], above 0: how much each row counts; None where all count alike.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
         pixel_max: the value of a white pixel; None where it is not known.
         messages: what the user should know of the reading.
@@ -51,6 +52,7 @@ class Dataset:
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
     numbers: np.ndarray | None = None
     groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
     test_rows: int | None = None
     pixel_max: float | None = None
     messages: Messages = field(default_factory=Messages)
@@ -69,6 +71,7 @@ class Dataset:
             target=self.target.iloc[rows].reset_index(drop=True),
             numbers=rows if self.numbers is None else self.numbers[rows],
             groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
             test_rows=None if self.test_rows is None else int((rows >= len(self) - self.test_rows).sum()),
         )
 
@@ -164,8 +167,8 @@ def _from_table(
     test_rows = None if test is None else len(tables["data.test_source"])
     groups = None if data.group is None else _groups(others[data.group], test_rows, data)
     return Dataset(
-        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups, test_rows,
-        messages=messages,
+        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups,
+        test_rows=test_rows, messages=messages,
     )  # fmt: skip
 
 
