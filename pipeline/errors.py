@@ -4,7 +4,8 @@ import difflib
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 MOST_OF_A_MESSAGE = 2000  # characters that are printed
@@ -12,6 +13,15 @@ MOST_OF_A_MESSAGE = 2000  # characters that are printed
 
 class InputError(Exception):
     """A problem that the user can solve in a setting or a file; the message is one line that says how."""
+
+
+@contextmanager
+def value_errors() -> Iterator[None]:
+    """Raise what a stage would print in a line as a `ValueError`, as callers of a library expect."""
+    try:
+        yield
+    except InputError as error:
+        raise ValueError(str(error)) from None
 
 
 def nearest_first(value: object, choices: Iterable[str], most: int | None = None) -> str:

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.data.examples import Task
 from pipeline.data.memory import checked_weights, columns_of
-from pipeline.fitting import FittedModel, fit, value_errors
+from pipeline.errors import value_errors
+from pipeline.fitting import FittedModel, fit
 from pipeline.settings import Data, Model, Train
 
 SETTINGS: dict[str, Any] = {name: field.default for part in (Model, Train) for name, field in part.model_fields.items()}

@@ -3,8 +3,7 @@
 No file is read or written, and the process stays as it is; the stages do the same step by step, with files between.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +19,10 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from pipeline import serving
 from pipeline.data.examples import Examples, Problem
-from pipeline.data.memory import columns_of, dataset_of
-from pipeline.data.prepare import Prepared, prepare
+from pipeline.data.memory import columns_of, dataset_of, labels_of
+from pipeline.data.prepare import prepare
 from pipeline.data.splits import Summary
-from pipeline.errors import InputError
+from pipeline.errors import value_errors
 from pipeline.figures.run import curves_figure
 from pipeline.files import read_arrays, read_json, under, write_arrays, write_json
 from pipeline.settings import Data, Model, Train, TrialSettings, seed_list
@@ -214,8 +213,7 @@ def fit(
         train = Train.model_validate(vars(train) | {"seeds": seeds})
     data = Data.model_validate(vars(data) | {"source": "X", "test_fraction": 0.0, "val_fraction": validation})
     with value_errors():
-        labels, dataset = pd.Series(y).to_numpy(), dataset_of(X, y, data, sample_weight, groups)
-        prepared = prepare(dataset, data)
+        prepared = prepare(dataset_of(X, y, data, sample_weight, groups), data)
         problem = prepared.summary.problem
         check_task(train, problem)
         examples = Examples.of_splits(problem, prepared.splits["train"], prepared.splits["validation"])
@@ -223,23 +221,6 @@ def fit(
             callbacks = [] if bar is None else [bar]
             fitted = train_seeds(examples, model, train, seed_list(train.seeds), callbacks)
         fitted.first_sound  # noqa: B018 (raises where every seed has diverged)
-    classes = _labels(prepared, labels) if problem.is_classification else None
+    classes = labels_of(prepared, pd.Series(y).to_numpy())
     notes = [*prepared.notes, *prepared.summary.warnings]
     return FittedModel(model, train, prepared.summary, prepared.preprocessing, classes, fitted, notes)
-
-
-def _labels(prepared: Prepared, y: np.ndarray) -> np.ndarray:
-    """Return the classes as they are in `y`, in the order of their indices."""
-    train = prepared.splits["train"]
-    assert train.numbers is not None
-    _, first = np.unique(train.y, return_index=True)
-    return y[train.numbers[first]]
-
-
-@contextmanager
-def value_errors() -> Iterator[None]:
-    """Raise what a stage would print in a line as a `ValueError`, as callers of a library expect."""
-    try:
-        yield
-    except InputError as error:
-        raise ValueError(str(error)) from None

@@ -13,10 +13,12 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from experiments import defaults
 from experiments.study.jobs import code_files
 from pipeline.params import read_settings
 
 ROOT = Path(__file__).parent.parent
+EXTRAS = ("search", "tracking", "stages", "dev", "cluster")  # that `make setup` installs
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for package in ("pipeline", "experiments")
@@ -101,6 +103,12 @@ def test_params_file_holds_every_setting():
     assert list(left_out(read_settings(ROOT / "params.yaml"))) == []
 
 
+def test_a_study_and_a_search_from_python_begin_with_what_the_params_file_says():
+    settings = read_settings(ROOT / "params.yaml")
+    assert (settings.model, settings.train) == (defaults.MODEL, defaults.TRAIN)
+    assert (settings.search, settings.study) == (defaults.SEARCH, defaults.STUDY)
+
+
 def test_lock_holds_what_pyproject_asks_for_and_names_no_host():
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     versions: dict[str, list[str]] = {}
@@ -110,7 +118,7 @@ def test_lock_holds_what_pyproject_asks_for_and_names_no_host():
     asked = [
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"]["dev"],
+        *(name for extra in EXTRAS for name in project["project"]["optional-dependencies"][extra]),
     ]
     for requirement in map(Requirement, asked):
         locked = versions.get(canonicalize_name(requirement.name), [])

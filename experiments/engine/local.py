@@ -2,10 +2,14 @@
 
 import multiprocessing
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any
 
 from pipeline.interrupts import held_back
@@ -15,6 +19,7 @@ from pipeline.interrupts import held_back
 TASKS_PER_PROCESS = 100
 # Linux allows the name of a socket 107 bytes (macOS 103), of which Python's own part takes 32.
 LONGEST_TEMPORARY_FOLDER = 70
+_starting = threading.Lock()
 
 
 class WorkerDied(Exception):
@@ -37,17 +42,18 @@ class LocalWorker:
     def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """Run a task; see `Worker`."""
         try:
-            if self.executor is None:
+            if self.executor is None or self.tasks == TASKS_PER_PROCESS:
                 self._start()
             assert self.executor is not None
+            self.tasks += 1
             return self.executor.submit(_run, function, arguments).result()
         except (BrokenExecutor, EOFError, ConnectionError) as error:
             self.executor = None
             raise WorkerDied from error
 
     def _start(self) -> None:
-        # Python removes what a killed owner leaves behind, and would say so.
-        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+        if self.executor is not None:
+            self.executor.shutdown()
         # Forked from one process that has imported TensorFlow, which takes seconds, where the system can do that.
         context = multiprocessing.get_context("forkserver" if _can_fork_from_a_server() else "spawn")
         context.set_forkserver_preload(["experiments.engine.worker"])
@@ -56,9 +62,10 @@ class LocalWorker:
         if self.is_closed:
             self.lifeline.close()
         start = (self.reading, self.threads, self.load)
-        self.executor = ProcessPoolExecutor(1, context, _begin, start, max_tasks_per_child=TASKS_PER_PROCESS)
-        with held_back():  # Ctrl-C is for the owner
-            self.executor.submit(_import).result()
+        with held_back(), _as_processes_shall_find_it():  # Ctrl-C is for the owner
+            self.executor, self.tasks = ProcessPoolExecutor(1, context, _begin, start), 0
+            imported = self.executor.submit(_import)
+        imported.result()
 
     def close(self) -> None:
         """End the process at once."""
@@ -66,6 +73,26 @@ class LocalWorker:
         if self.executor is not None:
             self.lifeline.close()
             self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _as_processes_shall_find_it() -> Iterator[None]:
+    """Start processes without two things that Python has them do.
+
+    They do not import the module that the user runs: they need nothing of it, and a script without
+    `if __name__ == "__main__"` would start itself again in each. And the process that removes what a killed owner
+    leaves behind does not say so.
+    """
+    with _starting:
+        main, warnings = sys.modules["__main__"], os.environ.get("PYTHONWARNINGS")
+        sys.modules["__main__"] = ModuleType("__main__")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+            if warnings is None:
+                del os.environ["PYTHONWARNINGS"]
 
 
 def _can_fork_from_a_server() -> bool:

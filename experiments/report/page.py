@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.records import Arm, SectionName, Study, StudyRun
 from experiments.report.alt import Alt
+from experiments.report.answers import Answers
 from experiments.report.arms import ranked, remedy_name
 from experiments.report.method import Method
 from experiments.report.numbers import Numbers, sentence
@@ -52,24 +53,36 @@ class Section:
 
 def render(study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, str]) -> str:
     """Return the whole page; `pictures` are SVG texts by name."""
-    environment = Environment(
+    page = Page(study, run, numbers, pictures)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            study=study,
+            about=study.about,
+            numbers=numbers,
+            answers=page.text.answers.in_order(),
+            yaml=as_yaml(study.recommendation.settings, page.text.baseline.settings),
+            sections=[page.overfitting(), *(page.section(name) for name in TITLES)],
+            method=Method(study, run, numbers),
+            warnings=warnings(study, run),
+        )
+    )
+
+
+def render_answers(study: Study, numbers: Numbers) -> str:
+    """Return the answers that the page begins with, as a part of an HTML page."""
+    return _environment().get_template("answers.html.j2").render(answers=Answers(study, numbers).in_order())
+
+
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-    )
-    page = Page(study, run, numbers, pictures)
-    return environment.get_template("report.html.j2").render(
-        study=study,
-        about=study.about,
-        numbers=numbers,
-        answers=page.text.answers.in_order(),
-        yaml=as_yaml(study.recommendation.settings, page.text.baseline.settings),
-        sections=[page.overfitting(), *(page.section(name) for name in TITLES)],
-        method=Method(study, run, numbers),
-        warnings=warnings(study, run),
     )
 
 

@@ -5,40 +5,24 @@ from pipeline.interrupts import listen
 
 listen(__name__)
 
-from experiments.search import space, storage
+from experiments.search import storage
 from experiments.search.conduct import search
-from experiments.search.plan import trial_settings
+from experiments.search.plan import check_searchable
 from experiments.search.rows import data_digests, folds_told, read_examples
 from pipeline.alone import alone
-from pipeline.data.splits import Summary, read_summary
-from pipeline.errors import InputError, run_stage
+from pipeline.data.splits import read_summary
+from pipeline.errors import run_stage
 from pipeline.params import settings_in_use
-from pipeline.settings import Settings, seed_list
+from pipeline.settings import seed_list
 from pipeline.tracking import store
-
-
-def check(settings: Settings, summary: Summary) -> None:
-    """Check whatever can be checked before any trial is trained.
-
-    Raises:
-        InputError: the space, the objectives or the rows cannot be searched with, or MLflow cannot be reached.
-    """
-    space.check_space(settings)
-    space.check_space(trial_settings(settings, summary))
-    if settings.search.folds is None and not summary.rows["validation"]:
-        raise InputError(
-            "the search needs validation rows, and there are none: set data.val_fraction above 0, or search.folds"
-        )
-    if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
-        raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
-    store.check_reachable()
 
 
 def main() -> None:
     """Run the stage."""
     with alone("search"), settings_in_use("data", "model", "train", "search") as settings:
         summary = read_summary()
-        check(settings, summary)
+        check_searchable(settings, summary)
+        store.check_reachable()
         if settings.search.folds is not None:
             examples = read_examples(data_digests(summary), settings.search)
             print(folds_told(examples, len(seed_list(settings.search.seeds)), settings.search.folds))

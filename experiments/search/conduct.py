@@ -2,17 +2,20 @@
 
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
+from rich.console import Console
 
 from experiments.engine.engine import Engine
 from experiments.search import output, results, storage
 from experiments.search.plan import plan, study_name, trial_settings
 from experiments.search.rows import data_digests, read_examples
 from experiments.search.trials import Trials
+from pipeline.data.examples import Examples
 from pipeline.data.splits import Summary
 from pipeline.files import write_json
 from pipeline.interrupts import before_the_end
@@ -24,29 +27,64 @@ from pipeline.tracking.parent import ParentRun
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
-def conduct(trials: Trials, summary: Summary, log: ParentRun) -> None:
+class Observer:
+    """Hears how a search goes; this one does nothing about it."""
+
+    def begin(self) -> None:
+        """Hear that the workers are starting, which takes them seconds."""
+
+    def recorded(self, trials: list[FrozenTrial]) -> None:
+        """Hear which trials have been recorded, all of them each time."""
+
+    def nearly_done(self) -> None:
+        """Hear that the last trials are at work, so that a worker has nothing to do."""
+
+
+class StageObserver(Observer):
+    """Logs the trials in MLflow while they are trained."""
+
+    def __init__(self, log: ParentRun, study: optuna.Study):
+        self.log, self.study = log, study
+
+    def begin(self) -> None:
+        """Open the MLflow run."""
+        self.log.open()
+        self.study.set_user_attr("mlflow_run", self.log.run_id)
+
+    def recorded(self, trials: list[FrozenTrial]) -> None:
+        """Log the trials that are not in MLflow yet."""
+        log_trials(self.log, trials)
+
+    def nearly_done(self) -> None:
+        """Import what draws the pictures."""
+        output.get_ready()
+
+
+def conduct(trials: Trials, load: Callable[[], Examples], observer: Observer, console: Console | None = None) -> None:
     """Have the trials trained that are missing, until all are recorded or time is up.
+
+    Args:
+        load: see `Engine`.
+        console: where progress is shown; None for standard output.
 
     Raises:
         InputError: trials fail one after another, or the cluster cannot be reached.
     """
     settings, before = trials.settings, len(trials.recorded)
     deadline = time.monotonic() + (settings.search.time_limit or float("inf"))
-    load = partial(read_examples, data_digests(summary), settings.search)
-    with Engine(settings.engine, load) as engine, Bar("trials", len(trials.plan)) as bar:
+    with Engine(settings.engine, load) as engine, Bar("trials", len(trials.plan), console) as bar:
         _submit(engine, trials)
-        log.open()  # takes seconds, in which the workers get ready
-        trials.study.set_user_attr("mlflow_run", log.run_id)
-        log_trials(log, trials.recorded)
+        observer.begin()
+        observer.recorded(trials.recorded)
         while not trials.all_recorded and time.monotonic() < deadline:
             for task, ended in engine.finished(SECONDS_BETWEEN_LOOKS):
                 trials.end(task.label, ended)
             trials.check_failures(len(trials.recorded) - before)
             _submit(engine, trials)
-            log_trials(log, trials.recorded)  # after the workers have something to do
+            observer.recorded(trials.recorded)  # after the workers have something to do
             show(bar, len(trials.plan), trials.recorded)
             if trials.all_asked and not engine.waiting:
-                output.get_ready()
+                observer.nearly_done()
 
 
 def _submit(engine: Engine, trials: Trials) -> None:
@@ -90,7 +128,8 @@ def search(settings: Settings, summary: Summary) -> None:
     log = ParentRun("search", study.study_name, study.user_attrs.get("mlflow_run"))
     try:
         with before_the_end(partial(log.end, "KILLED")):
-            conduct(trials, summary, log)
+            load = partial(read_examples, data_digests(summary), settings.search)
+            conduct(trials, load, StageObserver(log, study))
     except Exception:
         log.end("FAILED")
         raise

@@ -8,6 +8,7 @@ from typing import Any
 from experiments.search import space
 from experiments.search.rows import data_digests
 from pipeline.data.splits import Summary
+from pipeline.errors import InputError
 from pipeline.params import with_values
 from pipeline.settings import Settings
 
@@ -24,6 +25,22 @@ def trial_settings(settings: Settings, summary: Summary) -> Settings:
         return settings
     dimensions = {name: dimension for name, dimension in settings.search.space.items() if name not in space.FOR_CLASSES}
     return settings.model_copy(update={"search": settings.search.model_copy(update={"space": dimensions})})
+
+
+def check_searchable(settings: Settings, summary: Summary) -> None:
+    """Check whatever can be checked before any trial is trained.
+
+    Raises:
+        InputError: the space, the objectives or the rows cannot be searched with.
+    """
+    space.check_space(settings)
+    space.check_space(trial_settings(settings, summary))
+    if settings.search.folds is None and not summary.rows["validation"]:
+        raise InputError(
+            "the search needs validation rows, and there are none: set data.val_fraction above 0, or search.folds"
+        )
+    if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
+        raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
 
 
 def study_name(settings: Settings, summary: Summary) -> str:

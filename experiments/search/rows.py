@@ -24,10 +24,18 @@ def read_examples(digests: dict[str, str], search: Search) -> Examples:
     summary = read_summary()
     if data_digests(summary) != digests:
         raise InputError("data/prepared is not the data that this study searches on; prepare the same here first")
-    train, validation = read_split("train"), read_split("validation")
+    return examples_of(summary.problem, read_split("train"), read_split("validation"), search)
+
+
+def examples_of(problem: Problem, train: Split, validation: Split, search: Search) -> Examples:
+    """Return what trials train and validate on; with `search.folds` each seed validates on a fold of both splits.
+
+    Raises:
+        InputError: the rows are too few for so many folds.
+    """
     if search.folds is None:
-        return Examples.of_splits(summary.problem, train, validation)
-    return cross_validated(summary.problem, train, validation, search.folds, seed_list(search.seeds))
+        return Examples.of_splits(problem, train, validation)
+    return cross_validated(problem, train, validation, search.folds, seed_list(search.seeds))
 
 
 def cross_validated(problem: Problem, train: Split, validation: Split, folds: int, seeds: list[int]) -> Examples:

@@ -20,20 +20,19 @@ from experiments.study.jobs import context
 from experiments.study.log import log_study
 from experiments.study.rows import read_rows
 from experiments.study.sections import Sections
+from experiments.study.seeds import fresh_seeds
 from experiments.study.tables import Tables
 from experiments.study.trainings import Trainings
 from pipeline.alone import alone
-from pipeline.data.splits import Summary, read_summary
+from pipeline.data.splits import Summary, read_split, read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.files import write_json
 from pipeline.params import settings_in_use
 from pipeline.paths import CHAMPION_FILE, STUDY_RUN_FILE
-from pipeline.settings import Settings, flat, seed_list
+from pipeline.settings import Settings, flat
 from pipeline.tracking import store
 from pipeline.tracking.read import test_looks
 from pipeline.training.fast.process import configure
-
-FIRST_FRESH_SEED = 1000  # counted seeds of other stages begin at 0, so these have been used by none
 
 
 def read_search(settings: Settings) -> dict[str, Any]:
@@ -43,12 +42,6 @@ def read_search(settings: Settings) -> dict[str, Any]:
         InputError: it is missing or not what the stage search writes.
     """
     return searched.read_search() if "winner" in settings.study.sections else {}
-
-
-def fresh_seeds(settings: Settings) -> list[int]:
-    """Return the study's seeds: those that are listed, or as many as asked for that no other stage uses."""
-    seeds = settings.study.seeds
-    return [FIRST_FRESH_SEED + seed for seed in seed_list(seeds)] if isinstance(seeds, int) else list(seeds)
 
 
 def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.StudyRun, Tables]:
@@ -63,13 +56,16 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
     seeds, search = fresh_seeds(settings), read_search(settings)
     rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))
     load = partial(read_rows, seeds, summary)
-    with Trainings(settings, seeds, context(seeds, summary), load) as trainings:
+    with Trainings(settings, seeds, load, context(seeds, summary)) as trainings:
         sections = Sections(settings, rows, seeds, search, trainings)
         compared = sections.run()
     configure()
-    from experiments.study.conclusions import conclude  # imports Keras, which would delay the workers' start
+    # These import Keras, which would delay the workers' start.
+    from experiments.study.conclusions import conclude
+    from experiments.study.on_test_set import save_champion
 
-    result, tables = conclude(sections, compared, summary)
+    result, tables, recommended = conclude(sections, compared, summary, partial(read_split, "test"))
+    save_champion(recommended, summary)
     trainings.forget_others()
     seconds = time.monotonic() - began + trainings.seconds_before()
     run = record.StudyRun(

@@ -1,20 +1,21 @@
 """The end of a study: everything is chosen, then the test set is looked at, once, and the record is put together."""
 
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 
 from experiments import records as record
 from experiments.study import choices as choose
 from experiments.study.arm_records import records
 from experiments.study.arms import WITH, WITHOUT
 from experiments.study.compared import Compared
-from experiments.study.on_test_set import Tested, judged_on_test, save_champion, score_test
+from experiments.study.on_test_set import Tested, judged_on_test, score_test
 from experiments.study.rows import knowing_nothing
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
 from experiments.study.tables import Tables, curves, seed_rows
 from pipeline.data.examples import Split
-from pipeline.data.splits import Summary, read_split
+from pipeline.data.splits import Summary
 from pipeline.settings import StudySection
 from pipeline.statistics.intervals import Interval
 
@@ -22,13 +23,14 @@ BySection = Mapping[StudySection, Compared]
 ByArm = Mapping[tuple[str, str], Tested]  # by section and name
 
 
-def conclude(sections: Sections, compared: BySection, summary: Summary) -> tuple[record.Study, Tables]:
-    """Choose, write the recommended model, look at the test set, and return the study's record and its tables."""
+def conclude(
+    sections: Sections, compared: BySection, summary: Summary, read_test: Callable[[], Split]
+) -> tuple[record.Study, Tables, Scored]:
+    """Choose, look at the test set, and return the study's record, its tables and the recommended arm."""
     base = compared["remedies"].arms[0]
     recommended, by_others = choose.recommended(compared, base)
-    save_champion(recommended, summary)
     # Everything is chosen; from here on the test set is looked at, once.
-    test = read_split("test")
+    test = read_test()
     of_search = compared["winner"].arms if "winner" in compared else []
     tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *of_search)} if len(test) else {}
     compared = with_winner_on_test(compared, tested)
@@ -51,7 +53,7 @@ def conclude(sections: Sections, compared: BySection, summary: Summary) -> tuple
     by_seed = seed_rows(
         (arm for name in in_order for arm in compared[name].arms), {key: arm.table for key, arm in tested.items()}
     )
-    return study, Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms))
+    return study, Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms)), recommended
 
 
 def with_winner_on_test(compared: BySection, tested: ByArm) -> BySection:
@@ -76,9 +78,15 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
         knowing_nothing=knowing_nothing(rows, test),
         seeds=sections.seeds,
         epochs=settings.study.epochs or settings.train.epochs,
-        versions={name: version(name) for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow")},
+        versions=dict(_versions()),
         warnings=summary.warnings,
     )
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in ("keras", "tensorflow", "scikit-learn", "optuna", "mlflow"):
+        with suppress(PackageNotFoundError):  # a study from Python needs neither Optuna nor MLflow
+            yield name, version(name)
 
 
 def _key(arm: Scored) -> tuple[str, str]:

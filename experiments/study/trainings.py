@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
+from rich.console import Console
+
 from experiments.engine.engine import MOST_LOSSES, Engine, Task
 from experiments.engine.local import WorkerDied
 from experiments.study.jobs import KEPT, Job, Result, kept_file, read_result, run, write_result
@@ -23,12 +25,20 @@ class Trainings(AbstractContextManager):
 
     Args:
         load: called without arguments, returns the study's rows.
-        study_digest: the `jobs.context` of the study.
+        study_digest: the `jobs.context` of the study, under which results are kept in files; None for no files.
+        console: where progress is shown; None for standard output.
     """
 
-    def __init__(self, settings: Settings, seeds: list[int], study_digest: str, load: Callable[[], Rows]):
+    def __init__(
+        self,
+        settings: Settings,
+        seeds: list[int],
+        load: Callable[[], Rows],
+        study_digest: str | None = None,
+        console: Console | None = None,
+    ):
         self.settings, self.epochs = settings.engine, settings.study.epochs or settings.train.epochs
-        self.seeds, self.study_digest, self.load = seeds, study_digest, load
+        self.seeds, self.study_digest, self.load, self.console = seeds, study_digest, load, console
         self.results: dict[Job, Result] = {}
         self.used: set[Path] = set()
         self.from_before: set[Job] = set()
@@ -54,7 +64,7 @@ class Trainings(AbstractContextManager):
             effort = sum(job.effort for job in group)
             self.engine.submit(Task(run, (group, self.seeds, self.epochs), group, group[0].graph, effort))
         done = 0
-        with Bar(label, len(missing)) as bar:
+        with Bar(label, len(missing), self.console) as bar:
             while done < len(missing):
                 for task, results in self.engine.finished(SECONDS_BETWEEN_LOOKS):
                     self._keep(task.label, results)
@@ -66,6 +76,8 @@ class Trainings(AbstractContextManager):
         return sum(self.results[job].seconds for job in self.from_before) / self.settings.workers
 
     def _load(self, job: Job) -> bool:
+        if self.study_digest is None:
+            return False
         path = kept_file(job, self.study_digest)
         self.used.add(path)
         result = read_result(path)
@@ -80,7 +92,8 @@ class Trainings(AbstractContextManager):
                 "go on, with fewer engine.workers"
             )
         for job, result in zip(jobs, results, strict=True):
-            write_result(kept_file(job, self.study_digest), result)
+            if self.study_digest is not None:
+                write_result(kept_file(job, self.study_digest), result)
             self.results[job] = result
 
     def forget_others(self) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from pipeline.data.load import Dataset, from_examples, from_table
+from pipeline.data.prepare import Prepared
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
@@ -84,3 +85,12 @@ def columns_of(X: Any) -> pd.DataFrame | np.ndarray:
     if array.ndim not in (3, 4):
         raise InputError(f"X must be a table or images, with two to four axes; got the shape {list(array.shape)}")
     return array
+
+
+def labels_of(prepared: Prepared, y: np.ndarray) -> np.ndarray | None:
+    """Return the classes as they are in `y`, `[n]`, in the order of their indices; None for regression."""
+    train = prepared.splits["train"]
+    if prepared.summary.classes is None or train.numbers is None:
+        return None
+    _, first = np.unique(train.y, return_index=True)
+    return y[train.numbers[first]]

@@ -16,6 +16,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from experiments import run_search
 from experiments.check.search import against_optuna
 from experiments.engine.local import WorkerDied
 from experiments.search import __main__ as command
@@ -112,6 +113,22 @@ def check_complete(study: optuna.Study, wanted: int) -> None:
     counts = json.loads(output.SEARCH_FILE.read_text())["counts"]
     assert counts["complete"] + counts["pruned"] == wanted
     assert not study.user_attrs.get("ended")
+
+
+def test_from_python_the_search_is_the_same_and_writes_nothing(search_settings):
+    settings = search_settings(trials=3)
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    result = run_search(
+        "digits", data=settings.data, model=settings.model, train=settings.train, search=settings.search, workers=1,
+        progress=False,
+    )  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
+    main()
+    staged = json.loads(output.SEARCH_FILE.read_text())
+    assert json.loads(json.dumps(result.summary)) == staged
+    assert result.model.model_dump(mode="json") == staged["best"]["settings"]["model"]
+    assert result.train.seeds == settings.train.seeds
+    assert len(result.trials) == len(result.study.trials) == 3
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes", "nsga2"])

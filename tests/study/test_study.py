@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments import run_study
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
 from experiments.study import __main__ as study
 from experiments.study import jobs as study_jobs
@@ -20,6 +21,7 @@ from experiments.study.tables import Tables
 from pipeline.data.splits import read_summary, split_file
 from pipeline.errors import run_stage
 from pipeline.files import read_arrays, write_arrays
+from pipeline.params import read_settings
 from pipeline.settings import Model, StudySection, Train
 
 TRIAL = {"value": {"mean": 0.9, "low": 0.8, "high": 1.0}, "seeds": 2, "facts": {}, "params": {}}
@@ -157,6 +159,56 @@ def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(p
         assert by_seed["remedies", arm.name] == pytest.approx(arm.scores["holdout"]["cross_entropy"].mean, rel=0.15)
     curves = pd.read_csv(STUDY_CURVES_FILE)
     assert curves.groupby(["section", "arm"])["epoch"].max()["remedies", "baseline"] == 4
+
+
+def test_from_python_the_study_has_the_same_numbers_and_writes_nothing(project):
+    settings, sections = read_settings(), ["remedies", "memorization"]
+    before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
+    result = run_study(
+        "digits", sections=sections, model=settings.model, train=settings.train, study=settings.study,
+        data=settings.data, workers=1, progress=False,
+    )  # fmt: skip
+    staged = read_study()
+    assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
+    assert result.record.arms == [arm for arm in staged.arms if arm.section in sections]
+    assert result.record.overfits == staged.overfits
+    seeds = Tables.read().seeds.query("section in @sections").reset_index(drop=True)
+    pd.testing.assert_frame_equal(result.seeds, seeds[list(result.seeds)], check_dtype=False)
+
+    assert result.arms["verdict"].tolist() == [arm.verdict for arm in result.record.arms]
+    losses = result.rows["remedies", "baseline"]
+    assert losses.mean() == pytest.approx(result.arms.query("arm == 'baseline'")["holdout_cross_entropy"].item())
+    assert sorted(losses.index) == sorted(set(losses.index))
+    assert result.model.model.model_dump(mode="json") == result.recommendation.settings["model"]
+
+
+def test_from_python_the_study_is_shown(project, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"age": rng.normal(50, 9, 120), "city": rng.choice(["Ulm", "Bonn"], 120)})
+    table["stays"] = np.where(table["age"] + rng.normal(0, 5, 120) > 50, "yes", "no")
+    settings = read_settings()
+    result = run_study(table, "stays", seeds=3, sections=["remedies"], study=settings.study, workers=1, progress=False)
+    assert "Does it overfit?" in result._repr_html_() and "prefers-color-scheme: dark" in result._repr_html_()
+    assert result.figure("remedies")._repr_svg_().startswith("<?xml")
+    result.to_html(tmp_path / "report.html")
+    assert "<title>Does it overfit, and what helps? table</title>" in (tmp_path / "report.html").read_text()
+    assert set(result.model.predict(table.drop(columns="stays"))) <= {"yes", "no"}
+    with pytest.raises(ValueError, match="section must be one of baseline, remedies"):
+        result.figure("seasons")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "weight"}, "there is no column 'weight'; the columns are age, city"),
+        ({"target": "age", "sections": ["remedies", "winner"]}, "needs the result of run_search"),
+        ({"target": "age", "sections": ["capacity"]}, "must have remedies"),
+    ],
+)
+def test_from_python_what_cannot_be_studied_is_a_value_error(arguments, message):
+    table = pd.DataFrame({"age": range(40), "city": ["Ulm", "Bonn"] * 20})
+    with pytest.raises(ValueError, match=message):
+        run_study(table, **arguments)
 
 
 def test_scores_are_those_of_the_rows_that_are_kept(project):

@@ -1,0 +1,56 @@
+"""The data of a search or a study that is asked for from Python: prepared as the stage prepare does it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from pipeline.data.load import load
+from pipeline.data.memory import dataset_of, labels_of
+from pipeline.data.prepare import Prepared, prepare
+from pipeline.settings import Data
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Prepared data, with the classes as the caller has them.
+
+    Attributes:
+        data: the settings that it was prepared with.
+        classes: the labels of the target in the order of their indices, `[classes]`; None for regression.
+    """
+
+    data: Data
+    prepared: Prepared
+    classes: np.ndarray | None
+
+    @classmethod
+    def of(cls, X: Any, target: str | ArrayLike | None, data: Data | None, groups: ArrayLike | None) -> "Subject":
+        """Prepare a data frame, arrays, or what `data.source` may name.
+
+        Args:
+            X: a data frame, an array or images, as `pipeline.fit` takes them; or the name of a source or the path of a
+                file, as in `params.yaml`.
+            target: the column to predict, or its values; None for a source that has one.
+
+        Raises:
+            InputError: data that no network can learn from, or a column that does not exist.
+        """
+        data = data or Data()
+        if isinstance(X, str | Path):
+            data = Data.model_validate(vars(data) | {"source": str(X), "target": target})
+            prepared = prepare(load(data), data)
+            names = prepared.summary.classes
+            return cls(data, prepared, None if names is None else np.array(names, dtype=object))
+        y: Any = target
+        if isinstance(target, str):
+            frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
+            if target not in frame:
+                raise ValueError(f"there is no column {target!r}; the columns are {', '.join(map(str, frame.columns))}")
+            X, y = frame.drop(columns=target), frame[target]
+        data = Data.model_validate(vars(data) | {"source": "table"})
+        prepared = prepare(dataset_of(X, y, data, groups=groups), data)
+        return cls(data, prepared, labels_of(prepared, pd.Series(y).to_numpy()))

@@ -1,0 +1,105 @@
+"""The search from Python: a data frame in, the Optuna study and the best settings out."""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import optuna
+import pandas as pd
+from numpy.typing import ArrayLike
+from optuna.storages import InMemoryStorage
+from rich.console import Console
+
+from experiments.defaults import MODEL, SEARCH, TRAIN
+from experiments.prepared import Subject
+from experiments.search.conduct import Observer, conduct
+from experiments.search.output import copy_of
+from experiments.search.plan import check_searchable, study_name, trial_settings
+from experiments.search.results import summarize, trial_rows
+from experiments.search.rows import examples_of
+from experiments.search.storage import open_study
+from experiments.search.trials import Trials
+from pipeline.data.examples import Examples
+from pipeline.errors import value_errors
+from pipeline.settings import Data, Engine, Model, Search, Settings, Train
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """A finished search.
+
+    Attributes:
+        study: Optuna's study, with all trials.
+        settings: what was searched, and how.
+        summary: all that the search says, as `search.json` holds it.
+    """
+
+    study: optuna.Study
+    settings: Settings
+    summary: dict[str, Any]
+
+    @property
+    def model(self) -> Model:
+        """Return the best trial's settings of the network."""
+        return Model.model_validate(self._best["model"])
+
+    @property
+    def train(self) -> Train:
+        """Return the best trial's settings of the training, for as many seeds as the search began with."""
+        return Train.model_validate(self._best["train"] | {"seeds": self.settings.train.seeds})
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """Return a row per trial: its state, values, scores and parameters."""
+        return trial_rows(self.study.get_trials(deepcopy=False))
+
+    @property
+    def _best(self) -> dict[str, Any]:
+        if self.summary["best"] is None:
+            raise ValueError("no trial is complete with a seed that did not diverge, so none is the best")
+        return self.summary["best"]["settings"]
+
+
+def run_search(
+    X: Any,
+    target: str | ArrayLike | None = None,
+    *,
+    trials: int | None = None,
+    model: Model = MODEL,
+    train: Train = TRAIN,
+    search: Search = SEARCH,
+    data: Data | None = None,
+    groups: ArrayLike | None = None,
+    workers: int = 2,
+    progress: bool = True,
+) -> SearchResult:
+    """Search settings of optimizers and regularization; the trials are those of the stage for the same settings.
+
+    Args:
+        X, target, data, groups, workers, progress: see `run_study`.
+        trials: in place of `search.trials`.
+        model, train: the configuration of the first trial.
+        search: what is searched, and how.
+
+    Raises:
+        ValueError: data or settings that cannot be searched with.
+    """
+    with value_errors():
+        subject = Subject.of(X, target, data, groups)
+        if trials is not None:
+            search = Search.model_validate(vars(search) | {"trials": trials})
+        settings = Settings(data=subject.data, model=model, train=train, search=search, engine=Engine(workers=workers))
+        splits, summary = subject.prepared.splits, subject.prepared.summary
+        check_searchable(settings, summary)
+        start = trial_settings(settings, summary)
+        study = open_study(InMemoryStorage(), study_name(start, summary), start.search)
+        examples = examples_of(summary.problem, splits["train"], splits["validation"], search)
+        at_work = Trials(study, start)
+        console = None if progress else Console(quiet=True)
+        conduct(at_work, partial(_same, examples), Observer(), console)
+    return SearchResult(study, settings, summarize(copy_of(study, at_work.recorded), at_work.recorded, settings))
+
+
+def _same(examples: Examples) -> Examples:
+    """Return the rows that a worker has got, which the stage reads from files."""
+    return examples
