@@ -42,17 +42,19 @@ class Split:
         y: int32 class indices `[n]`; or float32 `[n]`, standardized by the training part's mean and standard deviation.
         groups: int32 `[n]`; rows of one group stay together when the rows are split again. None for no groups.
         numbers: int64 `[n]`, the row numbers in the source, counted from 0. None where they are not known.
+        times: int64 `[n]`, the order of the rows in time, equal for rows of one time. None for no order.
     """
 
     x: np.ndarray
     y: np.ndarray
     groups: np.ndarray | None = None
     numbers: np.ndarray | None = None
+    times: np.ndarray | None = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that are not None, by name."""
-        fields = {"x": self.x, "y": self.y, "groups": self.groups, "numbers": self.numbers}
+        fields = {"x": self.x, "y": self.y, "groups": self.groups, "numbers": self.numbers, "times": self.times}
         return {name: array for name, array in fields.items() if array is not None}
 
     def __len__(self) -> int:

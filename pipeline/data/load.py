@@ -39,6 +39,7 @@ class Dataset:
             `format` of dates.
         numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
+        times: [n], dates or numbers without a missing one, by which the rows are split; None where they are at random.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
         pixel_max: the value of a white pixel; None where it is not known.
         messages: what the user should know of the reading.
@@ -51,6 +52,7 @@ class Dataset:
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
     numbers: np.ndarray | None = None
     groups: np.ndarray | None = None
+    times: pd.Series | None = None
     test_rows: int | None = None
     pixel_max: float | None = None
     messages: Messages = field(default_factory=Messages)
@@ -69,6 +71,7 @@ class Dataset:
             target=self.target.iloc[rows].reset_index(drop=True),
             numbers=rows if self.numbers is None else self.numbers[rows],
             groups=None if self.groups is None else self.groups[rows],
+            times=None if self.times is None else self.times.iloc[rows].reset_index(drop=True),
             test_rows=None if self.test_rows is None else int((rows >= len(self) - self.test_rows).sum()),
         )
 
@@ -112,7 +115,9 @@ def _bundled_table(name: str) -> pd.DataFrame:
 
 
 def _refuse_table_settings(data: Data) -> None:
-    for name, empty in (("target", "null"), ("group", "null"), ("drop", "empty ([])"), ("kinds", "empty ({})")):
+    for name, empty in (
+        ("target", "null"), ("group", "null"), ("time", "null"), ("drop", "empty ([])"), ("kinds", "empty ({})"),
+    ):  # fmt: skip
         if value := getattr(data, name):
             raise InputError(
                 f"data.{name} names columns of a table, and data.source {data.source} has none: "
@@ -143,7 +148,7 @@ def _from_table(
     target = _checked_target(columns, data, target, messages)
     left_out = {target, data.group, *data.drop}
     names = [name for name in columns if name not in left_out]
-    used = [*names, target, *([] if data.group is None else [data.group])]
+    used = [*names, target, *(name for name in (data.group, data.time) if name is not None and name not in names)]
     if test is not None:
         _check_same_columns(used, list(test.columns), data)
     tables = {"data.source": frame[used]} | ({} if test is None else {"data.test_source": test[used]})
@@ -163,9 +168,10 @@ def _from_table(
     others = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
     test_rows = None if test is None else len(tables["data.test_source"])
     groups = None if data.group is None else _groups(others[data.group], test_rows, data)
+    times = None if data.time is None else _times(data.time, tables, test_rows, data)
     return Dataset(
-        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups, test_rows,
-        messages=messages,
+        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups, times,
+        test_rows, messages=messages,
     )  # fmt: skip
 
 
@@ -185,7 +191,7 @@ def _checked_target(columns: list[str], data: Data, target: str | None, messages
     chosen = data.target or target
     if chosen is None:
         raise InputError(f"data.target must name the column to predict; the columns are {shown(columns)}")
-    named = [("data.target", data.target), ("data.group", data.group)]
+    named = [("data.target", data.target), ("data.group", data.group), ("data.time", data.time)]
     named += [(f"data.{setting}", name) for setting in ("drop", "kinds") for name in getattr(data, setting)]
     for setting, name in named:
         if name is None or name in columns:
@@ -195,7 +201,7 @@ def _checked_target(columns: list[str], data: Data, target: str | None, messages
         told += ["is it separated by another mark? set data.read.separator"] if len(columns) == 1 else []
         hint = "".join(f"; {text}" for text in told)
         raise InputError(f"{setting}: there is no column {name!r}; the columns are {shown(columns, name)}{hint}")
-    for setting, names in (("data.group", [data.group]), ("data.drop", data.drop)):
+    for setting, names in (("data.group", [data.group]), ("data.time", [data.time]), ("data.drop", data.drop)):
         if chosen in names:
             raise InputError(f"{setting} names {chosen!r}, which is the column to predict")
     return chosen
@@ -292,6 +298,18 @@ def _groups(column: pd.Series, test_rows: int | None, data: Data) -> np.ndarray:
         first = first_row(missing, test_rows, data.test_source)
         raise InputError(f"data.group {data.group!r} is missing in {missing.sum()} rows (first in {first})")
     return pd.factorize(column)[0]
+
+
+def _times(name: str, tables: dict[str, pd.DataFrame], test_rows: int | None, data: Data) -> pd.Series:
+    """Return the column that the rows are split by."""
+    kind, times = _feature(name, {setting: table[name] for setting, table in tables.items()})
+    if kind not in ("date", "number", None):
+        raise InputError(f"data.time must name a column of dates or numbers; {name!r} holds {kind} values")
+    missing = times.isna().to_numpy()
+    if missing.any():
+        first = first_row(missing, test_rows, data.test_source)
+        raise InputError(f"data.time {name!r} is missing in {missing.sum()} rows (first in {first})")
+    return times
 
 
 def _from_arrays(path: str) -> Dataset:

@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data.examples import Split
 from pipeline.data.splits import SPLITS, SplitName
@@ -33,6 +34,17 @@ def describe_splits(splits: Splits, target: Target, target_scale: float | None) 
         "class_counts": {name: dict(zip(target.classes, count, strict=True)) for name, count in counts.items()},
         "majority_share": {name: _share(count, majority) for name, count in counts.items()},
     }
+
+
+def time_range(times: pd.Series) -> tuple[str, str] | None:
+    """Return the earliest and the latest of some times as text, dates without hours where there are none."""
+    if times.empty:
+        return None
+    ends = times.agg(["min", "max"])
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        return f"{ends['min']:.10g}", f"{ends['max']:.10g}"
+    form = "%Y-%m-%d" if (times == times.dt.normalize()).all() else "%Y-%m-%d %H:%M:%S"
+    return ends["min"].strftime(form), ends["max"].strftime(form)
 
 
 def digest(split: Split) -> str:
