@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from pipeline.data.examples import Examples, Problem, Split
-from pipeline.data.partition import stratified_order
+from pipeline.data.partition import boundaries, latest_first, stratified_order
 from pipeline.data.splits import Summary, read_split
 from pipeline.errors import InputError
 from pipeline.statistics import floor, scores
-from pipeline.statistics.ring import Ring, draw_ring, over_judges
+from pipeline.statistics.ring import FOLDS, ROWS_PER_FOLD, Ring, draw_ring, over_judges, ring_in_time
 
 Labels = Literal["true", "shuffled", "wrong"]
 NewRows = Literal["holdout", "test"]
@@ -29,7 +29,7 @@ class Rows:
         x, y: as in `pipeline.data.examples.Split`.
         ring: which rows each seed holds out.
         train: row numbers that each seed trains on, `[R, k]`; a prefix is a smaller training set.
-        searched: rows that the search chose by, bool `[n]`.
+        searched: rows that the search chose by, or that are earlier than these, bool `[n]`.
         numbers: of each row in the source, counted from 0, int `[n]`; None where the splits do not tell.
     """
 
@@ -80,8 +80,17 @@ class Rows:
 
     @cached_property
     def variance(self) -> float:
-        """Return the variance of the targets, in their unit squared; NaN for classes, and where they do not vary."""
-        return np.nan if self.problem.is_classification else float(np.var(self.y * self.problem.target_scale)) or np.nan
+        """Return the targets' variance, in their unit squared; NaN for classes, and where they do not vary.
+
+        In time the targets are those of the rows that may judge, since others can be of another kind.
+        """
+        return self.variance_of(self.y[self.ring.may_judge])
+
+    def variance_of(self, targets: np.ndarray) -> float:
+        """Return the variance of some targets, as `variance`."""
+        if self.problem.is_classification:
+            return np.nan
+        return float(np.var(targets * self.problem.target_scale)) or np.nan
 
 
 def knowing_nothing(rows: Rows, test: Split) -> dict[NewRows, dict[str, float]]:
@@ -95,7 +104,7 @@ def knowing_nothing(rows: Rows, test: Split) -> dict[NewRows, dict[str, float]]:
         tested = replace(rows, x=test.x, y=test.y)
         by_row = tested.score(rows.knowing_nothing()[:, None], slice(None))
         means["test"] = {name: float(values.mean()) for name, values in by_row.items()}
-        variances["test"] = tested.variance
+        variances["test"] = rows.variance_of(test.y)
     return {
         split: {
             name: float(value)
@@ -125,28 +134,68 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
 
     Each seed trains on as many rows as the training split has, or on all that it does not hold out.
 
+    Rows that are ordered in time have rolling origins, see `pipeline.statistics.ring`, and windows of one size: each
+    seed trains on the latest rows before those that it holds out, as many as the first seed to train has.
+
     Raises:
-        InputError: too few rows, or too few groups.
+        InputError: too few rows, too few groups or too few times.
     """
     x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
     groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
     are_numbered = train.numbers is not None and validation.numbers is not None
     numbers = np.concatenate([train.numbers, validation.numbers]) if are_numbered else None
-    searched = np.arange(len(y)) >= len(train)
+    times = None if train.times is None else np.concatenate([train.times, validation.times])
+    # In time the validation rows are the latest, and a search that knows them may judge none that are earlier.
+    searched = np.arange(len(y)) >= (len(train) if times is None else 0)
     if not len(train):
         raise InputError("the study needs training rows, and there are none")
     strata = y if problem.is_classification else np.zeros(len(y), np.int32)
     most = POOL_PER_TRAINING_ROW * len(train)
     if len(y) > most:
-        drawn = _drawn(strata, groups, most, seeds[0])
+        drawn = _drawn(strata, groups, most, seeds[0]) if times is None else np.sort(latest_first(times)[:most])
         x, y, strata, searched = (column[drawn] for column in (x, y, strata, searched))
-        groups, numbers = (None if column is None else column[drawn] for column in (groups, numbers))
-    ring = draw_ring(len(y), seeds, groups)
+        groups, numbers, times = (None if column is None else column[drawn] for column in (groups, numbers, times))
+    if times is None:
+        ring = draw_ring(len(y), seeds, groups)
+    else:
+        ring = ring_in_time(_folds_in_time(times, min(FOLDS, len(seeds))), len(seeds))
     orders = []
     for place, seed in enumerate(seeds):
         rows = ring.trained_on(place)
-        orders.append(rows[stratified_order(strata[rows], np.random.default_rng([seed, 4]))][: len(train)])
+        if times is None:
+            order = stratified_order(strata[rows], np.random.default_rng([seed, 4]))
+        else:
+            order = latest_first(times[rows])
+        orders.append(rows[order][: len(train)])
     return Rows(problem, x, y, ring, _of_one_size(orders), searched, numbers)
+
+
+def _folds_in_time(times: np.ndarray, origins: int) -> np.ndarray:
+    """Cut the later half of the rows into one fold more than there are origins; return each row's fold, int `[n]`.
+
+    Fold 0 is the latest, and the last one is the earlier half, on which the first seed trains. Rows of one time are in
+    one fold, so with few different times there are fewer folds.
+
+    Raises:
+        InputError: too few rows or times.
+    """
+    n, least = len(times), 2 * ROWS_PER_FOLD * (origins + 1)
+    if n < least:
+        raise InputError(
+            f"with data.time the study needs {least} training and validation rows, {ROWS_PER_FOLD} in each of "
+            f"{origins + 1} folds and as many before them; there are {n}: lower data.test_fraction"
+        )
+    order, starts = np.argsort(times, kind="stable"), np.empty(0, int)
+    if np.ptp(times):
+        starts = np.unique(boundaries(times[order], np.linspace(n / 2, n, origins + 2)[:-1]))
+    if len(starts) < 2:
+        raise InputError(
+            "the study needs training and validation rows of three times in data.time, to train, to stop and to judge "
+            f"by, and half of these rows before the last two; there are {len(np.unique(times))} times"
+        )
+    fold = np.empty(n, int)
+    fold[order] = len(starts) - np.searchsorted(starts, np.arange(n), side="right")
+    return fold
 
 
 def _drawn(strata: np.ndarray, groups: np.ndarray | None, most: int, seed: int) -> np.ndarray:

@@ -71,7 +71,8 @@ class Scored:
         """Return the row score behind a metric for every row, `[rings, 2, n]`; NaN where none may judge."""
         if self.row_scores is None:
             return np.full(self.rows.ring.judges.shape, np.nan)
-        return np.where(self.judging, self.row_scores[scores.row_score_of(name)], np.nan)
+        judging = self.judging & (self.rows.ring.judges >= 0)
+        return np.where(judging, self.row_scores[scores.row_score_of(name)], np.nan)
 
     @cached_property
     def loss_rows(self) -> np.ndarray:
@@ -232,7 +233,8 @@ def best(arms: Iterable[Scored]) -> Scored:
 def crossfitted(competing: list[Scored]) -> Scored:
     """Return the best of competing arms with the scores of the choice: for each fold, the best on the other folds.
 
-    So the choice is judged by rows that had no say in it. The best on all rows gives it name and settings.
+    In time it is the best on the earlier folds. So the choice is judged by rows that had no say in it. The best on all
+    rows gives it name and settings.
     """
     if len(competing) == 1:
         return competing[0]
@@ -241,7 +243,10 @@ def crossfitted(competing: list[Scored]) -> Scored:
     if len(by_option) < len(competing):
         return overall
     ring = overall.rows.ring
-    picks = choose(np.stack([arm.loss_rows for arm in competing]), ring)
+    loss = scores.row_score_of(overall.loss)
+    # In time the rows of the second fold do not judge, but they choose.
+    losses = [np.where(arm.judging, of_arm[loss], np.nan) for arm, of_arm in zip(competing, by_option, strict=True)]
+    picks = choose(np.stack(losses), ring)
 
     def picked(values: Sequence[np.ndarray]) -> np.ndarray:
         return np.take_along_axis(np.stack(values), picks[None, :, None], axis=0)[0]

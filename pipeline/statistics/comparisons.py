@@ -97,6 +97,7 @@ def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
     is the variance of the mean of fold means over that of the mean of as many independent rows. Ten folds estimate it
     poorly, so an arm's D is raised to the common one of the question's arms (Smyth 2004), but never lowered, since an
     arm can be less stable than its neighbours. Where whole groups are drawn, both variances are of sums over groups.
+    In time the folds are the groups, so the first term has the chance of the models in it and D is 1.
 
     An arm equal to its reference has an error of 0. With fewer than two seeds the error is not known.
 
@@ -111,7 +112,7 @@ def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
     varied = [place for place, spread in enumerate(spreads) if spread.unit > 0 and spread.freedom > 0]
     effects = [spread.effect for spread in spreads]
     freedoms = [spread.freedom for spread in spreads]
-    if len(varied) >= FEWEST_NEIGHBOURS:
+    if len(varied) >= FEWEST_NEIGHBOURS and not ring.is_in_time:
         by_row = np.stack([spreads[place].by_row for place in varied])
         varied_effects = np.array([effects[place] for place in varied])
         common, freedom = _moderated(varied_effects, by_row[:, np.isfinite(by_row).all(axis=0)], freedoms[varied[0]])
@@ -123,7 +124,9 @@ def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
         independent = int(judged.sum()) if ring.groups is None else len(np.unique(ring.groups[judged]))
         models = (max(1.0, effect) - 1) * spread.unit
         mean = float(spread.by_row[judged].mean())
-        results.append(Estimate(mean, spread.rows_variance, models, min(freedom, independent - 1.0), independent))
+        # The effective size of a share is told by its variance; the few folds of rows in time do not bound it.
+        n = int(judged.sum()) if ring.is_in_time else independent
+        results.append(Estimate(mean, spread.rows_variance, models, min(freedom, independent - 1.0), n))
     return results
 
 
@@ -202,7 +205,7 @@ def _moderated(effects: np.ndarray, differences: np.ndarray, freedom: float) -> 
 def choose(losses: np.ndarray, ring: Ring) -> np.ndarray:
     """Choose an option for each row, int `[rings, n]`: the best one on the rows of the other folds.
 
-    So the rows that judge an option had no say in choosing it.
+    So the rows that judge an option had no say in choosing it. In time only earlier folds choose.
 
     Args:
         losses: of each option, `[options, rings, 2, n]`, NaN where a row judges no seed. What is NaN for one option
@@ -212,7 +215,9 @@ def choose(losses: np.ndarray, ring: Ring) -> np.ndarray:
     picks = np.empty(ring.fold.shape, int)
     for number, fold in enumerate(ring.fold):
         sums = np.stack([np.bincount(fold, weights=option, minlength=ring.folds) for option in totals[:, number]])
-        picks[number] = (sums.sum(axis=1, keepdims=True) - sums).argmin(axis=0)[fold]
+        # The folds of rows in time begin with the latest.
+        upto = sums[:, ::-1].cumsum(axis=1)[:, ::-1] if ring.is_in_time else sums.sum(axis=1, keepdims=True)
+        picks[number] = (upto - sums).argmin(axis=0)[fold]
     return picks
 
 
