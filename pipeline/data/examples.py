@@ -42,6 +42,7 @@ class Split:
         y: int32 class indices `[n]`; or float32 `[n]`, standardized by the training part's mean and standard deviation.
         groups: int32 `[n]`; rows of one group stay together when the rows are split again. None for no groups.
         numbers: int64 `[n]`, the row numbers in the source, counted from 0. None where they are not known.
+        weights: float32 `[n]`, above 0: how much each row counts, in the loss and in scores. None where all count alike.
         times: int64 `[n]`, the order of the rows in time, equal for rows of one time. None for no order.
     """
 
@@ -49,13 +50,13 @@ class Split:
     y: np.ndarray
     groups: np.ndarray | None = None
     numbers: np.ndarray | None = None
+    weights: np.ndarray | None = None
     times: np.ndarray | None = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that are not None, by name."""
-        fields = {"x": self.x, "y": self.y, "groups": self.groups, "numbers": self.numbers, "times": self.times}
-        return {name: array for name, array in fields.items() if array is not None}
+        return {name: array for name, array in vars(self).items() if array is not None}
 
     def __len__(self) -> int:
         return len(self.x)
@@ -71,6 +72,7 @@ class Examples:
             empty, `k = 0`.
         holdout_rows: indices of the rows that stop and choose in place of the validation rows, so that each of the
             two can judge what the other chose; most often empty.
+        weights: of all rows, as in `Split`.
     """
 
     problem: Problem
@@ -79,6 +81,7 @@ class Examples:
     train_rows: np.ndarray
     val_rows: np.ndarray
     holdout_rows: np.ndarray = field(default_factory=lambda: np.empty((1, 0), int))
+    weights: np.ndarray | None = None
 
     @property
     def has_validation(self) -> bool:
@@ -89,4 +92,7 @@ class Examples:
         """Return the examples of a training and a validation part that all seeds share."""
         rows = np.arange(len(train) + len(validation))[None]
         x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
-        return cls(problem, x, y, rows[:, : len(train)], rows[:, len(train) :])
+        weights = None
+        if train.weights is not None and validation.weights is not None:
+            weights = np.concatenate([train.weights, validation.weights])
+        return cls(problem, x, y, rows[:, : len(train)], rows[:, len(train) :], weights=weights)

@@ -39,6 +39,7 @@ class Dataset:
             `format` of dates.
         numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
+        weights: [n], above 0: how much each row counts; None where all count alike.
         times: [n], dates or numbers without a missing one, by which the rows are split; None where they are at random.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
         pixel_max: the value of a white pixel; None where it is not known.
@@ -52,6 +53,7 @@ class Dataset:
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
     numbers: np.ndarray | None = None
     groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
     times: pd.Series | None = None
     test_rows: int | None = None
     pixel_max: float | None = None
@@ -71,6 +73,7 @@ class Dataset:
             target=self.target.iloc[rows].reset_index(drop=True),
             numbers=rows if self.numbers is None else self.numbers[rows],
             groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
             times=None if self.times is None else self.times.iloc[rows].reset_index(drop=True),
             test_rows=None if self.test_rows is None else int((rows >= len(self) - self.test_rows).sum()),
         )
@@ -170,8 +173,8 @@ def _from_table(
     groups = None if data.group is None else _groups(others[data.group], test_rows, data)
     times = None if data.time is None else _times(data.time, tables, test_rows, data)
     return Dataset(
-        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups, times,
-        test_rows, messages=messages,
+        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups,
+        times=times, test_rows=test_rows, messages=messages,
     )  # fmt: skip
 
 

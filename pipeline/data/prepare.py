@@ -51,7 +51,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     rows = _split_rows(dataset, target, data)
     notes += _absent_classes(target, rows)
     preprocessing = _fit(dataset, rows["train"], data, notes)
-    y, mean, scale = _fit_target(target, rows["train"], data)
+    y, mean, scale = _fit_target(target, rows["train"], dataset.weights, data)
     groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
     order, times = _order(dataset), dataset.times
     ranges = None if times is None else {name: time_range(times.iloc[index]) for name, index in rows.items()}
@@ -61,6 +61,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
             y[index],
             None if groups is None else groups[index],
             (index if dataset.numbers is None else dataset.numbers[index]).astype(np.int64),
+            None if dataset.weights is None else dataset.weights[index].astype(np.float32),
             None if order is None else order[index],
         )
         for name, index in rows.items()
@@ -229,7 +230,7 @@ def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> d
     if len(empty) == table.shape[1]:
         raise InputError(f"data.source {data.source} has no column with a value in the training part")
     kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}
-    return fit_table(table, kinds, data, dataset.written)
+    return fit_table(table, kinds, data, dataset.written, None if dataset.weights is None else dataset.weights[train])
 
 
 def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -246,7 +247,9 @@ def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndar
     return x
 
 
-def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[np.ndarray, float | None, float | None]:
+def _fit_target(
+    target: Target, train: np.ndarray, weights: np.ndarray | None, data: Data
+) -> tuple[np.ndarray, float | None, float | None]:
     """Return the values to learn; for regression also their mean and standard deviation in the training part."""
     if target.classes:
         return target.y, None, None
@@ -256,7 +259,8 @@ def _fit_target(target: Target, train: np.ndarray, data: Data) -> tuple[np.ndarr
             f"the {_counted(len(train), 'row')} that data.train_fraction {data.train_fraction} leaves to train on have "
             f"one target value only, {values[0]:g}; there is nothing to learn"
         )
-    mean, scale = float(values.mean()), float(values.std())
+    mean = float(np.average(values, weights=None if weights is None else weights[train]))
+    scale = float(np.sqrt(np.average(np.square(values - mean), weights=None if weights is None else weights[train])))
     if not (np.isfinite(mean) and np.finfo(float).tiny < scale < np.inf):
         raise InputError(
             f"data.target has values that differ by {np.ptp(values):g} only or are too large to be scaled; give it in "

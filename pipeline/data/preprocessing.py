@@ -19,7 +19,11 @@ KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text", "date")
 
 
 def fit_table(
-    table: pd.DataFrame, kinds: dict[str, Kind], data: Data, written: Mapping[str, dict[str, Any]] | None = None
+    table: pd.DataFrame,
+    kinds: dict[str, Kind],
+    data: Data,
+    written: Mapping[str, dict[str, Any]] | None = None,
+    weights: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Fit every column: what stands for a missing value, a number's center and scale, a text's categories.
 
@@ -28,6 +32,7 @@ def fit_table(
     Args:
         table: no column of it may be without a value.
         written: how the source writes the numbers or dates of a column, kept for the rows that a served model gets.
+        weights: of the rows, `[n]`, for the means and standard deviations of numbers; None for equal ones.
 
     Returns:
         The columns in the order of their features, as plain data; see `pipeline.serving.apply`.
@@ -36,12 +41,16 @@ def fit_table(
     for kind in KIND_ORDER:
         names = [name for name in kinds if kinds[name] == kind]
         if names:
-            columns += _fit_columns(kind, table[names], data, written or {})
+            columns += _fit_columns(kind, table[names], data, written or {}, weights)
     return {"kind": "table", "columns": [column | (written or {}).get(column["name"], {}) for column in columns]}
 
 
 def _fit_columns(
-    kind: Kind, table: pd.DataFrame, data: Data, written: Mapping[str, dict[str, Any]]
+    kind: Kind,
+    table: pd.DataFrame,
+    data: Data,
+    written: Mapping[str, dict[str, Any]],
+    weights: np.ndarray | None,
 ) -> list[dict[str, Any]]:
     if kind == "date":
         return [_fit_dates(str(name), dates, written[str(name)]["format"], data) for name, dates in table.items()]
@@ -55,7 +64,7 @@ def _fit_columns(
         for name, missing in zip(table, imputer.statistics_.tolist(), strict=True)
     ]
     if kind == "number":
-        center, scale = _center_and_scale(filled, "standard" if data.scaling == "auto" else data.scaling)
+        center, scale = _center_and_scale(filled, "standard" if data.scaling == "auto" else data.scaling, weights)
         return [column | {"center": c, "scale": s} for column, c, s in zip(columns, center, scale, strict=True)]
     return columns
 
@@ -124,9 +133,11 @@ def _names(column: dict[str, Any]) -> list[str]:
     return [*parts, *([f"{column['name']} is missing"] if column.get("indicator") else [])]
 
 
-def _center_and_scale(values: np.ndarray, scaling: Scaling) -> tuple[list[float], list[float]]:
+def _center_and_scale(
+    values: np.ndarray, scaling: Scaling, weights: np.ndarray | None = None
+) -> tuple[list[float], list[float]]:
     if scaling == "standard":
-        standard = StandardScaler().fit(values)
+        standard = StandardScaler().fit(values, sample_weight=weights)
         return standard.mean_.tolist(), standard.scale_.tolist()
     if scaling == "unit":
         unit = MinMaxScaler().fit(values)

@@ -48,9 +48,9 @@ def time_range(times: pd.Series) -> tuple[str, str] | None:
 
 
 def digest(split: Split) -> str:
-    """Return the SHA-256 over type, shape and bytes of x, then of y."""
+    """Return the SHA-256 over type, shape and bytes of x, then of y, then of the weights if there are any."""
     sha256 = hashlib.sha256()
-    for array in (split.x, split.y):
+    for array in (split.x, split.y, *([] if split.weights is None else [split.weights])):
         sha256.update(f"{array.dtype.str} {array.shape}".encode())
         sha256.update(np.ascontiguousarray(array).data)
     return sha256.hexdigest()

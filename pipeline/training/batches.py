@@ -20,6 +20,8 @@ class Batches(NamedTuple):
         first_step: how many were before this epoch, int32 scalar.
         rows: of each batch, int32 `[steps, R, batch]`.
         shares: of each example in its batch's mean, float32 `[steps, batch]`; 0 for rows that only fill it up.
+        weights: of each example, float32 `[steps, R, batch]`, with mean 1 over a seed's training rows; None for equal
+            ones.
         learning_rates: float32 `[steps, R]`.
         keys: of the random numbers, uint32 `[steps, R, 2]`.
     """
@@ -30,6 +32,7 @@ class Batches(NamedTuple):
     shares: np.ndarray
     learning_rates: np.ndarray
     keys: np.ndarray
+    weights: np.ndarray | None = None
 
 
 def batch_size(train: Train, rows: int) -> int:
@@ -43,7 +46,12 @@ def epoch_order(seed: int, epoch: int, rows: int) -> np.ndarray:
 
 
 def epoch_batches(
-    seeds: list[int], epoch: int, train_rows: np.ndarray, size: int, learning_rates: np.ndarray
+    seeds: list[int],
+    epoch: int,
+    train_rows: np.ndarray,
+    size: int,
+    learning_rates: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> Batches:
     """Return the batches of an epoch (from 1), each seed's rows in an order of its own.
 
@@ -51,6 +59,8 @@ def epoch_batches(
         train_rows: indices of rows, `[R, n]`, or `[1, n]` where all seeds share them.
         size: the number of rows in a batch.
         learning_rates: `[steps, R]`.
+        weights: of all rows, `[n]`; None for equal ones. A batch's loss is the mean of weighted losses, so that over an
+            epoch a row counts in proportion to its weight whatever batch it is in.
     """
     orders = [epoch_order(seed, epoch, train_rows.shape[1]) for seed in seeds]
     rows, counted = in_batches(np.take_along_axis(train_rows, np.stack(orders), axis=1), size)
@@ -62,7 +72,13 @@ def epoch_batches(
         shares=_padded(counted / counted.sum(axis=1, keepdims=True)),
         learning_rates=_padded(learning_rates.astype(np.float32)),
         keys=_padded(noise.keys(seeds, epoch, steps)),
+        weights=None if weights is None else _padded(_relative(weights, train_rows, rows)),
     )
+
+
+def _relative(weights: np.ndarray, train_rows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the weights of rows `[steps, R, batch]`, divided by the mean over each seed's training rows."""
+    return (weights[rows] / weights[train_rows].mean(axis=1)[:, None]).astype(np.float32)
 
 
 def in_batches(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -85,7 +85,7 @@ class ReplicaGroup:
 
     def __init__(self, examples: Examples, replicas: list[tuple[Model, Train, int]], seeds: list[int], part: slice):
         (model, train, _), places = replicas[0], [place for _, _, place in replicas]
-        self.seeds, self.part = [seeds[place] for place in places], part
+        self.seeds, self.part, self.row_weights = [seeds[place] for place in places], part, examples.weights
         self.train_rows, val_rows, holdout_rows = (
             rows if len(rows) == 1 else rows[places]
             for rows in (examples.train_rows, examples.val_rows, examples.holdout_rows)
@@ -118,7 +118,9 @@ class ReplicaGroup:
         Returns:
             The mean training loss of each replica, `[R]`, NaN where its weights are not finite.
         """
-        batches = epoch_batches(self.seeds, epoch, self.train_rows, self.batch_size, learning_rates)
+        batches = epoch_batches(
+            self.seeds, epoch, self.train_rows, self.batch_size, learning_rates, self.row_weights
+        )
         self.state, losses = self.graph.train(x, y, self.state, batches, self.strengths)
         return losses.numpy()
 

@@ -133,7 +133,10 @@ class Replicas:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             outputs, statistics = self.stack(weights, statistics, tf.gather(x, rows), step)
-            data_losses = tf.reduce_sum(self._loss(outputs, tf.gather(y, rows), strengths) * shares, axis=-1)
+            losses_of_rows = self._loss(outputs, tf.gather(y, rows), strengths)
+            if batches.weights is not None:
+                losses_of_rows *= batches.weights[number]
+            data_losses = tf.reduce_sum(losses_of_rows * shares, axis=-1)
         # The replicas share no weight, so the gradient of the sum of their losses is that of each loss.
         gradients = tape.gradient(data_losses, weights, unconnected_gradients="zero")
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]

@@ -30,7 +30,7 @@ class ScoredSplits:
         holdout_rows: np.ndarray,
         block_rows: int,
     ):
-        self.y, self.block_rows = examples.y, block_rows
+        self.y, self.weights, self.block_rows = examples.y, examples.weights, block_rows
         rows_of_all = {"train": train_rows, "validation": val_rows, "holdout": holdout_rows}
         self.rows = {split: rows.astype(np.int32) for split, rows in rows_of_all.items() if rows.shape[1]}
         sizes = {len(rows) for rows in self.rows.values()}
@@ -58,13 +58,26 @@ class ScoredSplits:
         """Return the means over each split, `[2, splits, R]`, of numbers that every row has, `[2, R, rows]`."""
         ends = np.cumsum([rows.shape[1] for rows in self.rows.values()])
         of_splits = np.split(by_row, ends[:-1], axis=-1) if len(ends) else []
-        means = [values.mean(axis=-1, dtype=float) for values in of_splits]
+        pairs = zip(of_splits, self.rows.values(), strict=True)
+        means = [self._mean(values, np.broadcast_to(rows, values.shape)) for values, rows in pairs]
         return np.stack(means, axis=1) if means else np.zeros((2, 0, by_row.shape[1]))
 
     def target_variances(self, replicas: int) -> np.ndarray:
         """Return the variance of the target in each split for so many seeds, `[splits, R]`."""
-        variances = [np.broadcast_to(self.y[rows].var(axis=1), replicas) for rows in self.rows.values()]
+        variances = [np.broadcast_to(self._variance(rows), replicas) for rows in self.rows.values()]
         return np.stack(variances) if variances else np.zeros((0, replicas))
+
+    def _mean(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the mean over the last axis of what these rows have, by their weights if there are any."""
+        if self.weights is None:
+            return values.mean(axis=-1, dtype=float)
+        return np.average(values, axis=-1, weights=self.weights[rows].astype(float))
+
+    def _variance(self, rows: np.ndarray) -> np.ndarray:
+        if self.weights is None:
+            return self.y[rows].var(axis=1)
+        means = self._mean(self.y[rows], rows)
+        return self._mean(np.square(self.y[rows] - means[:, None]), rows)
 
 
 def first_scored(train_rows: np.ndarray, limit: int | None) -> np.ndarray:

@@ -57,7 +57,11 @@ def same_batches(examples: Examples, train: Train, seed: int, one_hot: bool):
         order = epoch_order(seed, epoch, len(x))
         for start in range(0, len(x), train.batch_size):
             rows = order[start : start + train.batch_size]
-            yield x[rows], y[rows]
+            if examples.weights is None:
+                yield x[rows], y[rows]
+            else:
+                weights = examples.weights[examples.train_rows[0]]
+                yield x[rows], y[rows], weights[rows] / weights.mean()
 
 
 def fit_keras(examples: Examples, model: Model, train: Train, seed: int, callbacks=(), **compiled) -> keras.Model:
@@ -119,6 +123,30 @@ def test_regularized_seed_equals_model_fit(digits, optimizer, model):
         plain.get_layer("hidden_1").bias.assign(fitted.weights["hidden_1/bias"][1])
         plain.get_layer("hidden_1_norm").moving_mean.assign(fitted.weights["hidden_1_norm/moving_mean"][1])
     assert largest_difference(fitted, plain, replica=1) < 1e-4
+
+
+def test_weighted_rows_equal_model_fit_with_sample_weights(digits):
+    weighted = replace(digits, weights=np.random.default_rng(0).uniform(0.2, 3, len(digits.x)).astype(np.float32))
+    model, train = Model(hidden_units=[16], dropout=0.0), settings()
+    fitted = fit(weighted, model, train, [2, 3])
+    assert largest_difference(fitted, fit_keras(weighted, model, train, seed=3), replica=1) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["digits", "diabetes"])
+def test_a_whole_weight_counts_like_that_many_rows(request, name):
+    examples: Examples = request.getfixturevalue(name)
+    weights = np.random.default_rng(0).integers(1, 4, len(examples.x))
+    repeated = replace(
+        examples,
+        train_rows=np.repeat(examples.train_rows, weights[examples.train_rows[0]], axis=1),
+        val_rows=np.repeat(examples.val_rows, weights[examples.val_rows[0]], axis=1),
+    )
+    model, train = Model(hidden_units=[8]), settings(optimizer="gd", learning_rate=0.05, train_score_rows=None)
+    weighted = fit(replace(examples, weights=weights.astype(np.float32)), model, train, [0, 1])
+    expected = fit(repeated, model, train, [0, 1])
+    pd.testing.assert_frame_equal(weighted.history, expected.history, rtol=1e-4)
+    for path, value in expected.weights.items():
+        np.testing.assert_allclose(weighted.weights[path], value, atol=1e-5)
 
 
 def test_label_smoothing_equals_model_fit(digits):
