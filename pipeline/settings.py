@@ -120,6 +120,7 @@ class Data(Section):
     target: str | None = None
     group: str | None = None
     time: str | None = None
+    weight: str | None = None
     drop: list[str] = []
     kinds: dict[str, Literal["number", "category"]] = {}
     rare: Annotated[int, Field(ge=2, le=10**6)] | None = None

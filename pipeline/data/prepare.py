@@ -79,6 +79,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
         warnings=[*notes, *(finding.line for finding in findings if not finding.accepted)],
         findings=sorted({finding.code for finding in findings if not finding.accepted}),
+        weight=data.weight,
         time=data.time,
         time_range=ranges,
         **fitted_target,
