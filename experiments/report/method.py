@@ -71,6 +71,11 @@ IN_TIME = {
      "best on all rows."),
 }  # fmt: skip
 
+WEIGHTED = (
+    "{}, by which rows count in losses, scores and means over rows; errors are those of ratio estimators (Cochran, "
+    "1977, Sampling Techniques), and counts, as in the confusion matrix, those of rows"
+)
+
 WORDS = [
     ("holdout rows, new rows", "Rows that a model was not trained, stopped or chosen on: they judge it."),
     ("arm", "One configuration, trained with every seed."),
@@ -124,6 +129,7 @@ class Method:
             ("Task", about.task),
             ("Features", self._features()),
             ("Rows", rows),
+            *([] if about.weight is None else [("Weights", WEIGHTED.format(about.weight))]),
             ("Knowing nothing", self._knowing_nothing()),
         ]
         if about.classes:

@@ -66,12 +66,22 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
     settings, rows = sections.settings, sections.rows
     return record.About(
         **summary.model_dump(
-            include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "digest"}
+            include={
+                "source",
+                "task",
+                "target",
+                "features",
+                "n_features",
+                "image_shape",
+                "classes",
+                "weight",
+                "time",
+                "digest",
+            }
         ),
         loss="cross_entropy" if summary.problem.is_classification else "rmse",
         score="accuracy" if summary.problem.is_classification else "r2",
         rows={"train": rows.train.shape[1], "pool": len(rows.y), "test": summary.rows["test"]},
-        time=summary.time,
         folds=rows.ring.turns,
         rings=len(rows.ring.fold),
         knowing_nothing=knowing_nothing(rows, test),

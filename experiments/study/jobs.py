@@ -31,6 +31,7 @@ CODE = (
     "pipeline/statistics/floor.py",
     "pipeline/statistics/ring.py",
     "pipeline/statistics/scores.py",
+    "pipeline/statistics/weights.py",
     "experiments/study/rows.py",
     "experiments/study/worker.py",
 )

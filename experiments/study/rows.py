@@ -12,7 +12,8 @@ from pipeline.data.partition import boundaries, latest_first, stratified_order
 from pipeline.data.splits import Summary, read_split
 from pipeline.errors import InputError
 from pipeline.statistics import floor, scores
-from pipeline.statistics.ring import FOLDS, ROWS_PER_FOLD, Ring, draw_ring, over_judges, ring_in_time
+from pipeline.statistics.ring import FOLDS, ROWS_PER_FOLD, Ring, draw_ring, ring_in_time
+from pipeline.statistics.weights import average, variance
 
 Labels = Literal["true", "shuffled", "wrong"]
 NewRows = Literal["holdout", "test"]
@@ -27,7 +28,7 @@ class Rows:
 
     Attributes:
         x, y: as in `pipeline.data.examples.Split`.
-        ring: which rows each seed holds out.
+        ring: which rows each seed holds out, and how much each row counts.
         train: row numbers that each seed trains on, `[R, k]`; a prefix is a smaller training set.
         searched: rows that the search chose by, or that are earlier than these, bool `[n]`.
         numbers: of each row in the source, counted from 0, int `[n]`; None where the splits do not tell.
@@ -52,16 +53,17 @@ class Rows:
             train_rows: so many of each seed's training rows; None for all.
             labels: of the training rows; the other rows keep their own.
         """
-        x, y, shift = self.x, self.y, 0
+        x, y, weights, shift = self.x, self.y, self.ring.weights, 0
         if labels != "true":  # every row twice: once to train on, under another label, and once to be scored on
             x, y, shift = np.concatenate([x, x]), np.concatenate([_relabelled(y, labels), y]), len(y)
         holdout, val = (_of_one_size(self.held_out(role)) + shift for role in range(2))
-        return Examples(self.problem, x, y, self.train[:, :train_rows], val, holdout)
+        return Examples(self.problem, x, y, self.train[:, :train_rows], val, holdout, weights)
 
     def knowing_nothing(self, train_rows: int | None = None) -> np.ndarray:
         """Return what each seed predicts for every row if it knows nothing of the features, `[R, n_outputs]`."""
-        labels = self.y[self.train[:, :train_rows]]
-        return floor.knowing_nothing(labels, self.problem.n_outputs if self.problem.is_classification else None)
+        train, weights = self.train[:, :train_rows], self.ring.weights
+        classes = self.problem.n_outputs if self.problem.is_classification else None
+        return floor.knowing_nothing(self.y[train], classes, None if weights is None else weights[train])
 
     def score(self, outputs: np.ndarray, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
         """Score outputs `[..., k, n_outputs]` on rows, by the names of `scores.ROW_SCORES`, in the target's unit."""
@@ -84,27 +86,28 @@ class Rows:
 
         In time the targets are those of the rows that may judge, since others can be of another kind.
         """
-        return self.variance_of(self.y[self.ring.may_judge])
+        judging, weights = self.ring.may_judge, self.ring.weights
+        return self.variance_of(self.y[judging], None if weights is None else weights[judging])
 
-    def variance_of(self, targets: np.ndarray) -> float:
+    def variance_of(self, targets: np.ndarray, weights: np.ndarray | None) -> float:
         """Return the variance of some targets, as `variance`."""
         if self.problem.is_classification:
             return np.nan
-        return float(np.var(targets * self.problem.target_scale)) or np.nan
+        return variance(targets * self.problem.target_scale, weights) or np.nan
 
 
 def knowing_nothing(rows: Rows, test: Split) -> dict[NewRows, dict[str, float]]:
     """Return the scores of knowing nothing on the rows held out and on the test set, by split and metric."""
     task = rows.problem.task
     means: dict[NewRows, dict[str, float]] = {
-        "holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}
+        "holdout": {name: rows.ring.mean(values) for name, values in rows.floor.items()}
     }
     variances: dict[NewRows, float] = {"holdout": rows.variance}
     if len(test):
         tested = replace(rows, x=test.x, y=test.y)
         by_row = tested.score(rows.knowing_nothing()[:, None], slice(None))
-        means["test"] = {name: float(values.mean()) for name, values in by_row.items()}
-        variances["test"] = rows.variance_of(test.y)
+        means["test"] = {name: float(average(values, test.weights).mean()) for name, values in by_row.items()}
+        variances["test"] = rows.variance_of(test.y, test.weights)
     return {
         split: {
             name: float(value)
@@ -144,7 +147,10 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
     groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
     are_numbered = train.numbers is not None and validation.numbers is not None
     numbers = np.concatenate([train.numbers, validation.numbers]) if are_numbered else None
-    times = None if train.times is None else np.concatenate([train.times, validation.times])
+    times, weights = (
+        None if one is None or other is None else np.concatenate([one, other])
+        for one, other in ((train.times, validation.times), (train.weights, validation.weights))
+    )
     # In time the validation rows are the latest, and a search that knows them may judge none that are earlier.
     searched = np.arange(len(y)) >= (len(train) if times is None else 0)
     if not len(train):
@@ -154,7 +160,9 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
     if len(y) > most:
         drawn = _drawn(strata, groups, most, seeds[0]) if times is None else np.sort(latest_first(times)[:most])
         x, y, strata, searched = (column[drawn] for column in (x, y, strata, searched))
-        groups, numbers, times = (None if column is None else column[drawn] for column in (groups, numbers, times))
+        groups, numbers, times, weights = (
+            None if column is None else column[drawn] for column in (groups, numbers, times, weights)
+        )
     if times is None:
         ring = draw_ring(len(y), seeds, groups)
     else:
@@ -167,7 +175,7 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
         else:
             order = latest_first(times[rows])
         orders.append(rows[order][: len(train)])
-    return Rows(problem, x, y, ring, _of_one_size(orders), searched, numbers)
+    return Rows(problem, x, y, replace(ring, weights=weights), _of_one_size(orders), searched, numbers)
 
 
 def _folds_in_time(times: np.ndarray, origins: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from pipeline.statistics import scores
 from pipeline.statistics.comparisons import choose, estimates
 from pipeline.statistics.intervals import Interval
 from pipeline.statistics.overfitting import overfitting
-from pipeline.statistics.ring import over_judges
+from pipeline.statistics.weights import average
 
 ROLES = ("holdout", "validation")  # the splits of a training that the two roles of the ring judge
 
@@ -87,7 +87,7 @@ class Scored:
     @property
     def floor_loss(self) -> float:
         """Return the mean holdout loss of knowing nothing."""
-        return float(scores.from_mean(self.loss, np.nanmean(over_judges(self.floor_rows))))
+        return float(scores.from_mean(self.loss, self.rows.ring.mean(self.floor_rows)))
 
     @property
     def mean_loss(self) -> float:
@@ -98,7 +98,7 @@ class Scored:
 
     def mean(self, name: str) -> float:
         """Return the mean of a metric over the rows that judge."""
-        return float(scores.from_mean(name, np.nanmean(over_judges(self.judged_rows(name))), self.rows.variance))
+        return float(scores.from_mean(name, self.rows.ring.mean(self.judged_rows(name)), self.rows.variance))
 
     def metric(self, name: str) -> Interval:
         """Return a metric over all rows that judge; nothing is known where none does."""
@@ -130,7 +130,7 @@ class Scored:
         train_mean = float(scores.from_mean(name, float(train.mean()), self.rows.variance))
         if name == "accuracy":
             return _worsening(name, estimate.interval(), self.mean(name), train_mean, self.rows.variance)
-        level = replace(estimate, mean=float(np.nanmean(over_judges(row_scores))))
+        level = replace(estimate, mean=self.rows.ring.mean(row_scores))
         gap = scores.interval_of(name, level, self.rows.variance).shifted(-train_mean)
         return negated(gap) if name in scores.HIGHER_IS_BETTER else gap
 
@@ -183,7 +183,7 @@ def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
             by_seed = rows.ring.by_seed(result.row_scores[row_score])
             table[f"holdout_{name}"] = scores.from_mean(name, by_seed, rows.variance)
         else:
-            floor = scores.from_mean(name, np.nanmean(over_judges(rows.floor[row_score])), rows.variance)
+            floor = scores.from_mean(name, rows.ring.mean(rows.floor[row_score]), rows.variance)
             for split in ROLES:
                 values = _at(history, epochs[0], seeds, f"{split}_{name}")
                 table[f"{split}_{name}"] = np.where(is_lost[0], floor, values)
@@ -215,13 +215,16 @@ def _train_scores(
         is_lost: which seeds score what knowing nothing does, bool `[2, R]`.
     """
     names = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse",)}[rows.problem.task]
-    floor = rows.score(rows.knowing_nothing(arm.rows)[:, None], rows.train[:, : arm.rows])
+    trained, weights = rows.train[:, : arm.rows], rows.ring.weights
+    floor = rows.score(rows.knowing_nothing(arm.rows)[:, None], trained)
     train = {}
     for name in names:
         row_score = scores.row_score_of(name)
         values = np.stack([_at(history, of_role, seeds, f"train_{name}") for of_role in epochs])
         values = np.square(values) if name == "rmse" else values
-        train[row_score] = np.where(is_lost, floor[row_score].mean(axis=1), values)
+        train[row_score] = np.where(
+            is_lost, average(floor[row_score], None if weights is None else weights[trained]), values
+        )
     return train
 
 

@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from pipeline.errors import InputError
+from pipeline.statistics.weights import average, over_judges
 
 FOLDS = 10
 FEWEST_FOLDS = 5
@@ -37,12 +38,14 @@ class Ring:
         groups: the group of each row, int `[n]`, where whole groups are drawn; None where rows are.
         is_in_time: whether the folds follow each other in time, from the latest to the earliest. Then no seed holds out
             the last fold, and the one before it judges none.
+        weights: of each row, `[n]`, by which means over rows are weighted; None where all count alike.
     """
 
     fold: np.ndarray
     seeds: int
     groups: np.ndarray | None = None
     is_in_time: bool = False
+    weights: np.ndarray | None = None
 
     @property
     def folds(self) -> int:
@@ -99,16 +102,17 @@ class Ring:
         """Return the mean of values `[rings, 2, n]` over the rows that judge each seed, `[R]`, without NaN values."""
         is_known = (self.judges >= 0) & np.isfinite(values)
         judges = self.judges[is_known]
-        counts = np.bincount(judges, minlength=self.seeds)
-        sums = np.bincount(judges, weights=values[is_known], minlength=self.seeds)
+        weights = np.broadcast_to(1.0 if self.weights is None else self.weights, values.shape)[is_known]
+        counts = np.bincount(judges, weights, minlength=self.seeds)
+        sums = np.bincount(judges, weights * values[is_known], minlength=self.seeds)
         return sums / np.where(counts, counts, np.nan)
 
-
-def over_judges(values: np.ndarray) -> np.ndarray:
-    """Return the mean of values `[rings, 2, n]` over all seeds that a row judges, `[n]`; NaN where there are none."""
-    is_finite = np.isfinite(values)
-    counts = is_finite.sum(axis=(0, 1))
-    return np.where(is_finite, values, 0).sum(axis=(0, 1)) / np.where(counts, counts, np.nan)
+    def mean(self, values: np.ndarray) -> float:
+        """Return the mean over rows of values `[rings, 2, n]`; NaN where no row judges."""
+        by_row = over_judges(values)
+        judged = np.isfinite(by_row)
+        weights = None if self.weights is None else self.weights[judged]
+        return float(average(by_row[judged], weights)) if judged.any() else np.nan
 
 
 def draw_ring(n: int, seeds: Sequence[int], groups: np.ndarray | None = None) -> Ring:

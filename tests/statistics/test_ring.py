@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.statistics.ring import Ring, draw_ring, over_judges, ring_in_time
+from pipeline.statistics.ring import Ring, draw_ring, ring_in_time
+from pipeline.statistics.weights import over_judges
 
 ROWS = 103  # not a multiple of the folds
 
