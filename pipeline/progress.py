@@ -20,23 +20,24 @@ class Bar(AbstractContextManager["Bar"]):
 
     def __init__(self, label: str, total: int, console: Console | None = None):
         self.console = console or Console()
+        self.is_bar = self.console.is_terminal or self.console.is_jupyter
         columns = (TextColumn(label), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
         self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
         self.task = self.bar.add_task("", total=total)
         self.last_line = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
+        if self.is_bar:
             self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
+        if self.is_bar:
             self.bar.stop()
 
     def show(self, done: int, text: str, line: Callable[[], str]) -> None:
-        """Show how many are done: as a bar with a text on a terminal, elsewhere as a line."""
-        if self.console.is_terminal:
+        """Show how many are done: as a bar with a text on a terminal or in a notebook, elsewhere as a line."""
+        if self.is_bar:
             self.bar.update(self.task, completed=done, description=text)
         elif time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()

@@ -42,7 +42,7 @@ class Split:
         y: int32 class indices `[n]`; or float32 `[n]`, standardized by the training part's mean and standard deviation.
         groups: int32 `[n]`; rows of one group stay together when the rows are split again. None for no groups.
         numbers: int64 `[n]`, the row numbers in the source, counted from 0. None where they are not known.
-        weights: float32 `[n]`, above 0: how much each row counts in losses and scores. None where all count alike.
+        weights: float32 `[n]`, above 0: how much each row counts, in the loss and in scores. None for equal ones.
         times: int64 `[n]`, the order of the rows in time, equal for rows of one time. None for no order.
     """
 

@@ -97,10 +97,10 @@ def _load(data: Data) -> Dataset:
     if sources.is_table_file(data.source):
         return _from_files(data)
     if data.source in sources.BUNDLED_TABLES:
-        return _from_table(_bundled_table(data.source), data, target="target")
+        return from_table(_bundled_table(data.source), data, target="target")
     if data.source.startswith(sources.OPENML):
         frame, target, warnings = downloads.openml(data.source.removeprefix(sources.OPENML).strip())
-        return _from_table(frame, data, target=target, messages=Messages(warnings=warnings))
+        return from_table(frame, data, target=target, messages=Messages(warnings=warnings))
     _refuse_table_settings(data)
     if sources.is_array_file(data.source):
         return _from_arrays(data.source)
@@ -133,13 +133,13 @@ def _from_files(data: Data) -> Dataset:
     categories = tuple(name for name, kind in data.kinds.items() if kind == "category")
     frame, messages = read_table("data.source", data.source, data.read, categories)
     if data.test_source is None:
-        return _from_table(frame, data, messages=messages)
+        return from_table(frame, data, messages=messages)
     text = tuple(name for name in frame.columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string")
     test, test_messages = read_table("data.test_source", data.test_source, data.read, text)
-    return _from_table(frame, data, test=test, messages=messages + test_messages)
+    return from_table(frame, data, test=test, messages=messages + test_messages)
 
 
-def _from_table(
+def from_table(
     frame: pd.DataFrame,
     data: Data,
     target: str | None = None,
@@ -351,7 +351,7 @@ def _from_arrays(path: str) -> Dataset:
     for x, y in zip(keys[::2], keys[1::2], strict=True):
         arrays[y] = _check_pair(path, x, arrays[x], y, arrays[y])
     if keys == ARRAYS[1]:
-        return _from_examples(arrays["x"], arrays["y"], None)
+        return from_examples(arrays["x"], arrays["y"], None)
     train, test = ((arrays[key].dtype, arrays[key].shape[1:]) for key in ("x_train", "x_test"))
     if train != test:
         shapes = " and ".join(f"{arrays[key].dtype} {list(arrays[key].shape)}" for key in ("x_train", "x_test"))
@@ -384,10 +384,10 @@ def _check_pair(path: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarra
 
 
 def _images_with_test_set(x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Dataset:
-    return _from_examples(np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test]), len(x_test))
+    return from_examples(np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test]), len(x_test))
 
 
-def _from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None) -> Dataset:
+def from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None) -> Dataset:
     target = pd.Series(y)
     if x.ndim == 2:
         parts = {"data.source": pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])])}

@@ -128,7 +128,8 @@ def _stripped(names: list[str], messages: Messages) -> list[str]:
 def without_blanks(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return a table whose texts have no blanks around them, blank ones missing, and the columns that had some."""
     stripped = {str(name): column.str.strip() for name, column in frame.items() if is_text(column)}
-    padded = [name for name, texts in stripped.items() if ((texts != frame[name]) & (texts != "")).any()]
+    changed = {name: texts.notna() & (texts != frame[name]) & (texts != "") for name, texts in stripped.items()}
+    padded = [name for name, cells in changed.items() if cells.any()]
     return frame.assign(**{name: texts.mask(texts == "") for name, texts in stripped.items()}), padded
 
 

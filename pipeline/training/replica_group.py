@@ -118,9 +118,7 @@ class ReplicaGroup:
         Returns:
             The mean training loss of each replica, `[R]`, NaN where its weights are not finite.
         """
-        batches = epoch_batches(
-            self.seeds, epoch, self.train_rows, self.batch_size, learning_rates, self.row_weights
-        )
+        batches = epoch_batches(self.seeds, epoch, self.train_rows, self.batch_size, learning_rates, self.row_weights)
         self.state, losses = self.graph.train(x, y, self.state, batches, self.strengths)
         return losses.numpy()
 

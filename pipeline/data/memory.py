@@ -1,0 +1,86 @@
+"""Examples that are in memory, as a notebook has them, in the form in which `load` returns those of a source."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import ArrayLike
+
+from pipeline.data.load import Dataset, from_examples, from_table
+from pipeline.errors import InputError
+from pipeline.settings import Data
+
+
+def dataset_of(
+    X: Any, y: ArrayLike, data: Data, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+) -> Dataset:
+    """Return the examples of arrays or a data frame.
+
+    Args:
+        X: a table, as `columns_of` takes it, or images `[n, height, width]` or `[n, height, width, channels]`.
+        y: the target, `[n]`.
+        sample_weight: how much each row counts, `[n]`; rows of weight 0 are left out. None where all count alike.
+        groups: rows of one value stay in one split, `[n]`; None where rows are independent.
+
+    Raises:
+        InputError: the lengths differ, a weight is not a number of at least 0, or data that no network can learn from.
+    """
+    x, target = columns_of(X), pd.Series(y).reset_index(drop=True)
+    name = str(target.name) if target.name is not None else "target"
+    weights = None if sample_weight is None else checked_weights(sample_weight)
+    for label, values in (("y", target), ("sample_weight", weights), ("groups", groups)):
+        if values is not None and len(values) != len(x):  # type: ignore[arg-type]
+            raise InputError(f"{label} must have a value for each of the {len(x)} rows of X; got {len(values)}")  # type: ignore[arg-type]
+    if isinstance(x, pd.DataFrame):
+        while name in x:
+            name = f"{name}_"
+        dataset = from_table(x.assign(**{name: target}), data.model_copy(update={"target": name}))
+    else:
+        dataset = from_examples(x, target.to_numpy(), None)
+    rows = np.arange(len(x)) if dataset.numbers is None else dataset.numbers
+    dataset = replace(
+        dataset,
+        groups=None if groups is None else pd.factorize(np.asarray(groups))[0][rows],
+        weights=None if weights is None else weights[rows],
+        numbers=rows,
+    )
+    return dataset if weights is None or weights.all() else dataset.take(np.flatnonzero(weights[rows]))
+
+
+def checked_weights(sample_weight: ArrayLike) -> np.ndarray:
+    """Return the weights of rows as float64 `[n]`.
+
+    Raises:
+        InputError: there is not one number of at least 0 for each row, or none is above 0.
+    """
+    weights = np.asarray(sample_weight, float)
+    if weights.ndim != 1 or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise InputError("sample_weight must hold a number of at least 0 for each row")
+    if not weights.any():
+        raise InputError("sample_weight is zero for all rows; a row at least must count")
+    return weights
+
+
+def columns_of(X: Any) -> pd.DataFrame | np.ndarray:
+    """Return a table as a data frame with text for names, numbered from 0; images stay an array.
+
+    Args:
+        X: a pandas data frame; one of another library that hands out Arrow data, as Polars does; an array
+            `[n, features]`, whose columns become x0, x1 and so on; or images.
+
+    Raises:
+        InputError: an array of another shape.
+    """
+    if not isinstance(X, pd.DataFrame) and hasattr(X, "__arrow_c_stream__"):
+        X = pa.table(X).to_pandas()
+    if isinstance(X, pd.DataFrame):
+        frame = X.reset_index(drop=True)
+        return frame.set_axis([str(name) for name in frame.columns], axis="columns")
+    array = np.asarray(X)
+    if array.ndim == 2:
+        return pd.DataFrame(array, columns=[f"x{place}" for place in range(array.shape[1])])
+    if array.ndim not in (3, 4):
+        raise InputError(f"X must be a table or images, with two to four axes; got the shape {list(array.shape)}")
+    return array

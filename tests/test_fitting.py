@@ -1,0 +1,177 @@
+"""Training from Python: `fit` against the stages, its predictions, its files, and that it leaves the process alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.metrics import accuracy_score
+
+from pipeline import Data, EarlyStopping, FittedModel, Model, Train, fit
+from pipeline.data.examples import Examples
+from pipeline.data.load import load
+from pipeline.data.prepare import prepare
+from pipeline.training.trainer import fit as train_seeds
+
+TINY = Model(hidden_units=(8,))
+SHORT = Train(epochs=3, batch_size=64)
+
+
+def customers() -> tuple[pd.DataFrame, pd.Series]:
+    """Return 80 rows with columns of all kinds, and labels."""
+    rng = np.random.default_rng(0)
+    n = 80
+    table = pd.DataFrame(
+        {
+            "age": np.where(rng.random(n) < 0.1, np.nan, rng.integers(18, 90, n)),
+            "city": rng.choice(["Ulm", "Bonn", None], n),
+            "member": rng.random(n) < 0.5,
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 2000, n), "D"),
+            "paid": [f"{euros:.2f}".replace(".", ",") for euros in rng.uniform(1, 50, n)],
+        }
+    )
+    return table, pd.Series(np.where(table["age"] > 50, "stays", "leaves"))
+
+
+@pytest.fixture(scope="module")
+def model() -> FittedModel:
+    return fit(*customers(), TINY, SHORT, seeds=3, progress=False)
+
+
+def test_seeds_are_those_that_the_stages_train(tmp_path: Path):
+    settings = Data(source="breast_cancer", test_fraction=0.0)
+    prepared = prepare(load(settings), settings)
+    splits = prepared.splits
+    examples = Examples.of_splits(prepared.summary.problem, splits["train"], splits["validation"])
+    staged = train_seeds(examples, TINY, SHORT, [0, 1])
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    y = y.map(dict(enumerate(load_breast_cancer().target_names)))
+    fitted = fit(X, y, TINY, SHORT, seeds=2, progress=False)
+    pd.testing.assert_frame_equal(fitted.history, staged.history)
+    for path, value in staged.weights.items():
+        np.testing.assert_array_equal(fitted.fitted.weights[path], value)
+
+
+def test_seeds_predict_together(model: FittedModel):
+    X, y = customers()
+    by_seed = model.predict_by_seed(X, probabilities=True)
+    assert by_seed.shape == (3, 80, 2)
+    np.testing.assert_allclose(model.predict_proba(X), by_seed.mean(axis=0), atol=1e-6)
+    assert model.predict(X).tolist() == model.classes[by_seed.mean(axis=0).argmax(axis=1)].tolist()
+    assert set(model.classes) == {"leaves", "stays"}
+    assert model.score(X, y) == accuracy_score(y, model.predict(X))
+
+
+def test_keras_model_of_a_seed_predicts_what_the_seed_does(model: FittedModel):
+    X, _ = customers()
+    expected = model.predict_by_seed(X, probabilities=True)[1]
+    np.testing.assert_allclose(model.keras(1).predict(model.prepared(X), verbose=0), expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"seed must be one of \[0, 1, 2\]; got 7"):
+        model.keras(7)
+
+
+def test_regression_is_in_the_unit_of_the_target():
+    X, y = load_diabetes(return_X_y=True)
+    train = Train(epochs=80, early_stopping=EarlyStopping(patience=10))
+    fitted = fit(X, y + 1e6, Model(hidden_units=(16,)), train, seeds=2, progress=False)
+    assert abs(fitted.predict(X).mean() - y.mean() - 1e6) < 10
+    assert fitted.score(X, y + 1e6) > 0.3
+    alone = fitted.keras(0).predict(fitted.prepared(X), verbose=0)[:, 0]
+    np.testing.assert_allclose(alone, fitted.predict_by_seed(X)[0])
+    with pytest.raises(AttributeError, match="predict_proba is for classes"):
+        fitted.predict_proba(X)
+
+
+def test_images_are_trained_on_as_the_stages_do():
+    digits = load_digits()
+    fitted = fit(digits.images, digits.target, TINY, SHORT, seeds=1, progress=False)
+    assert fitted.predict(digits.images[:5]).dtype == digits.target.dtype
+    assert fitted.summary.image_shape == [8, 8]
+    with pytest.raises(ValueError, match=r"images must have the shape \[8, 8\]; got \[4, 4\]"):
+        fitted.predict(digits.images[:, :4, :4])
+
+
+def test_a_frame_of_another_library_is_read_by_its_arrow_data(model: FittedModel):
+    X, y = customers()
+    fitted = fit(pa.Table.from_pandas(X), y, TINY, SHORT, seeds=3, progress=False)
+    np.testing.assert_array_equal(fitted.predict_proba(pa.Table.from_pandas(X)), model.predict_proba(X))
+
+
+def test_a_row_of_weight_zero_is_no_row():
+    X, y = load_breast_cancer(return_X_y=True)
+    weights = np.where(np.arange(len(X)) < 300, 1.0, 0.0)
+    weighted = fit(X, y, TINY, SHORT, seeds=1, sample_weight=weights, progress=False)
+    alone = fit(X[:300], y[:300], TINY, SHORT, seeds=1, progress=False)
+    np.testing.assert_allclose(weighted.predict_proba(X), alone.predict_proba(X), atol=1e-6)
+
+
+def test_rows_of_a_group_stay_together():
+    X, y = load_breast_cancer(return_X_y=True)
+    groups = np.arange(len(X)) // 10
+    fitted = fit(X, y, TINY, SHORT, seeds=1, groups=groups, progress=False)
+    assert fitted.summary.rows["train"] % 10 in (0, len(X) % 10)
+
+
+def test_what_was_decided_of_the_data_is_told(model: FittedModel):
+    assert any("text is read as numbers" in note and "paid" in note for note in model.notes)
+
+
+def test_saved_model_is_read_back_without_pickle(model: FittedModel, tmp_path: Path):
+    X, _ = customers()
+    model.save(tmp_path / "model")
+    read = FittedModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(read.predict_proba(X), model.predict_proba(X))
+    assert read.predict(X).tolist() == model.predict(X).tolist()
+    pd.testing.assert_frame_equal(read.history, model.history)
+    assert {path.suffix for path in (tmp_path / "model").iterdir()} == {".json", ".npz"}
+    with pytest.raises(ValueError, match="is missing"):
+        FittedModel.load(tmp_path)
+
+
+def test_picture_has_both_curves(model: FittedModel):
+    labels = [text.get_text() for text in model.plot().axes[0].get_legend().get_texts()]
+    assert labels[:2] == ["training: mean and range of 3 seeds", "validation: mean and range of 3 seeds"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": [0, 1]}, r"y must have a value for each of the 80 rows of X; got 2"),
+        ({"y": np.zeros(80)}, "has one value only"),
+        ({"X": np.zeros(80)}, r"two to four axes; got the shape \[80\]"),
+        ({"sample_weight": -np.ones(80)}, "a number of at least 0"),
+        ({"sample_weight": np.zeros(80)}, "zero for all rows"),
+        ({"train": Train(loss="cross_entropy"), "y": np.linspace(0, 1, 80)}, "is for classes"),
+        ({"train": Train(early_stopping=EarlyStopping()), "validation": 0.0}, "needs validation rows"),
+        ({"validation": 1.5}, "less than 1"),
+        ({"train": Train(learning_rate=1e30, optimizer="sgd", epochs=3)}, "learning_rate is too high"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_trained_is_a_value_error(arguments: dict, message: str):
+    X, y = customers()
+    with pytest.raises(ValueError, match=message):
+        fit(**({"X": X, "y": y, "model": TINY, "train": SHORT, "seeds": 1, "progress": False} | arguments))
+
+
+def test_library_writes_nothing_and_leaves_the_process_as_it_is(tmp_path: Path):
+    script = """
+import gc, os, sys
+import pipeline
+assert not {"tensorflow", "keras", "mlflow", "sklearn"} & sys.modules.keys()
+import tensorflow
+before = dict(os.environ), gc.get_freeze_count()
+from sklearn.datasets import load_iris
+from pipeline import fit, Model, Train, MLPClassifier
+X, y = load_iris(return_X_y=True)
+fit(X, y, Model(hidden_units=(4,)), Train(epochs=2), seeds=1).predict(X)
+MLPClassifier(hidden_units=(4,), epochs=2, seeds=1).fit(X, y).predict(X)
+assert (dict(os.environ), gc.get_freeze_count()) == before
+assert not {"mlflow", "dvc", "optuna"} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=200)
+    assert list(tmp_path.iterdir()) == []
