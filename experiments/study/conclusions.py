@@ -66,18 +66,8 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
     settings, rows = sections.settings, sections.rows
     return record.About(
         **summary.model_dump(
-            include={
-                "source",
-                "task",
-                "target",
-                "features",
-                "n_features",
-                "image_shape",
-                "classes",
-                "weight",
-                "time",
-                "digest",
-            }
+            include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "digest"}
+            | {"weight", "time"}
         ),
         loss="cross_entropy" if summary.problem.is_classification else "rmse",
         score="accuracy" if summary.problem.is_classification else "r2",

@@ -56,6 +56,7 @@ class Rows:
         x, y, weights, shift = self.x, self.y, self.ring.weights, 0
         if labels != "true":  # every row twice: once to train on, under another label, and once to be scored on
             x, y, shift = np.concatenate([x, x]), np.concatenate([_relabelled(y, labels), y]), len(y)
+            weights = None if weights is None else np.concatenate([weights, weights])
         holdout, val = (_of_one_size(self.held_out(role)) + shift for role in range(2))
         return Examples(self.problem, x, y, self.train[:, :train_rows], val, holdout, weights)
 
