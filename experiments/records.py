@@ -38,7 +38,10 @@ class About(Record):
         loss, score: the metrics' names: cross_entropy and accuracy, or rmse and r2.
         rows: how many rows each seed trains on (`train`), the pool has whose rows are held out in turn (`pool`), and
             the test set has (`test`).
-        folds, rings: into how many folds the pool is cut, and in how many independent ways.
+        weight: the column of weights, by which all means over rows are weighted; None where all rows count alike.
+        time: the column of `data.time`, by whose order rows are held out; None where they are drawn.
+        folds, rings: into how many folds the pool is cut, and in how many independent ways; in time, into how many
+            folds that judge, and how often with other seeds.
         knowing_nothing: the scores, by metric, of always giving the class shares or the mean of the training rows, on
             the rows that judge (`holdout`) and on `test`.
         digest: SHA-256 of each prepared split.
@@ -55,6 +58,8 @@ class About(Record):
     loss: Literal["cross_entropy", "rmse"]
     score: Literal["accuracy", "r2"]
     rows: dict[Literal["train", "pool", "test"], int]
+    weight: str | None = None
+    time: str | None = None
     folds: int
     rings: int
     knowing_nothing: dict[NewRows, dict[str, float]]

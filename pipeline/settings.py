@@ -119,6 +119,8 @@ class Data(Section):
     name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     target: str | None = None
     group: str | None = None
+    time: str | None = None
+    weight: str | None = None
     drop: list[str] = []
     kinds: dict[str, Literal["number", "category"]] = {}
     rare: Annotated[int, Field(ge=2, le=10**6)] | None = None
@@ -133,6 +135,18 @@ class Data(Section):
     val_fraction: Share = 0.2
     train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     split_seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _time_decides_alone(self) -> "Data":
+        if self.time is not None and self.group is not None:
+            raise ValueError(
+                f"data.group must be null with data.time: rows of a group may be early and late; got {self.group!r}"
+            )
+        if self.time is not None and self.rare_classes == "train":
+            raise ValueError(
+                "data.rare_classes must be refuse or leave_out with data.time: train would keep late rows to training"
+            )
+        return self
 
 
 class Model(Section):
@@ -340,6 +354,15 @@ class Settings(Section):
     search: Search = Search()
     study: Study = Study()
     engine: Engine = Engine()
+
+    @model_validator(mode="after")
+    def _search_heeds_time(self) -> "Settings":
+        if self.data.time is not None and self.search.folds is not None:
+            raise ValueError(
+                "search.folds must be null with data.time: folds at random would have trials train on later rows than "
+                f"they validate on; got {self.search.folds}"
+            )
+        return self
 
 
 def flat(settings: BaseModel) -> dict[str, Any]:

@@ -52,6 +52,30 @@ STATISTICS = [
      "is left. It is then true of these rows, and may not be of others."),
 ]  # fmt: skip
 
+# What takes the place of the statistics of these names where rows are ordered in time.
+IN_TIME = {
+    "Ring of folds": ("Rolling origin", "The later half of the training and validation rows is cut into folds that "
+     "follow each other in time (Tashman, 2000, International Journal of Forecasting 16, 437-450). Each seed trains on "
+     "the latest rows before a fold, is stopped on that fold, and is judged by the next one. So no row judges a model "
+     "that was trained, stopped or chosen on later rows. All seeds train on equally many rows, a rolling window, since "
+     "models of ever more rows would not tell a remedy from more data."),
+    "Error of a difference": ("Error of a difference", "Rows that are near in time are not independent, so the folds "
+     "are what is counted: the error is that of a mean over as many independent folds, by Student's t with one degree "
+     "of freedom less. That is valid for few clusters, dependent inside and of unequal variance (Ibragimov and Müller, "
+     "2010, Journal of Business & Economic Statistics 28, 453-468), and has the chance of the models in it, since "
+     "each fold is judged by other ones. Intervals on the test rows take these as independent, and are too narrow "
+     "where they are not."),
+    "Choosing": ("Choosing", "Strengths, learning rates and the recommendation are chosen for each fold by the rows "
+     "of earlier folds, the one that stopped its models included. What the search chose, by the latest rows, is judged "
+     "on test rows alone. All together, all but one and the sizes with the chosen remedy take the strengths that are "
+     "best on all rows."),
+}  # fmt: skip
+
+WEIGHTED = (
+    "{}, by which rows count in losses, scores and means over rows; errors are those of ratio estimators (Cochran, "
+    "1977, Sampling Techniques), and counts, as in the confusion matrix, those of rows"
+)
+
 WORDS = [
     ("holdout rows, new rows", "Rows that a model was not trained, stopped or chosen on: they judge it."),
     ("arm", "One configuration, trained with every seed."),
@@ -75,20 +99,28 @@ WORDS = [
 class Method:
     """The facts of one study, as pairs of a name and a text."""
 
-    statistics = STATISTICS
     words = WORDS
 
     def __init__(self, study: Study, run: StudyRun, numbers: Numbers) -> None:
         self.study, self.run, self.numbers = study, run, numbers
 
     @property
+    def statistics(self) -> list[tuple[str, str]]:
+        """Return what was computed, and by which method."""
+        in_time = {} if self.study.about.time is None else IN_TIME
+        return [in_time.get(name, (name, text)) for name, text in STATISTICS]
+
+    @property
     def data(self) -> list[tuple[str, str]]:
         """Return the facts about the data."""
         about = self.study.about
         rings = "" if about.rings == 1 else f", cut in {about.rings} independent ways"
+        folds = f"in {about.folds} folds{rings}, of which each seed holds out two"
+        if about.time is not None:
+            folds = f"in the order of {about.time}, with {count(about.folds, 'fold')} that judge"
         rows = (
-            f"a pool of {about.rows['pool']:,} in {about.folds} folds{rings}, of which each seed holds out two; "
-            f"{about.rows['train']:,} to train on for each seed; {about.rows.get('test', 0):,} test rows"
+            f"a pool of {about.rows['pool']:,} {folds}; {about.rows['train']:,} to train on for each seed; "
+            f"{about.rows.get('test', 0):,} test rows"
         )
         facts = [("Source", about.source)]
         if about.target:
@@ -97,6 +129,7 @@ class Method:
             ("Task", about.task),
             ("Features", self._features()),
             ("Rows", rows),
+            *([] if about.weight is None else [("Weights", WEIGHTED.format(about.weight))]),
             ("Knowing nothing", self._knowing_nothing()),
         ]
         if about.classes:

@@ -49,6 +49,9 @@ def cross_validated(problem: Problem, train: Split, validation: Split, folds: in
     """
     x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
     groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
+    weights = None
+    if train.weights is not None and validation.weights is not None:
+        weights = np.concatenate([train.weights, validation.weights])
     _check_folds(len(y), groups, folds)
     strata = y if problem.is_classification else np.zeros(len(y), np.int32)
     fold = draw_folds(len(y), folds, seeds[0], groups)
@@ -66,6 +69,7 @@ def cross_validated(problem: Problem, train: Split, validation: Split, folds: in
         y,
         np.stack([rows[:fewest] for rows in train_rows]),
         np.stack([np.resize(rows, most) for rows in val_rows]),
+        weights=weights,
     )
 
 

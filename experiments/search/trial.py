@@ -18,6 +18,7 @@ from pipeline.errors import InputError
 from pipeline.settings import seed_list
 from pipeline.statistics import scores
 from pipeline.statistics.floor import knowing_nothing
+from pipeline.statistics.weights import average
 from pipeline.training.fast.process import compile_for
 from pipeline.training.fitted import Fitted
 from pipeline.training.trainer import Epoch, fit_together, with_train_scores
@@ -120,10 +121,14 @@ def chance_level(examples: Examples) -> np.ndarray:
     Its shape is `[R]`, one loss for each seed; `[1]` where all seeds share it.
     """
     problem, loss = examples.problem, scores.METRICS[examples.problem.task][0]
-    nothing = knowing_nothing(examples.y[examples.train_rows], problem.n_outputs if problem.is_classification else None)
-    actual = examples.y[examples.val_rows]
+    train, validation = (
+        (examples.y[rows], None if examples.weights is None else examples.weights[rows])
+        for rows in (examples.train_rows, examples.val_rows)
+    )
+    (labels, of_labels), (actual, of_actual) = train, validation
+    nothing = knowing_nothing(labels, problem.n_outputs if problem.is_classification else None, of_labels)
     by_row = scores.by_row(problem.task, nothing[:, None] if problem.is_classification else nothing, actual)
-    losses = scores.from_mean(loss, by_row[scores.row_score_of(loss)].mean(axis=1, dtype=float))
+    losses = scores.from_mean(loss, average(by_row[scores.row_score_of(loss)], of_actual))
     return losses * problem.target_scale
 
 

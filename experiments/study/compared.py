@@ -109,7 +109,7 @@ def _judged(pairs: list[tuple[Scored, Scored]]) -> list[Judged]:
     comparisons = []
     for (arm, reference), of_rows, verdict in zip(pairs, differences, verdicts, strict=True):
         factor = loss_factor(arm.loss, arm.mean_loss, reference.mean_loss)
-        influential = influence(of_rows)
+        influential = influence(of_rows, ring.weights)
         by_seed = (scored.table[f"holdout_{arm.loss}"].to_numpy() for scored in (arm, reference))
         comparisons.append(
             Judged(

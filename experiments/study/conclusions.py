@@ -69,11 +69,12 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
     return record.About(
         **summary.model_dump(
             include={"source", "task", "target", "features", "n_features", "image_shape", "classes", "digest"}
+            | {"weight", "time"}
         ),
         loss="cross_entropy" if summary.problem.is_classification else "rmse",
         score="accuracy" if summary.problem.is_classification else "r2",
         rows={"train": rows.train.shape[1], "pool": len(rows.y), "test": summary.rows["test"]},
-        folds=rows.ring.folds,
+        folds=rows.ring.turns,
         rings=len(rows.ring.fold),
         knowing_nothing=knowing_nothing(rows, test),
         seeds=sections.seeds,

@@ -31,6 +31,7 @@ CODE = (
     "pipeline/statistics/floor.py",
     "pipeline/statistics/ring.py",
     "pipeline/statistics/scores.py",
+    "pipeline/statistics/weights.py",
     "experiments/study/rows.py",
     "experiments/study/worker.py",
 )
@@ -82,9 +83,9 @@ class Result:
     Attributes:
         fitted: the trained seeds; the second fold that each holds out has stopped and chosen, and the first one
             `by_holdout`.
-        row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: each row as the seed of that role scores it,
-            stopped and chosen on its other fold. A seed without sound weights scores what knowing nothing does. NaN
-            where no seed judges, or where the rows had a say in the training.
+        row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: each row as the seed that holds it out in that
+            role scores it, stopped and chosen on its other fold, or in time on its second fold. A seed without sound
+            weights scores what knowing nothing does. NaN where no seed holds out, or where the rows cut the rate.
         sound: which seeds have weights that can predict, in each role, bool `[2, R]`.
         seconds: that the training took, its share where it trained beside others.
     """
@@ -107,7 +108,7 @@ def context(seeds: list[int], summary: Summary) -> str:
     versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
     digests = {name: summary.digest[name] for name in ("train", "validation")}
     # The digests are of the scaled target, and the kept scores in its unit.
-    everything = [code, versions, digests, summary.target_scale, seeds]
+    everything = [code, versions, digests, summary.target_scale, summary.time, summary.time_range, seeds]
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 

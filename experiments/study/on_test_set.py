@@ -14,6 +14,7 @@ from pipeline.paths import CHAMPION_FILE
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import judge, probability_better
 from pipeline.statistics.intervals import Interval, crossed
+from pipeline.statistics.weights import average, variance
 from pipeline.training.fitted import is_sound
 from pipeline.training.keras_file import save_model
 from pipeline.training.model import build_keras, set_weights
@@ -29,25 +30,30 @@ class Tested:
             nothing does.
         nothing: the loss of knowing nothing on each row, `[R, n]`.
         variance: of the targets, in the square of their unit; NaN for classes.
+        weights: of the rows, `[n]`; None for equal ones.
     """
 
     task: scores.Task
     row_scores: dict[str, np.ndarray]
     nothing: np.ndarray
     variance: float
+    weights: np.ndarray | None
 
     @property
     def scores(self) -> dict[str, Interval]:
         """Return each metric, with its interval for other seeds and other rows of the kind."""
         return {
-            name: scores.interval_of(name, crossed(self.row_scores[scores.row_score_of(name)]), self.variance)
+            name: scores.interval_of(
+                name, crossed(self.row_scores[scores.row_score_of(name)], self.weights), self.variance
+            )
             for name in scores.METRICS[self.task]
         }
 
     @property
     def table(self) -> pd.DataFrame:
         """Return the columns `test_<metric>`, a row per seed."""
-        means = {name: self.row_scores[scores.row_score_of(name)].mean(axis=1) for name in scores.METRICS[self.task]}
+        row_scores = {name: self.row_scores[scores.row_score_of(name)] for name in scores.METRICS[self.task]}
+        means = {name: average(values, self.weights) for name, values in row_scores.items()}
         return pd.DataFrame(
             {f"test_{name}": scores.from_mean(name, mean, self.variance) for name, mean in means.items()}
         )
@@ -72,18 +78,20 @@ def score_test(arm: Scored, test: Split) -> Tested:
         actual = test.y
     row_scores = scores.by_row(task, outputs, actual)
     loss = scores.row_score_of(scores.METRICS[task][0])
-    variance = (float(actual.var()) or np.nan) if task == "regression" else np.nan
-    return Tested(task, row_scores, scores.by_row(task, nothing, actual)[loss], variance)
+    of_targets = (variance(actual, test.weights) or np.nan) if task == "regression" else np.nan
+    return Tested(task, row_scores, scores.by_row(task, nothing, actual)[loss], of_targets, test.weights)
 
 
 def judged_on_test(winner: Tested, default: Tested) -> Judged:
     """Compare the search's winner with its default on the test set, for want of other rows that chose nothing."""
-    estimate = crossed(winner.loss_rows - default.loss_rows)
+    estimate = crossed(winner.loss_rows - default.loss_rows, winner.weights)
     better = winner if estimate.mean < 0 else default
-    [verdict] = judge([estimate], [crossed(better.loss_rows - better.nothing)])
+    [verdict] = judge([estimate], [crossed(better.loss_rows - better.nothing, better.weights)])
     loss = scores.METRICS[winner.task][0]
     by_seed = (tested.table[f"test_{loss}"].to_numpy() for tested in (winner, default))
-    means = (float(scores.from_mean(loss, tested.loss_rows.mean())) for tested in (winner, default))
+    means = (
+        float(scores.from_mean(loss, average(tested.loss_rows, tested.weights).mean())) for tested in (winner, default)
+    )
     return Judged(
         reference="default",
         verdict=verdict.scaled(loss_factor(loss, *means)),

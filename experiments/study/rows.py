@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 
 from pipeline.data.examples import Examples, Problem, Split
-from pipeline.data.partition import stratified_order
+from pipeline.data.partition import boundaries, latest_first, stratified_order
 from pipeline.data.splits import Summary, read_split
 from pipeline.errors import InputError
 from pipeline.statistics import floor, scores
-from pipeline.statistics.ring import Ring, draw_ring, over_judges
+from pipeline.statistics.ring import FOLDS, ROWS_PER_FOLD, Ring, draw_ring, ring_in_time
+from pipeline.statistics.weights import average, variance
 
 Labels = Literal["true", "shuffled", "wrong"]
 NewRows = Literal["holdout", "test"]
@@ -27,9 +28,9 @@ class Rows:
 
     Attributes:
         x, y: as in `pipeline.data.examples.Split`.
-        ring: which rows each seed holds out.
+        ring: which rows each seed holds out, and how much each row counts.
         train: row numbers that each seed trains on, `[R, k]`; a prefix is a smaller training set.
-        searched: rows that the search chose by, bool `[n]`.
+        searched: rows that the search chose by, or that are earlier than these, bool `[n]`.
         numbers: of each row in the source, counted from 0, int `[n]`; None where the splits do not tell.
     """
 
@@ -52,16 +53,18 @@ class Rows:
             train_rows: so many of each seed's training rows; None for all.
             labels: of the training rows; the other rows keep their own.
         """
-        x, y, shift = self.x, self.y, 0
+        x, y, weights, shift = self.x, self.y, self.ring.weights, 0
         if labels != "true":  # every row twice: once to train on, under another label, and once to be scored on
             x, y, shift = np.concatenate([x, x]), np.concatenate([_relabelled(y, labels), y]), len(y)
+            weights = None if weights is None else np.concatenate([weights, weights])
         holdout, val = (_of_one_size(self.held_out(role)) + shift for role in range(2))
-        return Examples(self.problem, x, y, self.train[:, :train_rows], val, holdout)
+        return Examples(self.problem, x, y, self.train[:, :train_rows], val, holdout, weights)
 
     def knowing_nothing(self, train_rows: int | None = None) -> np.ndarray:
         """Return what each seed predicts for every row if it knows nothing of the features, `[R, n_outputs]`."""
-        labels = self.y[self.train[:, :train_rows]]
-        return floor.knowing_nothing(labels, self.problem.n_outputs if self.problem.is_classification else None)
+        train, weights = self.train[:, :train_rows], self.ring.weights
+        classes = self.problem.n_outputs if self.problem.is_classification else None
+        return floor.knowing_nothing(self.y[train], classes, None if weights is None else weights[train])
 
     def score(self, outputs: np.ndarray, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
         """Score outputs `[..., k, n_outputs]` on rows, by the names of `scores.ROW_SCORES`, in the target's unit."""
@@ -80,22 +83,32 @@ class Rows:
 
     @cached_property
     def variance(self) -> float:
-        """Return the variance of the targets, in their unit squared; NaN for classes, and where they do not vary."""
-        return np.nan if self.problem.is_classification else float(np.var(self.y * self.problem.target_scale)) or np.nan
+        """Return the targets' variance, in their unit squared; NaN for classes, and where they do not vary.
+
+        In time the targets are those of the rows that may judge, since others can be of another kind.
+        """
+        judging, weights = self.ring.may_judge, self.ring.weights
+        return self.variance_of(self.y[judging], None if weights is None else weights[judging])
+
+    def variance_of(self, targets: np.ndarray, weights: np.ndarray | None) -> float:
+        """Return the variance of some targets, as `variance`."""
+        if self.problem.is_classification:
+            return np.nan
+        return variance(targets * self.problem.target_scale, weights) or np.nan
 
 
 def knowing_nothing(rows: Rows, test: Split) -> dict[NewRows, dict[str, float]]:
     """Return the scores of knowing nothing on the rows held out and on the test set, by split and metric."""
     task = rows.problem.task
     means: dict[NewRows, dict[str, float]] = {
-        "holdout": {name: float(np.nanmean(over_judges(values))) for name, values in rows.floor.items()}
+        "holdout": {name: rows.ring.mean(values) for name, values in rows.floor.items()}
     }
     variances: dict[NewRows, float] = {"holdout": rows.variance}
     if len(test):
         tested = replace(rows, x=test.x, y=test.y)
         by_row = tested.score(rows.knowing_nothing()[:, None], slice(None))
-        means["test"] = {name: float(values.mean()) for name, values in by_row.items()}
-        variances["test"] = tested.variance
+        means["test"] = {name: float(average(values, test.weights).mean()) for name, values in by_row.items()}
+        variances["test"] = rows.variance_of(test.y, test.weights)
     return {
         split: {
             name: float(value)
@@ -125,28 +138,73 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
 
     Each seed trains on as many rows as the training split has, or on all that it does not hold out.
 
+    Rows that are ordered in time have rolling origins, see `pipeline.statistics.ring`, and windows of one size: each
+    seed trains on the latest rows before those that it holds out, as many as the first seed to train has.
+
     Raises:
-        InputError: too few rows, or too few groups.
+        InputError: too few rows, too few groups or too few times.
     """
     x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
     groups = None if train.groups is None else np.concatenate([train.groups, validation.groups])
     are_numbered = train.numbers is not None and validation.numbers is not None
     numbers = np.concatenate([train.numbers, validation.numbers]) if are_numbered else None
-    searched = np.arange(len(y)) >= len(train)
+    times, weights = (
+        None if one is None or other is None else np.concatenate([one, other])
+        for one, other in ((train.times, validation.times), (train.weights, validation.weights))
+    )
+    # In time the validation rows are the latest, and a search that knows them may judge none that are earlier.
+    searched = np.arange(len(y)) >= (len(train) if times is None else 0)
     if not len(train):
         raise InputError("the study needs training rows, and there are none")
     strata = y if problem.is_classification else np.zeros(len(y), np.int32)
     most = POOL_PER_TRAINING_ROW * len(train)
     if len(y) > most:
-        drawn = _drawn(strata, groups, most, seeds[0])
+        drawn = _drawn(strata, groups, most, seeds[0]) if times is None else np.sort(latest_first(times)[:most])
         x, y, strata, searched = (column[drawn] for column in (x, y, strata, searched))
-        groups, numbers = (None if column is None else column[drawn] for column in (groups, numbers))
-    ring = draw_ring(len(y), seeds, groups)
+        groups, numbers, times, weights = (
+            None if column is None else column[drawn] for column in (groups, numbers, times, weights)
+        )
+    if times is None:
+        ring = draw_ring(len(y), seeds, groups)
+    else:
+        ring = ring_in_time(_folds_in_time(times, min(FOLDS, len(seeds))), len(seeds))
     orders = []
     for place, seed in enumerate(seeds):
         rows = ring.trained_on(place)
-        orders.append(rows[stratified_order(strata[rows], np.random.default_rng([seed, 4]))][: len(train)])
-    return Rows(problem, x, y, ring, _of_one_size(orders), searched, numbers)
+        if times is None:
+            order = stratified_order(strata[rows], np.random.default_rng([seed, 4]))
+        else:
+            order = latest_first(times[rows])
+        orders.append(rows[order][: len(train)])
+    return Rows(problem, x, y, replace(ring, weights=weights), _of_one_size(orders), searched, numbers)
+
+
+def _folds_in_time(times: np.ndarray, origins: int) -> np.ndarray:
+    """Cut the later half of the rows into one fold more than there are origins; return each row's fold, int `[n]`.
+
+    Fold 0 is the latest, and the last one is the earlier half, on which the first seed trains. Rows of one time are in
+    one fold, so with few different times there are fewer folds.
+
+    Raises:
+        InputError: too few rows or times.
+    """
+    n, least = len(times), 2 * ROWS_PER_FOLD * (origins + 1)
+    if n < least:
+        raise InputError(
+            f"with data.time the study needs {least} training and validation rows, {ROWS_PER_FOLD} in each of "
+            f"{origins + 1} folds and as many before them; there are {n}: lower data.test_fraction"
+        )
+    order, starts = np.argsort(times, kind="stable"), np.empty(0, int)
+    if np.ptp(times):
+        starts = np.unique(boundaries(times[order], np.linspace(n / 2, n, origins + 2)[:-1]))
+    if len(starts) < 2:
+        raise InputError(
+            "the study needs training and validation rows of three times in data.time, to train, to stop and to judge "
+            f"by, and half of these rows before the last two; there are {len(np.unique(times))} times"
+        )
+    fold = np.empty(n, int)
+    fold[order] = len(starts) - np.searchsorted(starts, np.arange(n), side="right")
+    return fold
 
 
 def _drawn(strata: np.ndarray, groups: np.ndarray | None, most: int, seed: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from pipeline.statistics import scores
 from pipeline.statistics.comparisons import choose, estimates
 from pipeline.statistics.intervals import Interval
 from pipeline.statistics.overfitting import overfitting
-from pipeline.statistics.ring import over_judges
+from pipeline.statistics.weights import average
 
 ROLES = ("holdout", "validation")  # the splits of a training that the two roles of the ring judge
 
@@ -71,7 +71,8 @@ class Scored:
         """Return the row score behind a metric for every row, `[rings, 2, n]`; NaN where none may judge."""
         if self.row_scores is None:
             return np.full(self.rows.ring.judges.shape, np.nan)
-        return np.where(self.judging, self.row_scores[scores.row_score_of(name)], np.nan)
+        judging = self.judging & (self.rows.ring.judges >= 0)
+        return np.where(judging, self.row_scores[scores.row_score_of(name)], np.nan)
 
     @cached_property
     def loss_rows(self) -> np.ndarray:
@@ -86,7 +87,7 @@ class Scored:
     @property
     def floor_loss(self) -> float:
         """Return the mean holdout loss of knowing nothing."""
-        return float(scores.from_mean(self.loss, np.nanmean(over_judges(self.floor_rows))))
+        return float(scores.from_mean(self.loss, self.rows.ring.mean(self.floor_rows)))
 
     @property
     def mean_loss(self) -> float:
@@ -97,7 +98,7 @@ class Scored:
 
     def mean(self, name: str) -> float:
         """Return the mean of a metric over the rows that judge."""
-        return float(scores.from_mean(name, np.nanmean(over_judges(self.judged_rows(name))), self.rows.variance))
+        return float(scores.from_mean(name, self.rows.ring.mean(self.judged_rows(name)), self.rows.variance))
 
     def metric(self, name: str) -> Interval:
         """Return a metric over all rows that judge; nothing is known where none does."""
@@ -129,7 +130,7 @@ class Scored:
         train_mean = float(scores.from_mean(name, float(train.mean()), self.rows.variance))
         if name == "accuracy":
             return _worsening(name, estimate.interval(), self.mean(name), train_mean, self.rows.variance)
-        level = replace(estimate, mean=float(np.nanmean(over_judges(row_scores))))
+        level = replace(estimate, mean=self.rows.ring.mean(row_scores))
         gap = scores.interval_of(name, level, self.rows.variance).shifted(-train_mean)
         return negated(gap) if name in scores.HIGHER_IS_BETTER else gap
 
@@ -182,7 +183,7 @@ def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
             by_seed = rows.ring.by_seed(result.row_scores[row_score])
             table[f"holdout_{name}"] = scores.from_mean(name, by_seed, rows.variance)
         else:
-            floor = scores.from_mean(name, np.nanmean(over_judges(rows.floor[row_score])), rows.variance)
+            floor = scores.from_mean(name, rows.ring.mean(rows.floor[row_score]), rows.variance)
             for split in ROLES:
                 values = _at(history, epochs[0], seeds, f"{split}_{name}")
                 table[f"{split}_{name}"] = np.where(is_lost[0], floor, values)
@@ -214,13 +215,16 @@ def _train_scores(
         is_lost: which seeds score what knowing nothing does, bool `[2, R]`.
     """
     names = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse",)}[rows.problem.task]
-    floor = rows.score(rows.knowing_nothing(arm.rows)[:, None], rows.train[:, : arm.rows])
+    trained, weights = rows.train[:, : arm.rows], rows.ring.weights
+    floor = rows.score(rows.knowing_nothing(arm.rows)[:, None], trained)
     train = {}
     for name in names:
         row_score = scores.row_score_of(name)
         values = np.stack([_at(history, of_role, seeds, f"train_{name}") for of_role in epochs])
         values = np.square(values) if name == "rmse" else values
-        train[row_score] = np.where(is_lost, floor[row_score].mean(axis=1), values)
+        train[row_score] = np.where(
+            is_lost, average(floor[row_score], None if weights is None else weights[trained]), values
+        )
     return train
 
 
@@ -232,7 +236,8 @@ def best(arms: Iterable[Scored]) -> Scored:
 def crossfitted(competing: list[Scored]) -> Scored:
     """Return the best of competing arms with the scores of the choice: for each fold, the best on the other folds.
 
-    So the choice is judged by rows that had no say in it. The best on all rows gives it name and settings.
+    In time it is the best on the earlier folds. So the choice is judged by rows that had no say in it. The best on all
+    rows gives it name and settings.
     """
     if len(competing) == 1:
         return competing[0]
@@ -241,7 +246,10 @@ def crossfitted(competing: list[Scored]) -> Scored:
     if len(by_option) < len(competing):
         return overall
     ring = overall.rows.ring
-    picks = choose(np.stack([arm.loss_rows for arm in competing]), ring)
+    loss = scores.row_score_of(overall.loss)
+    # In time the rows of the second fold do not judge, but they choose.
+    losses = [np.where(arm.judging, of_arm[loss], np.nan) for arm, of_arm in zip(competing, by_option, strict=True)]
+    picks = choose(np.stack(losses), ring)
 
     def picked(values: Sequence[np.ndarray]) -> np.ndarray:
         return np.take_along_axis(np.stack(values), picks[None, :, None], axis=0)[0]

@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.study.jobs import Job, Result
 from experiments.study.rows import Rows
-from pipeline.training.fitted import Fitted
+from pipeline.training.fitted import Chosen, Fitted
 from pipeline.training.predict import predict
 from pipeline.training.trainer import fit_together
 
@@ -23,6 +23,8 @@ def train(jobs: list[Job], rows: Rows, seeds: list[int]) -> list[Result]:
 
 
 def _result(job: Job, rows: Rows, fitted: Fitted) -> Result:
+    if rows.ring.is_in_time:  # the later fold has no say in what the earlier one, which only chooses, scores
+        fitted = replace(fitted, by_holdout=Chosen(fitted.weights, fitted.best_epoch))
     assert fitted.by_holdout is not None  # every seed of a ring holds out two folds
     by_role = [fitted, fitted.by_holdout]
     sound = np.stack([chosen.sound for chosen in by_role])
@@ -54,5 +56,5 @@ def _scored(
     for name, values in rows.score(outputs, padded).items():
         by_row[name] = np.full(rows.ring.fold.shape, np.nan)
         for seed, part in enumerate(held_out):
-            by_row[name][seed // rows.ring.folds, part] = values[seed, : len(part)]
+            by_row[name][seed // rows.ring.turns, part] = values[seed, : len(part)]
     return by_row

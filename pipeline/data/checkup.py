@@ -35,7 +35,7 @@ ADVICE = {
     "D010": "nothing is known of these when the model is used; more rows help, or one name for all rare ones",
     "D011": "look at more than accuracy: always saying the most frequent class is right that often",
     "D012": "if they mean the same, give them one name",
-    "D013": "if the model is to predict later rows, let the latest be the test set: data.test_source",
+    "D013": "if the model is to predict later rows, name it in data.time: the latest rows then are the test set",
     "D014": "if rows of one value belong together, name it in data.group: a patient in two splits is known, not learnt",
     "D015": "name columns in data.drop, or expect overfitting",
 }
@@ -219,7 +219,7 @@ def _unseen(column: Column, others: pd.Series) -> Iterator[Found]:
 
 
 def _in_order(column: Column, data: Data) -> Iterator[Found]:
-    if column.kind == "date" and data.test_source is None:
+    if column.kind == "date" and data.test_source is None and data.time is None:
         text = f"column {column.name!r} holds dates, and the split takes no notice of time"
         yield "D013", column.name, len(column.values), text
 

@@ -43,6 +43,7 @@ class Split:
         groups: int32 `[n]`; rows of one group stay together when the rows are split again. None for no groups.
         numbers: int64 `[n]`, the row numbers in the source, counted from 0. None where they are not known.
         weights: float32 `[n]`, above 0: how much each row counts, in the loss and in scores. None for equal ones.
+        times: int64 `[n]`, the order of the rows in time, equal for rows of one time. None for no order.
     """
 
     x: np.ndarray
@@ -50,6 +51,7 @@ class Split:
     groups: np.ndarray | None = None
     numbers: np.ndarray | None = None
     weights: np.ndarray | None = None
+    times: np.ndarray | None = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:

@@ -40,6 +40,7 @@ class Dataset:
         numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
         weights: [n], above 0: how much each row counts; None where all count alike.
+        times: [n], dates or numbers without a missing one, by which the rows are split; None where they are at random.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
         pixel_max: the value of a white pixel; None where it is not known.
         messages: what the user should know of the reading.
@@ -53,6 +54,7 @@ class Dataset:
     numbers: np.ndarray | None = None
     groups: np.ndarray | None = None
     weights: np.ndarray | None = None
+    times: pd.Series | None = None
     test_rows: int | None = None
     pixel_max: float | None = None
     messages: Messages = field(default_factory=Messages)
@@ -72,6 +74,7 @@ class Dataset:
             numbers=rows if self.numbers is None else self.numbers[rows],
             groups=None if self.groups is None else self.groups[rows],
             weights=None if self.weights is None else self.weights[rows],
+            times=None if self.times is None else self.times.iloc[rows].reset_index(drop=True),
             test_rows=None if self.test_rows is None else int((rows >= len(self) - self.test_rows).sum()),
         )
 
@@ -115,7 +118,10 @@ def _bundled_table(name: str) -> pd.DataFrame:
 
 
 def _refuse_table_settings(data: Data) -> None:
-    for name, empty in (("target", "null"), ("group", "null"), ("drop", "empty ([])"), ("kinds", "empty ({})")):
+    for name, empty in (
+        ("target", "null"), ("group", "null"), ("time", "null"), ("weight", "null"), ("drop", "empty ([])"),
+        ("kinds", "empty ({})"),
+    ):  # fmt: skip
         if value := getattr(data, name):
             raise InputError(
                 f"data.{name} names columns of a table, and data.source {data.source} has none: "
@@ -144,9 +150,10 @@ def from_table(
     messages = messages or Messages()
     columns = list(frame.columns)
     target = _checked_target(columns, data, target, messages)
-    left_out = {target, data.group, *data.drop}
+    left_out = {target, data.group, data.weight, *data.drop}
     names = [name for name in columns if name not in left_out]
-    used = [*names, target, *([] if data.group is None else [data.group])]
+    others = [name for name in (data.group, data.time, data.weight) if name is not None and name not in names]
+    used = [*names, target, *dict.fromkeys(others)]
     if test is not None:
         _check_same_columns(used, list(test.columns), data)
     tables = {"data.source": frame[used]} | ({} if test is None else {"data.test_source": test[used]})
@@ -163,13 +170,15 @@ def from_table(
     features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
-    others = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
+    rest = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
     test_rows = None if test is None else len(tables["data.test_source"])
-    groups = None if data.group is None else _groups(others[data.group], test_rows, data)
-    return Dataset(
-        features, others[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups,
-        test_rows=test_rows, messages=messages,
+    groups = None if data.group is None else _groups(rest[data.group], test_rows, data)
+    times = None if data.time is None else _times(data.time, tables, test_rows, data)
+    dataset = Dataset(
+        features, rest[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups,
+        times=times, test_rows=test_rows, messages=messages,
     )  # fmt: skip
+    return dataset if data.weight is None else _weighted(dataset, data.weight, tables, data)
 
 
 def _with_target(setting: str, table: pd.DataFrame, target: str, messages: Messages) -> tuple[pd.DataFrame, np.ndarray]:
@@ -188,7 +197,8 @@ def _checked_target(columns: list[str], data: Data, target: str | None, messages
     chosen = data.target or target
     if chosen is None:
         raise InputError(f"data.target must name the column to predict; the columns are {shown(columns)}")
-    named = [("data.target", data.target), ("data.group", data.group)]
+    named = [("data.target", data.target), ("data.group", data.group), ("data.time", data.time)]
+    named += [("data.weight", data.weight)]
     named += [(f"data.{setting}", name) for setting in ("drop", "kinds") for name in getattr(data, setting)]
     for setting, name in named:
         if name is None or name in columns:
@@ -198,9 +208,10 @@ def _checked_target(columns: list[str], data: Data, target: str | None, messages
         told += ["is it separated by another mark? set data.read.separator"] if len(columns) == 1 else []
         hint = "".join(f"; {text}" for text in told)
         raise InputError(f"{setting}: there is no column {name!r}; the columns are {shown(columns, name)}{hint}")
-    for setting, names in (("data.group", [data.group]), ("data.drop", data.drop)):
+    others = {name: [getattr(data, name)] for name in ("group", "time", "weight")}
+    for setting, names in (others | {"drop": data.drop}).items():
         if chosen in names:
-            raise InputError(f"{setting} names {chosen!r}, which is the column to predict")
+            raise InputError(f"data.{setting} names {chosen!r}, which is the column to predict")
     return chosen
 
 
@@ -295,6 +306,38 @@ def _groups(column: pd.Series, test_rows: int | None, data: Data) -> np.ndarray:
         first = first_row(missing, test_rows, data.test_source)
         raise InputError(f"data.group {data.group!r} is missing in {missing.sum()} rows (first in {first})")
     return pd.factorize(column)[0]
+
+
+def _weighted(dataset: Dataset, name: str, tables: dict[str, pd.DataFrame], data: Data) -> Dataset:
+    """Return the dataset with the weights that a column holds, without the rows that weigh nothing."""
+    kind, column = _feature(name, {setting: table[name] for setting, table in tables.items()})
+    if kind not in ("number", "boolean", None):
+        raise InputError(f"data.weight must name a column of numbers; {name!r} holds {kind} values")
+    weights = column.to_numpy(float)
+    for marked, problem in ((np.isnan(weights), "is missing"), (weights < 0, "is below 0")):
+        if marked.any():
+            first = first_row(marked, dataset.test_rows, data.test_source)
+            raise InputError(f"data.weight {name!r} {problem} in {marked.sum()} rows (first in {first})")
+    counts = weights.astype(np.float32) > 0
+    if not counts.any():
+        raise InputError(f"data.weight {name!r} is 0 in all rows")
+    if not counts.all():
+        dataset.messages.notes.append(
+            f"rows of data.weight {name!r} 0 are left out: {(~counts).sum()} of {len(counts)}"
+        )
+    return replace(dataset, weights=weights).take(np.flatnonzero(counts))
+
+
+def _times(name: str, tables: dict[str, pd.DataFrame], test_rows: int | None, data: Data) -> pd.Series:
+    """Return the column that the rows are split by."""
+    kind, times = _feature(name, {setting: table[name] for setting, table in tables.items()})
+    if kind not in ("date", "number", None):
+        raise InputError(f"data.time must name a column of dates or numbers; {name!r} holds {kind} values")
+    missing = times.isna().to_numpy()
+    if missing.any():
+        first = first_row(missing, test_rows, data.test_source)
+        raise InputError(f"data.time {name!r} is missing in {missing.sum()} rows (first in {first})")
+    return times
 
 
 def _from_arrays(path: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""Partition of rows into train, validation and test: seeded, stratified by class, groups kept together."""
+"""Partition of rows into train, validation and test: at random, by class or whole groups; or the latest rows apart."""
 
 import numpy as np
 
@@ -13,7 +13,11 @@ SEEDS = {"data.test_fraction": 0, "data.val_fraction": 1, "data.train_fraction":
 
 
 def partition(
-    strata: np.ndarray, data: Data, groups: np.ndarray | None = None, test_rows: int | None = None
+    strata: np.ndarray,
+    data: Data,
+    groups: np.ndarray | None = None,
+    test_rows: int | None = None,
+    times: np.ndarray | None = None,
 ) -> dict[SplitName, np.ndarray]:
     """Return the row numbers of train, validation and test, each in ascending order.
 
@@ -23,21 +27,26 @@ def partition(
         strata: int [n], the class index of each row, or zeros for regression.
         groups: int [n], or None where rows are independent.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
+        times: int [n], the order of the rows in time: the test rows are the latest ones, the validation rows the
+            latest of the rest, and rows of one time are in one of them; None to draw rows at random.
 
     Raises:
-        InputError: a fraction that leaves a split without rows, or too few groups.
+        InputError: a fraction that leaves a split without rows, too few groups or too few times.
     """
     rows = np.arange(len(strata))
     if test_rows is None:
         parts_left = 2 if data.val_fraction else 1
-        rest, test = _take(rows, "data.test_fraction", data, strata, groups, parts_left)
+        rest, test = _take(rows, "data.test_fraction", data, strata, groups, times, parts_left)
     else:
         rest, test = rows[: len(rows) - test_rows], rows[len(rows) - test_rows :]
-    train, validation = _take(rest, "data.val_fraction", data, strata, groups, 1)
+    train, validation = _take(rest, "data.val_fraction", data, strata, groups, times, 1)
     n_train = round(data.train_fraction * len(train))
     if n_train == 0:
         raise InputError(f"data.train_fraction {data.train_fraction} of {len(train)} training rows leaves none")
-    order = stratified_order(strata[train], np.random.default_rng([data.split_seed, SEEDS["data.train_fraction"]]))
+    if times is None:
+        order = stratified_order(strata[train], np.random.default_rng([data.split_seed, SEEDS["data.train_fraction"]]))
+    else:
+        order = latest_first(times[train])
     return {"train": np.sort(train[order[:n_train]]), "validation": validation, "test": test}
 
 
@@ -54,8 +63,29 @@ def stratified_order(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return np.argsort(position, kind="stable")
 
 
+def latest_first(times: np.ndarray) -> np.ndarray:
+    """Return the order of rows from the latest to the earliest; rows of one time stay in their order."""
+    return np.argsort(-times, kind="stable")
+
+
+def boundaries(ordered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the places in ordered times, each at the first row of a time, that are nearest to the wanted places.
+
+    Args:
+        ordered: at least two different times, in ascending order.
+    """
+    places = np.flatnonzero(np.diff(ordered)) + 1
+    return places[np.abs(places - np.reshape(wanted, (-1, 1))).argmin(axis=1)]
+
+
 def _take(
-    rows: np.ndarray, setting: str, data: Data, strata: np.ndarray, groups: np.ndarray | None, parts_left: int
+    rows: np.ndarray,
+    setting: str,
+    data: Data,
+    strata: np.ndarray,
+    groups: np.ndarray | None,
+    times: np.ndarray | None,
+    parts_left: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take the share of rows that the setting says; return the rest, for `parts_left` splits, and the rows taken."""
     share = getattr(data, setting.removeprefix("data."))
@@ -65,12 +95,23 @@ def _take(
     if n_taken in (0, len(rows)):
         raise InputError(f"{setting} {share} of {len(rows)} rows leaves {'none' if n_taken == 0 else 'nothing else'}")
     rng = np.random.default_rng([data.split_seed, SEEDS[setting]])
-    if groups is None:
+    if times is not None:
+        taken = _is_latest(times[rows], n_taken, setting, data)
+    elif groups is None:
         taken = np.zeros(len(rows), bool)
         taken[stratified_order(strata[rows], rng)[:n_taken]] = True
     else:
         taken = _taken_groups(strata[rows], groups[rows], n_taken, parts_left, rng)
     return rows[~taken], rows[taken]
+
+
+def _is_latest(times: np.ndarray, n_wanted: int, setting: str, data: Data) -> np.ndarray:
+    """Choose about so many of the latest rows, and all rows of a time or none; return which these are, bool [n]."""
+    if np.ptp(times) == 0:
+        raise InputError(f"data.time {data.time!r} has one value in the {len(times)} rows that {setting} is to split")
+    ordered = np.sort(times)
+    [first] = boundaries(ordered, np.array(len(times) - n_wanted))
+    return times >= ordered[first]
 
 
 def _taken_groups(

@@ -14,12 +14,13 @@ from pipeline.data.load import Dataset
 from pipeline.data.partition import partition
 from pipeline.data.preprocessing import feature_names, fit_images, fit_table
 from pipeline.data.splits import SplitName, Summary
-from pipeline.data.summarize import describe_splits
+from pipeline.data.summarize import describe_splits, time_range
 from pipeline.data.targets import Target, read_target
 from pipeline.errors import InputError, nearest_first
 from pipeline.settings import Data
 
 SHOWN = 10  # class names in a warning
+NOTED_CHANGE = 0.1  # of a split's share, by rows of one time that stay together
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,8 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     preprocessing = _fit(dataset, rows["train"], data, notes)
     y, mean, scale = _fit_target(target, rows["train"], dataset.weights, data)
     groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
+    order, times = _order(dataset), dataset.times
+    ranges = None if times is None else {name: time_range(times.iloc[index]) for name, index in rows.items()}
     splits = {
         name: Split(
             _transformed(preprocessing, dataset.features, index),
@@ -59,6 +62,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
             None if groups is None else groups[index],
             (index if dataset.numbers is None else dataset.numbers[index]).astype(np.int64),
             None if dataset.weights is None else dataset.weights[index].astype(np.float32),
+            None if order is None else order[index],
         )
         for name, index in rows.items()
     }
@@ -75,10 +79,14 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
         warnings=[*notes, *(finding.line for finding in findings if not finding.accepted)],
         findings=sorted({finding.code for finding in findings if not finding.accepted}),
+        weight=data.weight,
+        time=data.time,
+        time_range=ranges,
         **fitted_target,
         **described,
     )
-    return Prepared(splits, summary, preprocessing | fitted_target, dataset.messages.notes, findings)
+    said = [*dataset.messages.notes, *(_notes_of_time(dataset, rows, ranges, data) if ranges else [])]
+    return Prepared(splits, summary, preprocessing | fitted_target, said, findings)
 
 
 def _rows_needed(dataset: Dataset, data: Data) -> int:
@@ -143,8 +151,34 @@ def _around(rare: np.ndarray, dataset: Dataset, strata: np.ndarray, data: Data) 
     """Split the rows that are not rare, and give the rare ones, if there are any, to training."""
     others = np.flatnonzero(~rare)
     groups = None if dataset.groups is None else dataset.groups[others]
-    rows = {name: others[index] for name, index in partition(strata[others], data, groups, dataset.test_rows).items()}
+    order = _order(dataset)
+    parts = partition(strata[others], data, groups, dataset.test_rows, None if order is None else order[others])
+    rows = {name: others[index] for name, index in parts.items()}
     return rows | {"train": np.concatenate([rows["train"], np.flatnonzero(rare)])}
+
+
+def _order(dataset: Dataset) -> np.ndarray | None:
+    """Return the order of the rows in time, int64 `[n]`, equal for rows of one time; None without times."""
+    return None if dataset.times is None else np.unique(dataset.times, return_inverse=True)[1].astype(np.int64)
+
+
+def _notes_of_time(
+    dataset: Dataset,
+    rows: dict[SplitName, np.ndarray],
+    ranges: dict[SplitName, tuple[str, str] | None],
+    data: Data,
+) -> list[str]:
+    """Say from when to when each split goes, and where rows of one time make it another share than was asked for."""
+    spans = ", ".join(f"{name} from {ends[0]} to {ends[1]}" for name, ends in ranges.items() if ends)
+    use = "is no feature" if data.time in data.drop else "is a feature too, unless data.drop names it"
+    notes = [f"the splits go by data.time {data.time!r}, which {use}: {spans}"]
+    left = len(dataset) - (dataset.test_rows or 0)
+    taken = {"data.test_fraction": (data.test_fraction, rows["test"])} if dataset.test_rows is None else {}
+    for setting, (share, index) in (taken | {"data.val_fraction": (data.val_fraction, rows["validation"])}).items():
+        if abs(len(index) / left - share) > NOTED_CHANGE * share:
+            notes.append(f"{setting} {share:g} became {len(index) / left:.3g}, since rows of one time stay together")
+        left -= len(index)
+    return notes
 
 
 def _cause(name: str, dataset: Dataset, target: Target, rows: dict[SplitName, np.ndarray], data: Data) -> str:
@@ -152,6 +186,8 @@ def _cause(name: str, dataset: Dataset, target: Target, rows: dict[SplitName, np
     kept = np.delete(np.arange(len(target.y)), np.concatenate([rows["validation"], rows["test"]]))
     if name not in _absent(target, kept):
         return "data.train_fraction"
+    if data.time is not None:
+        return f"data.time {data.time!r}"
     split = f"data.split_seed {data.split_seed}"
     return split if dataset.groups is None else f"data.group {data.group!r} with {split}"
 

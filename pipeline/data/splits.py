@@ -26,6 +26,8 @@ class Summary(BaseModel):
     `target_mean` and `target_scale` are in the target's own units: target = y * target_scale + target_mean.
     The scores to beat: `majority_share` is the accuracy of always predicting the most frequent class of the training
     part, `mean_rmse` the root mean squared error, in the target's units, of always predicting its mean.
+    Where rows have weights, those of the column `weight`, both are weighted; `rows` and `class_counts` count rows.
+    `time` is the column of `data.time`, by which the rows were split, and `time_range` its first and last value.
     `findings` are the codes of the check-up's findings that are not accepted, each once.
     `duplicates` counts, for "a_b", the rows of b whose prepared features are also those of a row of a.
     """
@@ -50,6 +52,9 @@ class Summary(BaseModel):
     duplicates: dict[str, int]
     warnings: list[str]
     findings: list[str]
+    weight: str | None = None
+    time: str | None = None
+    time_range: dict[SplitName, tuple[str, str] | None] | None = None
 
     @property
     def problem(self) -> Problem:

@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data.examples import Split
 from pipeline.data.splits import SPLITS, SplitName
@@ -28,11 +29,23 @@ def describe_splits(splits: Splits, target: Target, target_scale: float | None) 
     if target.classes is None:
         return described
     counts = {name: np.bincount(split.y, minlength=len(target.classes)).tolist() for name, split in splits.items()}
-    majority = int(np.argmax(counts["train"]))
+    sums = {name: np.bincount(split.y, split.weights, len(target.classes)) for name, split in splits.items()}
+    majority = int(np.argmax(sums["train"]))
     return described | {
         "class_counts": {name: dict(zip(target.classes, count, strict=True)) for name, count in counts.items()},
-        "majority_share": {name: _share(count, majority) for name, count in counts.items()},
+        "majority_share": {name: _share(of_split, majority) for name, of_split in sums.items()},
     }
+
+
+def time_range(times: pd.Series) -> tuple[str, str] | None:
+    """Return the earliest and the latest of some times as text, dates without hours where there are none."""
+    if times.empty:
+        return None
+    ends = times.agg(["min", "max"])
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        return f"{ends['min']:.10g}", f"{ends['max']:.10g}"
+    form = "%Y-%m-%d" if (times == times.dt.normalize()).all() else "%Y-%m-%d %H:%M:%S"
+    return ends["min"].strftime(form), ends["max"].strftime(form)
 
 
 def digest(split: Split) -> str:
@@ -56,10 +69,12 @@ def _row_key(row: np.ndarray) -> bytes:
     return hashlib.blake2b((row + np.float32(0)).tobytes(), digest_size=16).digest()
 
 
-def _share(count: list[int], majority: int) -> float | None:
-    return count[majority] / sum(count) if sum(count) else None
+def _share(sums: np.ndarray, majority: int) -> float | None:
+    return float(sums[majority] / sums.sum()) if sums.any() else None
 
 
 def _mean_rmse(split: Split, target_scale: float) -> float | None:
+    if not len(split):
+        return None
     # y is standardized, so the training part's mean is 0.
-    return float(np.sqrt(np.mean(np.square(split.y, dtype=float))) * target_scale) if len(split) else None
+    return float(np.sqrt(np.average(np.square(split.y, dtype=float), weights=split.weights)) * target_scale)

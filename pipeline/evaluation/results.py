@@ -44,11 +44,12 @@ def evaluate(fitted: Fitted, model: Model, summary: Summary, splits: Mapping[Spl
     with_rows: dict[str, Split] = {name: split for name, split in splits.items() if len(split)}
     predicted = {name: predict_split(fitted, model, summary, split) for name, split in with_rows.items()}
     actual = {name: actual_of(split, summary) for name, split in with_rows.items()}
-    seeds = score_seeds(fitted, predicted, actual, summary.task)
+    weights = {name: split.weights for name, split in with_rows.items()}
+    seeds = score_seeds(fitted, predicted, actual, weights, summary.task)
     shown = errors_split(summary)
     of_sound_seeds = fitted.history["seed"].isin(np.array(fitted.seeds)[fitted.sound])
     return Results(
-        evaluation=summarize(seeds, predicted, actual, summary.task),
+        evaluation=summarize(seeds, predicted, actual, weights, summary.task),
         seeds=rounded(seeds),
         history=fitted.history,
         curves=rounded(mean_curves(fitted.history)),

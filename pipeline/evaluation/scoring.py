@@ -26,14 +26,21 @@ def actual_of(split: Split, summary: Summary) -> np.ndarray:
     return split.y if summary.classes else summary.problem.in_unit(split.y)
 
 
+Weights = dict[str, np.ndarray | None]
+
+
 def score_seeds(
-    fitted: Fitted, predicted: dict[str, np.ndarray], actual: dict[str, np.ndarray], task: scores.Task
+    fitted: Fitted,
+    predicted: dict[str, np.ndarray],
+    actual: dict[str, np.ndarray],
+    weights: Weights,
+    task: scores.Task,
 ) -> pd.DataFrame:
     """Return a row per seed: every metric on every split that has rows, and its gap from training to validation."""
     table = pd.DataFrame({"seed": fitted.seeds, "best_epoch": fitted.best_epoch, "diverged": fitted.diverged})
     for split, outputs in predicted.items():
         for name in scores.METRICS[task]:
-            by_seed = scores.score_seeds(name, task, outputs, actual[split])
+            by_seed = scores.score_seeds(name, task, outputs, actual[split], weights[split])
             table[f"{split}_{name}"] = np.where(fitted.sound, by_seed, np.nan)
     if "validation" in predicted:
         for name in scores.METRICS[task]:
@@ -42,7 +49,11 @@ def score_seeds(
 
 
 def summarize(
-    seeds: pd.DataFrame, predicted: dict[str, np.ndarray], actual: dict[str, np.ndarray], task: scores.Task
+    seeds: pd.DataFrame,
+    predicted: dict[str, np.ndarray],
+    actual: dict[str, np.ndarray],
+    weights: Weights,
+    task: scores.Task,
 ) -> dict[str, Any]:
     """Summarize each split's metrics with 95 % intervals for other seeds and other rows, the gap's for other seeds.
 
@@ -51,7 +62,8 @@ def summarize(
     """
     summary: dict[str, Any] = {
         split: {
-            name: asdict(scores.interval_on_rows(name, task, outputs, actual[split])) for name in scores.METRICS[task]
+            name: asdict(scores.interval_on_rows(name, task, outputs, actual[split], weights[split]))
+            for name in scores.METRICS[task]
         }
         for split, outputs in predicted.items()
     }

@@ -12,7 +12,8 @@ import numpy as np
 from scipy import optimize, special
 
 from pipeline.statistics.intervals import SIGNIFICANCE, Estimate, Interval, of_share
-from pipeline.statistics.ring import Ring, over_judges
+from pipeline.statistics.ring import Ring
+from pipeline.statistics.weights import average, effective_rows, linearized, over_judges
 
 Finding = Literal["helps", "hurts", "no detectable difference", "neither beats knowing nothing"]
 
@@ -97,6 +98,8 @@ def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
     is the variance of the mean of fold means over that of the mean of as many independent rows. Ten folds estimate it
     poorly, so an arm's D is raised to the common one of the question's arms (Smyth 2004), but never lowered, since an
     arm can be less stable than its neighbours. Where whole groups are drawn, both variances are of sums over groups.
+    In time the folds are the groups, so the first term has the chance of the models in it and D is 1. With weights the
+    mean is weighted and the error that of a ratio estimator, see `weights.linearized`.
 
     An arm equal to its reference has an error of 0. With fewer than two seeds the error is not known.
 
@@ -107,11 +110,11 @@ def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
     Raises:
         ValueError: an arm has an infinite difference, or no row that judges.
     """
-    spreads = [_spread(np.asarray(values, float), ring) for values in differences]
+    spreads = [_spread(linearized(np.asarray(values, float), ring.weights), ring) for values in differences]
     varied = [place for place, spread in enumerate(spreads) if spread.unit > 0 and spread.freedom > 0]
     effects = [spread.effect for spread in spreads]
     freedoms = [spread.freedom for spread in spreads]
-    if len(varied) >= FEWEST_NEIGHBOURS:
+    if len(varied) >= FEWEST_NEIGHBOURS and not ring.is_in_time:
         by_row = np.stack([spreads[place].by_row for place in varied])
         varied_effects = np.array([effects[place] for place in varied])
         common, freedom = _moderated(varied_effects, by_row[:, np.isfinite(by_row).all(axis=0)], freedoms[varied[0]])
@@ -123,7 +126,10 @@ def estimates(differences: Sequence[np.ndarray], ring: Ring) -> list[Estimate]:
         independent = int(judged.sum()) if ring.groups is None else len(np.unique(ring.groups[judged]))
         models = (max(1.0, effect) - 1) * spread.unit
         mean = float(spread.by_row[judged].mean())
-        results.append(Estimate(mean, spread.rows_variance, models, min(freedom, independent - 1.0), independent))
+        # The effective size of a share is told by its variance; the few folds of rows in time do not bound it.
+        n = int(judged.sum()) if ring.is_in_time else independent
+        n = n if ring.weights is None else min(n, effective_rows(ring.weights[judged]))
+        results.append(Estimate(mean, spread.rows_variance, models, min(freedom, independent - 1.0), n))
     return results
 
 
@@ -202,17 +208,20 @@ def _moderated(effects: np.ndarray, differences: np.ndarray, freedom: float) -> 
 def choose(losses: np.ndarray, ring: Ring) -> np.ndarray:
     """Choose an option for each row, int `[rings, n]`: the best one on the rows of the other folds.
 
-    So the rows that judge an option had no say in choosing it.
+    So the rows that judge an option had no say in choosing it. In time only earlier folds choose.
 
     Args:
         losses: of each option, `[options, rings, 2, n]`, NaN where a row judges no seed. What is NaN for one option
             counts for none.
     """
     totals = np.where(np.isfinite(losses).all(axis=0), losses, 0).sum(axis=2)  # [options, rings, n]
+    totals = totals if ring.weights is None else totals * ring.weights
     picks = np.empty(ring.fold.shape, int)
     for number, fold in enumerate(ring.fold):
         sums = np.stack([np.bincount(fold, weights=option, minlength=ring.folds) for option in totals[:, number]])
-        picks[number] = (sums.sum(axis=1, keepdims=True) - sums).argmin(axis=0)[fold]
+        # The folds of rows in time begin with the latest.
+        upto = sums[:, ::-1].cumsum(axis=1)[:, ::-1] if ring.is_in_time else sums.sum(axis=1, keepdims=True)
+        picks[number] = (upto - sums).argmin(axis=0)[fold]
     return picks
 
 
@@ -293,11 +302,17 @@ def probability_better(arm: np.ndarray, reference: np.ndarray) -> Interval:
     return of_share(float(better.mean()), len(better)) if len(better) else Interval()
 
 
-def influence(differences: np.ndarray, rows: int = INFLUENTIAL_ROWS) -> Influence:
-    """Find the rows that contribute most to a mean difference, `[rings, 2, n]`, and the mean without them."""
+def influence(differences: np.ndarray, weights: np.ndarray | None = None, rows: int = INFLUENTIAL_ROWS) -> Influence:
+    """Find the rows that contribute most to a mean difference, `[rings, 2, n]`, and the mean without them.
+
+    Args:
+        weights: of the rows, `[n]`; None for equal ones.
+    """
     by_row = over_judges(differences)
     judged = np.flatnonzero(np.isfinite(by_row))
-    mean = by_row[judged].mean()
-    order = judged[np.argsort(-np.sign(mean) * by_row[judged], kind="stable")]
-    rest = by_row[order[rows:]]
-    return Influence(order[:rows].tolist(), by_row[order[:rows]].tolist(), float(rest.mean()) if len(rest) else 0.0)
+    counts = np.ones(len(by_row)) if weights is None else weights
+    mean = average(by_row[judged], counts[judged])
+    order = judged[np.argsort(-np.sign(mean) * counts[judged] * by_row[judged], kind="stable")]
+    most, rest = order[:rows], order[rows:]
+    without = float(average(by_row[rest], counts[rest])) if len(rest) else 0.0
+    return Influence(most.tolist(), by_row[most].tolist(), without)

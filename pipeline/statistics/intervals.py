@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from pipeline.statistics.weights import effective_rows, linearized
+
 CONFIDENCE = 0.95
 SIGNIFICANCE = 1 - CONFIDENCE
 
@@ -119,13 +121,16 @@ def finite(values: ArrayLike) -> np.ndarray:
     return numbers[np.isfinite(numbers)]
 
 
-def crossed(values: np.ndarray) -> Estimate:
+def crossed(values: np.ndarray, weights: np.ndarray | None = None) -> Estimate:
     """Estimate a mean over seeds and rows, `[R, n]`, where all seeds are scored on the same rows.
 
     The variances over rows and over seeds are added, which errs on the wide side (Owen 2007); the degrees of freedom
     are those of Welch and Satterthwaite.
+
+    Args:
+        weights: of the rows, `[n]`; None for equal ones.
     """
-    values = np.asarray(values, np.float64)
+    values = linearized(np.asarray(values, np.float64), weights)
     seeds, n = values.shape
     if n < 2:
         return Estimate(float(values.mean()), 0.0, 0.0, 0.0, n)
@@ -135,7 +140,8 @@ def crossed(values: np.ndarray) -> Estimate:
     freedom = float(n - 1)
     if models:
         freedom = (rows + models) ** 2 / (rows**2 / (n - 1) + models**2 / (seeds - 1))
-    return Estimate(float(values.mean()), rows, models, freedom, n)
+    effective = n if weights is None else effective_rows(weights)
+    return Estimate(float(values.mean()), rows, models, freedom, effective)
 
 
 def of_share(share: float, n: float) -> Interval:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from pipeline.statistics.intervals import Estimate, Interval, above_0, bounded_share, crossed, finite, over_seeds
+from pipeline.statistics.weights import average, variance
 
 Task = Literal["classification", "regression"]
 Means = TypeVar("Means", float, np.ndarray)
@@ -78,16 +79,21 @@ def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> In
     return Interval(1 - estimate.mean / variance, low, high)
 
 
-def interval_on_rows(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> Interval:
+def interval_on_rows(
+    metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None
+) -> Interval:
     """Return a metric's mean over seeds with a 95 % interval that treats seeds and rows as samples.
 
     Seeds whose outputs are not finite are left out; if none is left, the interval is unknown.
+
+    Args:
+        weights: of the rows, `[n]`; None for equal ones.
     """
     outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
     if not len(outputs):
         return Interval()
     rows = by_row(task, outputs, actual)[row_score_of(metric)]
-    return interval_of(metric, crossed(rows), float(actual.astype(np.float64).var()))
+    return interval_of(metric, crossed(rows, weights), variance(actual.astype(np.float64), weights))
 
 
 def interval_over_seeds(metric: str, values: ArrayLike, n: int) -> Interval:
@@ -104,11 +110,16 @@ def interval_over_seeds(metric: str, values: ArrayLike, n: int) -> Interval:
     return interval_of(metric, Estimate(float(row_scores.mean()), 0.0, variance, len(known) - 1.0, n), 1.0)
 
 
-def score_seeds(metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Score each seed by a metric, `[R]`; NaN for R2 where the targets do not vary."""
-    mean = by_row(task, outputs, actual)[row_score_of(metric)].mean(axis=-1)
-    variance = actual.astype(np.float64).var()
-    return from_mean(metric, mean, variance if variance > 0 else np.nan)
+def score_seeds(
+    metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Score each seed by a metric, `[R]`; NaN for R2 where the targets do not vary.
+
+    Args:
+        weights: of the rows, `[n]`; None for equal ones.
+    """
+    mean = average(by_row(task, outputs, actual)[row_score_of(metric)], weights)
+    return from_mean(metric, mean, variance(actual.astype(np.float64), weights) or np.nan)
 
 
 def gap(metric: str, train: Scores, validation: Scores) -> Scores:

@@ -94,3 +94,52 @@ def test_a_fraction_that_leaves_a_split_empty_is_refused(setting, message):
 def test_too_few_groups_are_refused():
     with pytest.raises(InputError, match=r"data.group has 2 different values for 3 splits"):
         partition(STRATA, Data(), np.arange(200) % 2)
+
+
+TIMES = np.random.default_rng(0).permutation(200)
+
+
+def test_in_time_the_test_rows_are_the_latest_and_the_validation_rows_the_latest_of_the_rest():
+    rows = partition(STRATA, Data(time="day"), times=TIMES)
+    assert {name: len(index) for name, index in rows.items()} == {"train": 128, "validation": 32, "test": 40}
+    assert TIMES[rows["train"]].max() < TIMES[rows["validation"]].min()
+    assert TIMES[rows["validation"]].max() < TIMES[rows["test"]].min()
+    assert all((np.diff(index) > 0).all() for index in rows.values())
+
+
+@given(st.lists(st.integers(0, 9), min_size=20, max_size=80), st.floats(0.1, 0.5), st.floats(0.1, 0.5))
+def test_rows_of_one_time_are_never_divided(times, test_fraction, val_fraction):
+    times = np.array([0, 1, 2, *times])
+    data = Data(time="day", test_fraction=test_fraction, val_fraction=val_fraction)
+    try:
+        rows = partition(np.zeros(len(times), int), data, times=times)
+    except InputError as error:
+        assert "has one value in the" in str(error)
+        return
+    train, validation, test = (times[rows[name]] for name in ("train", "validation", "test"))
+    assert train.max() < validation.min() and validation.max() < test.min()
+    assert len(train) + len(validation) + len(test) == len(times)
+
+
+def test_a_boundary_within_one_time_moves_to_its_nearer_side():
+    shares = [partition(np.zeros(10, int), Data(time="day", test_fraction=0.3), times=np.repeat([0, 1, 2, 3], counts))
+              for counts in ([3, 2, 1, 4], [3, 3, 3, 1])]  # fmt: skip
+    assert [len(rows["test"]) for rows in shares] == [4, 4]
+
+
+def test_in_time_a_smaller_train_fraction_takes_the_latest_of_a_larger_one():
+    small, large = (partition(STRATA, Data(time="day", train_fraction=share), times=TIMES) for share in (0.25, 0.5))
+    assert len(small["train"]) == 32 and set(small["train"]) < set(large["train"])
+    left_out = set(large["train"]) - set(small["train"])
+    assert TIMES[small["train"]].min() > TIMES[[*left_out]].max()
+
+
+def test_with_an_official_test_set_only_the_validation_rows_go_by_time():
+    rows = partition(STRATA, Data(time="day"), test_rows=30, times=TIMES)
+    assert rows["test"].tolist() == list(range(170, 200))
+    assert TIMES[rows["train"]].max() < TIMES[rows["validation"]].min()
+
+
+def test_rows_of_one_time_alone_cannot_be_split():
+    with pytest.raises(InputError, match=r"data\.time 'day' has one value in the 200 rows that data\.test_fraction"):
+        partition(STRATA, Data(time="day"), times=np.zeros(200, int))

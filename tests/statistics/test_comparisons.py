@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, special, stats
+from scipy import optimize, signal, special, stats
 
 from pipeline.statistics.comparisons import choose, estimates, holm, influence, judge, probability_better
 from pipeline.statistics.intervals import Estimate, Interval
-from pipeline.statistics.ring import Ring, draw_ring
+from pipeline.statistics.ring import Ring, draw_ring, ring_in_time
 
 NOTHING = "no detectable difference"
 FOLDS = 10
@@ -366,3 +366,47 @@ def test_rows_that_may_not_judge_carry_nothing():
     assert len(found.rows) == 10 and min(found.rows) >= 30
     rest = np.setdiff1d(np.arange(30, 50), found.rows)
     assert found.without == pytest.approx(differences[..., rest].mean())
+
+
+def folds_in_time(rows: int, seeds: int) -> Ring:
+    """Return a ring of rows from the latest to the earliest, with equal folds of this many rows."""
+    return ring_in_time(np.repeat(np.arange(FOLDS + 2), rows), seeds)
+
+
+def test_in_time_the_error_is_that_of_a_mean_over_folds():
+    ring = folds_in_time(20, FOLDS)
+    differences = np.where(ring.judges >= 0, np.random.default_rng(0).normal(0.3, 1, (4, *ring.judges.shape)), np.nan)
+    for estimate, values in zip(estimates(list(differences), ring), differences, strict=True):
+        by_fold = [np.nanmean(values[0, 0, ring.fold[0] == fold]) for fold in range(FOLDS)]
+        test = stats.ttest_1samp(by_fold, 0)
+        assert estimate.mean == pytest.approx(np.mean(by_fold))
+        assert (estimate.p, estimate.freedom) == (pytest.approx(test.pvalue), FOLDS - 1)
+        low, high = test.confidence_interval()
+        assert estimate.interval() == Interval(estimate.mean, pytest.approx(low), pytest.approx(high))
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.8])
+def test_in_time_intervals_hold_the_truth_where_neighbours_are_alike_and_models_are_lucky(memory):
+    """Differences follow an AR(1) process, and each fold's model has its luck."""
+    rng, rows, held, runs = np.random.default_rng(1), 60, 0, 400
+    ring = folds_in_time(rows, FOLDS)
+    for _ in range(runs):
+        series = signal.lfilter([1], [1, -memory], rng.normal(size=100 + ring.n))[100:]
+        luck = rng.normal(0, 0.2, FOLDS + 2)[ring.fold[0]]
+        values = np.where(ring.judges >= 0, series + luck, np.nan)
+        interval = estimates([values], ring)[0].interval()
+        held += interval.low <= 0 <= interval.high
+    assert 0.92 <= held / runs <= 0.98
+
+
+def test_in_time_only_earlier_rows_choose():
+    ring = folds_in_time(8, FOLDS)
+    losses = np.random.default_rng(2).normal(size=(3, *ring.judges.shape))
+    losses = np.where(ring.holders >= 0, losses, np.nan)
+    picks = choose(losses, ring)[0]
+    for fold in range(FOLDS):
+        later = losses.copy()
+        later[..., ring.fold[0] <= fold] *= -100
+        assert (choose(later, ring)[0] == picks)[ring.fold[0] == fold].all()
+        before = losses[..., ring.fold[0] > fold]
+        assert set(picks[ring.fold[0] == fold]) == {np.nansum(before, axis=(1, 2, 3)).argmin()}

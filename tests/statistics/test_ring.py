@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.statistics.ring import Ring, draw_ring, over_judges
+from pipeline.statistics.ring import Ring, draw_ring, ring_in_time
+from pipeline.statistics.weights import over_judges
 
 ROWS = 103  # not a multiple of the folds
 
@@ -132,3 +133,23 @@ def test_rows_that_may_not_judge_leave_the_mean_of_a_seed_to_the_others():
     assert found[1] == pytest.approx(ring.held_out(1, 1).mean())
     values[..., ring.held_out(0, 0)] = np.nan
     assert np.isnan(ring.by_seed(values)[0])
+
+
+def in_time(seeds: int, folds: int = 6, rows: int = ROWS) -> Ring:
+    """Return a ring of rows in the order of time, the earlier half of which is the last fold."""
+    later = np.arange(rows - rows // 2) * (folds - 1) // (rows - rows // 2)
+    return ring_in_time(np.concatenate([np.full(rows // 2, folds - 1), folds - 2 - later]), seeds)
+
+
+@pytest.mark.parametrize("seeds", [1, 4, 6, 8])
+def test_in_time_a_seed_trains_before_what_stops_it_and_that_comes_before_what_judges_it(seeds):
+    ring = in_time(seeds)
+    assert len(ring.fold) == -(-seeds // 4)
+    for seed in range(seeds):
+        judging, stopping, trained = ring.held_out(seed, 0), ring.held_out(seed, 1), ring.trained_on(seed)
+        assert trained.max() < stopping.min() and stopping.max() < judging.min()
+        assert len(trained) == stopping.min()
+        np.testing.assert_array_equal(np.flatnonzero((ring.judges == seed).any(axis=(0, 1))), judging)
+    assert (ring.judges[:, 1] == -1).all()
+    assert not ring.may_judge[: ring.held_out(seeds - 1 if seeds < 4 else 3, 0).min()].all()
+    assert set((ring.judges >= 0).sum(axis=(0, 1))) <= {0, 1, 2}
