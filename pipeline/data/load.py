@@ -36,8 +36,8 @@ class Dataset:
             [n, height, width] or [n, height, width, channels]. Dates are datetime64 in UTC.
         target: [n], unchanged from the source.
         kinds: what each column of the table holds.
-        written: how the values of a column are written, for the rows of a served model: a `notation` of numbers, or a
-            `format` of dates.
+        written: how the values of a column are written, for the rows of a served model: a `notation` of numbers, or the
+            `order` of dates.
         numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
         test_rows: how many rows at the end are the source's own test set; None if it has none.
