@@ -150,10 +150,10 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
         preprocessing: the fitted constants as plain data. Texts lose the blanks around them, and a blank one is
             missing; numbers may be text in the column's `notation`, and where it is `lenient` what is no number
             is missing. A number's feature is (value - center) / scale, a boolean's 0 or 1, a text's 1 for its
-            category and 0 for the others, all 0 for a category that was not fitted; a missing value is first
-            replaced by `missing`, and where the column has an `indicator`, one more feature is 1 for it and 0
-            otherwise. A date, with day and month in the column's `order`, has a feature for each of its `parts`,
-            scaled like a number's. A pixel's feature is (value - center) / scale.
+            category, also if case or blanks differ, and 0 for the others, all 0 for one that was not fitted; a
+            missing value is first replaced by `missing`, and where the column has an `indicator`, one more feature
+            is 1 for it and 0 otherwise. A date, with day and month in the column's `order`, has a feature for each of
+            its `parts`, scaled like a number's. A pixel's feature is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
@@ -220,16 +220,23 @@ def _with_indicator(features: np.ndarray, missing: np.ndarray, column: dict[str,
 
 def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
     values = values.astype(object)
-    texts = values.where(values.notna(), missing).map(lambda value: _text(value, categories))
+    spellings = {folded(category): category for category in reversed(categories)} | {one: one for one in categories}
+    texts = values.where(values.notna(), missing).map(lambda value: _category(value, spellings))
     codes = pd.Index(categories, dtype=object).get_indexer(pd.Index(texts))
     return (codes[:, None] == np.arange(len(categories))).astype(float)
 
 
-def _text(value: Any, categories: list[str]) -> str:
+def folded(text: str) -> str:
+    """Return a text in which case and the number of blanks make no difference."""
+    return " ".join(text.split()).casefold()
+
+
+def _category(value: Any, spellings: dict[str, str]) -> str:
+    text = str(value)
     # pandas reads a column of whole numbers, some missing, as floats: the category "1" comes as 1.0.
-    if isinstance(value, float) and value.is_integer() and str(value) not in categories:
-        return str(int(value))
-    return str(value)
+    if isinstance(value, float) and value.is_integer() and text not in spellings:
+        text = str(int(value))
+    return spellings.get(text, spellings.get(folded(text), text))
 
 
 class Champion:

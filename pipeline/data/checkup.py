@@ -6,7 +6,7 @@ to do with the target is judged on the training rows alone.
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from pipeline.data.splits import SplitName
 from pipeline.data.tables import Found, Kind
 from pipeline.data.targets import Target
 from pipeline.errors import nearest_first
+from pipeline.serving import folded
 from pipeline.settings import Data
 
 # The advice that ends the text of each kind of finding.
@@ -134,12 +135,16 @@ def _of_target(target: Target, rows: Rows) -> Iterator[Found]:
     share = np.bincount(y, minlength=len(target.classes)) / len(y)
     if share.max() > IMBALANCED:
         yield "D011", None, len(y), f"class {target.classes[share.argmax()]!r} has {share.max():.0%} of the rows"
-    folded: dict[str, list[str]] = {}
-    for name in target.classes:
-        folded.setdefault(" ".join(name.split()).casefold(), []).append(name)
-    for names in folded.values():
-        if len(names) > 1:
-            yield "D012", None, len(names), f"classes {', '.join(map(repr, names))} differ in blanks or case alone"
+    for names in _spellings(target.classes):
+        yield "D012", None, len(names), f"classes {', '.join(map(repr, names))} differ in blanks or case alone"
+
+
+def _spellings(names: Iterable[str]) -> list[list[str]]:
+    """Return the names that differ in blanks or case alone, in groups of two or more."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(folded(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _tells_target(column: Column) -> Iterator[Found]:
@@ -204,14 +209,24 @@ def _has_extremes(column: Column) -> Iterator[Found]:
         yield "D006", column.name, count, text
 
 
+def _has_spellings(column: Column) -> Iterator[Found]:
+    groups = _spellings(sorted(column.values.dropna().unique())) if column.kind == "text" else []
+    if groups:
+        named = nearest_first("", ["/".join(map(repr, group)) for group in groups], MOST_NAMED)
+        text = f"column {column.name!r} has categories that differ in blanks or case alone: {named}"
+        yield "D012", column.name, len(groups), text
+
+
 COLUMN_CHECKS: tuple[Callable[[Column], Iterator[Found]], ...] = (
-    _tells_target, _is_key, _is_constant, _is_missing, _has_sentinels, _has_extremes,
+    _tells_target, _is_key, _is_constant, _is_missing, _has_sentinels, _has_extremes, _has_spellings,
 )  # fmt: skip
 
 
 def _unseen(column: Column, others: pd.Series) -> Iterator[Found]:
     present = others.dropna()
-    unseen = present[~present.isin(column.train)] if column.kind == "text" else present[:0]
+    unseen = present[:0]
+    if column.kind == "text":
+        unseen = present[~present.map(folded).isin(column.train.dropna().map(folded))]
     if len(unseen):
         named = nearest_first("", sorted(unseen.unique()), MOST_NAMED)
         text = f"column {column.name!r} has categories in new rows that no training row has: {named}"

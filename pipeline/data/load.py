@@ -9,6 +9,7 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
+from pipeline.data.labels import one_spelling
 from pipeline.data.limits import check_unpacked
 from pipeline.data.tables import Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
 from pipeline.data.written import as_values
@@ -160,7 +161,7 @@ def _from_table(
         tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
         kept.append(with_target)
         tables[setting] = of_kinds(setting, tables[setting], data.kinds, messages)
-    tables, written = as_values(tables, data, target, messages)
+    tables, written = as_values(one_spelling(tables, target, messages), data, target, messages)
     written |= {name: {"lenient": True} for name, kind in data.kinds.items() if kind == "number"}
     features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
