@@ -162,16 +162,19 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
     if preprocessing["kind"] == "image":
         images = np.asarray(raw, np.float32)
         pixels = images.reshape(len(images), int(np.prod(images.shape[1:])))
+        if not np.isfinite(pixels).all():
+            row = int(np.isfinite(pixels).all(axis=1).argmin()) + 1
+            raise ValueError(f"row {row} holds NaN, infinity or a number beyond {LARGEST:.1e}; pixels are numbers")
         center, scale = (np.asarray(preprocessing[name]) for name in ("center", "scale"))
         return ((pixels - center) / scale).astype(np.float32)
+    if missing := [column["name"] for column in preprocessing["columns"] if column["name"] not in raw]:
+        raise ValueError(f"column {', '.join(map(repr, missing))} is missing; one without values may be empty")
     return np.concatenate([_features(raw, column) for column in preprocessing["columns"]], axis=1).astype(np.float32)
 
 
 def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     """Return a column's features, float64 `[n, k]`."""
     name = column["name"]
-    if name not in raw:
-        raise ValueError(f"column {name!r} is missing; one without values may be all NaN")
     values = _without_blanks(raw[name], () if column["kind"] == "text" else MISSING_WORDS)
     if column["kind"] == "text":
         features = _one_hot(values, column["missing"], column["categories"])
@@ -187,11 +190,7 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     missing = np.isnan(numbers)
     if not column.get("lenient"):
         _check_kind(values, missing, column)
-    too_large = np.abs(numbers) > LARGEST
-    if too_large.any():
-        raise ValueError(
-            f"column {name!r} holds {values[too_large].iloc[0]!r}; numbers up to {LARGEST:.1e} are allowed"
-        )
+    _refuse(np.abs(numbers) > LARGEST, values, name, f"; numbers up to {LARGEST:.1e} are allowed")
     filled = np.where(missing, float(column["missing"]), numbers)
     if column["kind"] == "number":
         filled = (filled - column["center"]) / column["scale"]
@@ -210,8 +209,16 @@ def _date_features(values: pd.Series, column: dict[str, Any]) -> np.ndarray:
 
 def _check_kind(values: pd.Series, missing: np.ndarray, column: dict[str, Any]) -> None:
     wrong = missing & values.notna().to_numpy() if missing.any() else missing
+    _refuse(wrong, values, column["name"], f", which is no {column['kind']}")
+
+
+def _refuse(wrong: np.ndarray, values: pd.Series, name: str, reason: str) -> None:
+    """Refuse the first value that is marked as wrong, if there is one, with its row, counted from 1."""
     if wrong.any():
-        raise ValueError(f"column {column['name']!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")
+        row = int(wrong.argmax())
+        value = values.iloc[row]
+        shown = repr(value) if isinstance(value, str) else str(value)
+        raise ValueError(f"column {name!r} holds {shown} in row {row + 1}{reason}")
 
 
 def _with_indicator(features: np.ndarray, missing: np.ndarray, column: dict[str, Any]) -> np.ndarray:
@@ -220,7 +227,9 @@ def _with_indicator(features: np.ndarray, missing: np.ndarray, column: dict[str,
 
 def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
     values = values.astype(object)
-    spellings = {folded(category): category for category in reversed(categories)} | {one: one for one in categories}
+    # Who reads a file with pandas has the number 1067 for the category "01067".
+    spellings = {str(int(category)): category for category in categories if category.isdecimal()}
+    spellings |= {folded(category): category for category in reversed(categories)} | {one: one for one in categories}
     texts = values.where(values.notna(), missing).map(lambda value: _category(value, spellings))
     codes = pd.Index(categories, dtype=object).get_indexer(pd.Index(texts))
     return (codes[:, None] == np.arange(len(categories))).astype(float)
@@ -237,6 +246,13 @@ def _category(value: Any, spellings: dict[str, str]) -> str:
     if isinstance(value, float) and value.is_integer() and text not in spellings:
         text = str(int(value))
     return spellings.get(text, spellings.get(folded(text), text))
+
+
+def _as_table(raw: Any) -> pd.DataFrame:
+    """Return the table that lists by column, or records, stand for, as they come in JSON."""
+    if isinstance(raw, dict):
+        return pd.DataFrame({name: np.atleast_1d(np.asarray(values, object)) for name, values in raw.items()})
+    return pd.DataFrame(raw)
 
 
 class Champion:
@@ -261,13 +277,16 @@ class Champion:
         """Return the predicted class and each class's probability, or the prediction in the target's unit, by row.
 
         Args:
-            raw: a table with the original column names; or images `[n, height, width]`, or their pixels `[n, pixels]`.
+            raw: a table with the original column names, whatever `pandas.DataFrame` takes for one; or images
+                `[n, height, width]`, or their pixels `[n, pixels]`.
 
         Raises:
             ValueError: a column is missing, or has a value that is not of its kind; images of another size.
         """
         if self.preprocessing["kind"] == "image":
             self._check_size(np.shape(raw))
+        elif not isinstance(raw, pd.DataFrame):
+            raw = _as_table(raw)
         rows = apply(self.preprocessing, raw)
         # Keras predicts nothing for no rows.
         outputs = self.model.predict(rows, verbose=0) if len(rows) else np.zeros((0, self.model.output_shape[-1]))

@@ -119,7 +119,7 @@ def test_a_date_is_a_few_numbers_and_served_rows_are_read_alike(name, column, pa
     np.testing.assert_array_equal(x[:, 3], first.dt.day_of_year)
     train = result.splits["train"]
     np.testing.assert_allclose(train.x, x[train.numbers])
-    with pytest.raises(ValueError, match=f"column '{column}' holds 'soon', which is no date"):
+    with pytest.raises(ValueError, match=f"column '{column}' holds 'soon' in row 1, which is no date"):
         apply(result.preprocessing, raw.assign(**{column: "soon"}))
 
 

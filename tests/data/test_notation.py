@@ -88,7 +88,7 @@ def test_served_rows_are_read_as_the_training_rows_were(name, raw, values):
     np.testing.assert_allclose(apply(preprocessing, pd.DataFrame(raw)), apply(preprocessing, pd.DataFrame(values)))
     wrong = pd.DataFrame(raw).astype(object)
     wrong.iloc[0, 0] = "1;5"
-    with pytest.raises(ValueError, match="holds '1;5', which is no number"):
+    with pytest.raises(ValueError, match="holds '1;5' in row 1, which is no number"):
         apply(preprocessing, wrong)
 
 
