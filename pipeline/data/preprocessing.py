@@ -88,9 +88,11 @@ def _fit_text(name: str, texts: pd.Series, rare: int | None) -> dict[str, Any]:
             f"column {name!r} holds text with {len(categories)} different values; {MOST_CATEGORIES} are allowed: "
             f"data.rare {rare or 'null'} groups those of fewer rows, data.drop leaves the column out"
         )
-    # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then.
+    # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then. It
+    # cannot tell NA from None, so the more frequent one is taken.
     words = [] if "" in categories else [word for word in MISSING_WORDS if word in categories]
-    fitted = {"name": name, "kind": "text", "missing": words[0] if words else "", "categories": categories}
+    missing = max(words, key=lambda word: counts[word], default="")
+    fitted = {"name": name, "kind": "text", "missing": missing, "categories": categories}
     return fitted | ({"rare": True} if rare else {})
 
 

@@ -82,6 +82,12 @@ def test_what_is_wrong_with_the_whole_is_found(folder, plain, code, table):
     assert set(found(folder, table(plain))[code]) == {None}
 
 
+def test_a_column_that_tells_the_target_is_found_in_a_file_that_is_sorted_by_it(folder, plain):
+    table = plain.assign(patient=np.arange(N) * 7 + 3).sort_values("y")
+    table["patient"] = table["patient"].sort_values().to_numpy()
+    assert "patient" in found(folder, table)["D001"]
+
+
 def test_a_group_that_is_named_and_a_test_set_of_its_own_are_no_findings(folder, plain):
     table = plain.assign(
         site=np.repeat(np.arange(40), 5), day=pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d")

@@ -73,3 +73,9 @@ def test_a_category_that_is_new_in_spelling_alone_is_not_unseen():
     result = prepare(load(data), data)
     assert {one.code for one in result.findings if one.column == "city"} == {"D012"}
     np.testing.assert_array_equal(result.splits["test"].x[:2, 1:], [[0, 1], [1, 0]])
+
+
+def test_a_category_that_pandas_reads_as_missing_is_the_more_frequent_of_such_words():
+    TABLE.assign(city=["None", "None", "NA", "Ulm"] * 6).to_csv("t.csv", index=False)
+    data = Data(source="t.csv", target="y")
+    assert [column.get("missing") for column in prepare(load(data), data).preprocessing["columns"]][-1] == "None"
