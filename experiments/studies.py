@@ -25,7 +25,7 @@ from experiments.study.seeds import fresh_seeds
 from experiments.study.trainings import Trainings
 from pipeline.errors import value_errors
 from pipeline.settings import Data, Engine, Model, Search, Settings, Study, Train
-from pipeline.statistics.ring import over_judges
+from pipeline.statistics.weights import over_judges
 
 if TYPE_CHECKING:
     from experiments.searches import SearchResult  # needs Optuna, which a study without a search does not

@@ -6,8 +6,10 @@ model and runs where this project is not, so it imports nothing of it.
 
 import json
 import re
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -49,16 +51,75 @@ def read_numbers(values: pd.Series, notation: Notation | None = None) -> pd.Seri
     return written.where(is_text, pd.to_numeric(values.mask(is_text), errors="coerce").astype(float))
 
 
-ISO8601 = "ISO8601"
+DateOrder = Literal["DMY", "MDY"]
+
+# By the first three letters of their names in English, German and Austrian; `mae` is that of `Maerz`.
+MONTHS = {
+    "jan": 1, "jän": 1, "feb": 2, "mar": 3, "mär": 3, "mae": 3, "mrz": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12,
+}  # fmt: skip
+_MONTH = (
+    r"(jan(?:uary?)?|jänner|feb(?:ruary?)?|mar(?:ch)?|mrz|m(?:ä|ae)rz?|apr(?:il)?|may|mai|jun[ei]?|jul[yi]?|aug(?:ust)?"
+    r"|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)\.?"
+)
+# Years of two digits are read between slashes, between points if day and month have two digits too, and behind the
+# name of a month, since 3.11.7 and 1-2-20 are as often something else. In each form the groups are year, month and day
+# in some order.
+_FORMS: dict[str, re.Pattern[str]] = {
+    order: re.compile(
+        rf"{form}(?:(?:t|,?\s+)(?P<hour>\d{{1,2}}):(?P<minute>\d\d)(?P<second>:\d\d(?:\.\d+)?)?"
+        r"\s*(?P<half>[ap]m)?\s*(?P<zone>z|utc|gmt|[-+]\d\d(?::?\d\d)?)?(?:uhr)?)?"
+    )
+    for order, form in {
+        "YMD": r"(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|年(\d{1,2})月(\d{1,2})日)",
+        "numbers": r"(\d{1,2})(?:([-/.])(\d{1,2})\2(\d{4})|/(\d{1,2})/(\d\d)|(?<=\d\d)\.(\d\d)\.(\d\d))",
+        "DMY": rf"(\d{{1,2}})(?:\.|st|nd|rd|th)?[\s-]*{_MONTH}[\s,-]*(\d{{4}}|\d\d)",
+        "MDY": rf"{_MONTH}[\s-]*(\d{{1,2}})(?:st|nd|rd|th)?[\s,-]+(\d{{4}})",
+    }.items()
+}
 
 
-def read_dates(values: pd.Series, date_format: str) -> pd.Series:
+def read_dates(values: pd.Series, order: DateOrder) -> pd.Series:
     """Return dates in UTC, `datetime64`; NaT where a value is none.
 
+    Read are `2020-01-31T06:00:00Z`, `31.1.2020`, `1/31/20`, `31. Januar 2020`, `Jan 31, 2020`, `2020年1月31日` and the
+    like, all of them also in one column.
+
     Args:
-        date_format: as `strptime` takes it, or `ISO8601` for all that this standard allows.
+        order: what stands first in `1/2/2020`, day or month.
     """
-    return pd.to_datetime(values.astype(object), format=date_format, errors="coerce", utc=True)
+    iso = values if pd.api.types.is_datetime64_any_dtype(values) else values.astype(object).map(_iso8601(order))
+    return pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=True)
+
+
+def _iso8601(order: DateOrder) -> Callable[[Any], Any]:
+    """Return the function that writes a date as the standard does; None for what is no date."""
+
+    def write(value: Any) -> Any:
+        if isinstance(value, date):
+            return value
+        text = value.strip().lower() if isinstance(value, str) else ""
+        for form, pattern in _FORMS.items():
+            if match := pattern.fullmatch(text):
+                parts = [part for part in match.groups()[: -len(pattern.groupindex)] if part and part not in "-/."]
+                named = dict(zip(order if form == "numbers" else form, parts, strict=True))
+                return _written(named, match.groupdict())
+        return None
+
+    return write
+
+
+def _written(day: dict[str, str], time: dict[str, str | None]) -> str:
+    year, month = int(day["Y"]), day["M"]
+    if len(day["Y"]) == 2:  # as POSIX has it
+        year += 1900 if year >= 69 else 2000
+    number = int(month) if month.isdecimal() else MONTHS[month[:3]]
+    written = f"{year:04}-{number:02}-{int(day['D']):02}"
+    if time["hour"] is None:
+        return written
+    hour = int(time["hour"]) % 12 + 12 * (time["half"] == "pm") if time["half"] else int(time["hour"])
+    zone = (time["zone"] or "").replace("utc", "z").replace("gmt", "z").upper()
+    return f"{written}T{hour:02}:{time['minute']}{time['second'] or ''}{zone}"
 
 
 def date_parts(dates: pd.Series) -> pd.DataFrame:
@@ -89,10 +150,10 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
         preprocessing: the fitted constants as plain data. Texts lose the blanks around them, and a blank one is
             missing; numbers may be text in the column's `notation`, and where it is `lenient` what is no number
             is missing. A number's feature is (value - center) / scale, a boolean's 0 or 1, a text's 1 for its
-            category and 0 for the others, all 0 for a category that was not fitted; a missing value is first
-            replaced by `missing`, and where the column has an `indicator`, one more feature is 1 for it and 0
-            otherwise. A date, written in the column's `format`, has a feature for each of its `parts`, scaled
-            like a number's. A pixel's feature is (value - center) / scale.
+            category, also if case or blanks differ, and 0 for the others, all 0 for one that was not fitted; a
+            missing value is first replaced by `missing`, and where the column has an `indicator`, one more feature
+            is 1 for it and 0 otherwise. A date, with day and month in the column's `order`, has a feature for each of
+            its `parts`, scaled like a number's. A pixel's feature is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
@@ -101,16 +162,19 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
     if preprocessing["kind"] == "image":
         images = np.asarray(raw, np.float32)
         pixels = images.reshape(len(images), int(np.prod(images.shape[1:])))
+        if not np.isfinite(pixels).all():
+            row = int(np.isfinite(pixels).all(axis=1).argmin()) + 1
+            raise ValueError(f"row {row} holds NaN, infinity or a number beyond {LARGEST:.1e}; pixels are numbers")
         center, scale = (np.asarray(preprocessing[name]) for name in ("center", "scale"))
         return ((pixels - center) / scale).astype(np.float32)
+    if missing := [column["name"] for column in preprocessing["columns"] if column["name"] not in raw]:
+        raise ValueError(f"column {', '.join(map(repr, missing))} is missing; one without values may be empty")
     return np.concatenate([_features(raw, column) for column in preprocessing["columns"]], axis=1).astype(np.float32)
 
 
 def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     """Return a column's features, float64 `[n, k]`."""
     name = column["name"]
-    if name not in raw:
-        raise ValueError(f"column {name!r} is missing; one without values may be all NaN")
     values = _without_blanks(raw[name], () if column["kind"] == "text" else MISSING_WORDS)
     if column["kind"] == "text":
         features = _one_hot(values, column["missing"], column["categories"])
@@ -126,11 +190,7 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
     missing = np.isnan(numbers)
     if not column.get("lenient"):
         _check_kind(values, missing, column)
-    too_large = np.abs(numbers) > LARGEST
-    if too_large.any():
-        raise ValueError(
-            f"column {name!r} holds {values[too_large].iloc[0]!r}; numbers up to {LARGEST:.1e} are allowed"
-        )
+    _refuse(np.abs(numbers) > LARGEST, values, name, f"; numbers up to {LARGEST:.1e} are allowed")
     filled = np.where(missing, float(column["missing"]), numbers)
     if column["kind"] == "number":
         filled = (filled - column["center"]) / column["scale"]
@@ -138,18 +198,27 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
 
 
 def _date_features(values: pd.Series, column: dict[str, Any]) -> np.ndarray:
-    dates = read_dates(values, column["format"])
+    dates = read_dates(values, column["order"])
     missing = dates.isna().to_numpy()
-    _check_kind(values, missing, column)
-    filled = dates.fillna(read_dates(pd.Series([column["missing"]]), column["format"]).iloc[0])
+    if not column.get("lenient"):
+        _check_kind(values, missing, column)
+    filled = dates.fillna(pd.Timestamp(column["missing"]))
     parts = date_parts(filled)[column["parts"]].to_numpy(float)
     return _with_indicator((parts - column["center"]) / column["scale"], missing, column)
 
 
 def _check_kind(values: pd.Series, missing: np.ndarray, column: dict[str, Any]) -> None:
     wrong = missing & values.notna().to_numpy() if missing.any() else missing
+    _refuse(wrong, values, column["name"], f", which is no {column['kind']}")
+
+
+def _refuse(wrong: np.ndarray, values: pd.Series, name: str, reason: str) -> None:
+    """Refuse the first value that is marked as wrong, if there is one, with its row, counted from 1."""
     if wrong.any():
-        raise ValueError(f"column {column['name']!r} holds {values[wrong].iloc[0]!r}, which is no {column['kind']}")
+        row = int(wrong.argmax())
+        value = values.iloc[row]
+        shown = repr(value) if isinstance(value, str) else str(value)
+        raise ValueError(f"column {name!r} holds {shown} in row {row + 1}{reason}")
 
 
 def _with_indicator(features: np.ndarray, missing: np.ndarray, column: dict[str, Any]) -> np.ndarray:
@@ -158,16 +227,32 @@ def _with_indicator(features: np.ndarray, missing: np.ndarray, column: dict[str,
 
 def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
     values = values.astype(object)
-    texts = values.where(values.notna(), missing).map(lambda value: _text(value, categories))
+    # Who reads a file with pandas has the number 1067 for the category "01067".
+    spellings = {str(int(category)): category for category in categories if category.isdecimal()}
+    spellings |= {folded(category): category for category in reversed(categories)} | {one: one for one in categories}
+    texts = values.where(values.notna(), missing).map(lambda value: _category(value, spellings))
     codes = pd.Index(categories, dtype=object).get_indexer(pd.Index(texts))
     return (codes[:, None] == np.arange(len(categories))).astype(float)
 
 
-def _text(value: Any, categories: list[str]) -> str:
+def folded(text: str) -> str:
+    """Return a text in which case and the number of blanks make no difference."""
+    return " ".join(text.split()).casefold()
+
+
+def _category(value: Any, spellings: dict[str, str]) -> str:
+    text = str(value)
     # pandas reads a column of whole numbers, some missing, as floats: the category "1" comes as 1.0.
-    if isinstance(value, float) and value.is_integer() and str(value) not in categories:
-        return str(int(value))
-    return str(value)
+    if isinstance(value, float) and value.is_integer() and text not in spellings:
+        text = str(int(value))
+    return spellings.get(text, spellings.get(folded(text), text))
+
+
+def _as_table(raw: Any) -> pd.DataFrame:
+    """Return the table that lists by column, or records, stand for, as they come in JSON."""
+    if isinstance(raw, dict):
+        return pd.DataFrame({name: np.atleast_1d(np.asarray(values, object)) for name, values in raw.items()})
+    return pd.DataFrame(raw)
 
 
 class Champion:
@@ -192,13 +277,16 @@ class Champion:
         """Return the predicted class and each class's probability, or the prediction in the target's unit, by row.
 
         Args:
-            raw: a table with the original column names; or images `[n, height, width]`, or their pixels `[n, pixels]`.
+            raw: a table with the original column names, whatever `pandas.DataFrame` takes for one; or images
+                `[n, height, width]`, or their pixels `[n, pixels]`.
 
         Raises:
             ValueError: a column is missing, or has a value that is not of its kind; images of another size.
         """
         if self.preprocessing["kind"] == "image":
             self._check_size(np.shape(raw))
+        elif not isinstance(raw, pd.DataFrame):
+            raw = _as_table(raw)
         rows = apply(self.preprocessing, raw)
         # Keras predicts nothing for no rows.
         outputs = self.model.predict(rows, verbose=0) if len(rows) else np.zeros((0, self.model.output_shape[-1]))

@@ -97,13 +97,14 @@ def _check_encoding(name: str) -> str:
 
 
 class Read(Section):
-    """How the text tables of `data.source` and `data.test_source` are written; null: told from the file."""
+    """How the tables of `data.source` and `data.test_source` are written; null: told from the file."""
 
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal: Literal[".", ","] | None = None
     thousands: Literal[",", ".", " "] | None = None
     encoding: Annotated[str, AfterValidator(_check_encoding)] | None = None
     header: bool | None = None
+    sheet: Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _marks_differ(self) -> "Read":

@@ -53,9 +53,9 @@ def test_main_writes_once_and_leaves_an_unchanged_file_alone(project):
     [
         (
             {"source": "fashion-mnist"},
-            "must be one of fashion_mnist, .*a path that ends in .csv, .tsv, .txt",
+            "must be one of fashion_mnist, .*a path or an address that ends in .csv, .tsv, .txt",
         ),
-        ({"source": "table.xlsx"}, "a path that ends in .*; got 'table.xlsx'"),
+        ({"source": "table.sav"}, "a path or an address that ends in .*; got 'table.sav'"),
         ({"source": "openml:"}, "got 'openml:'"),
         ({"source": "gone.csv"}, "data.source: there is no file gone.csv"),
         ({"source": "empty.csv"}, "data.source: empty.csv is empty"),

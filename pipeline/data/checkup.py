@@ -6,7 +6,7 @@ to do with the target is judged on the training rows alone.
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from pipeline.data.splits import SplitName
 from pipeline.data.tables import Found, Kind
 from pipeline.data.targets import Target
 from pipeline.errors import nearest_first
+from pipeline.serving import folded
 from pipeline.settings import Data
 
 # The advice that ends the text of each kind of finding.
@@ -134,25 +135,35 @@ def _of_target(target: Target, rows: Rows) -> Iterator[Found]:
     share = np.bincount(y, minlength=len(target.classes)) / len(y)
     if share.max() > IMBALANCED:
         yield "D011", None, len(y), f"class {target.classes[share.argmax()]!r} has {share.max():.0%} of the rows"
-    folded: dict[str, list[str]] = {}
-    for name in target.classes:
-        folded.setdefault(" ".join(name.split()).casefold(), []).append(name)
-    for names in folded.values():
-        if len(names) > 1:
-            yield "D012", None, len(names), f"classes {', '.join(map(repr, names))} differ in blanks or case alone"
+    for names in _spellings(target.classes):
+        yield "D012", None, len(names), f"classes {', '.join(map(repr, names))} differ in blanks or case alone"
+
+
+def _spellings(names: Iterable[str]) -> list[list[str]]:
+    """Return the names that differ in blanks or case alone, in groups of two or more."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(folded(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _tells_target(column: Column) -> Iterator[Found]:
-    """Find a column that alone tells nearly all of the target, on training rows that a small tree was not fitted to."""
+    """Find a column that alone tells nearly all of the target, on training rows that a small tree was not fitted to.
+
+    The tree is fitted to every other row, since files are often sorted by the target.
+    """
     x, y = _codes(column)[:TREE_ROWS, None], column.target[:TREE_ROWS]
-    half = len(y) // 2
     if len(y) < FEWEST_ROWS:
         return
+    fitted, judged = slice(0, None, 2), slice(1, None, 2)
     if column.is_classification:
-        tree, floor = DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=0), np.bincount(y[half:]).max() / half
+        tree, floor = (
+            DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=0),
+            np.bincount(y[judged]).max() / len(y[judged]),
+        )
     else:
         tree, floor = DecisionTreeRegressor(max_leaf_nodes=4 * LEAVES, random_state=0), 0.0
-    score = tree.fit(x[:half], y[:half]).score(x[half:], y[half:])
+    score = tree.fit(x[fitted], y[fitted]).score(x[judged], y[judged])
     if score > NEARLY_ALL and floor < 1 - 2 * (1 - NEARLY_ALL):
         told = "of the classes" if column.is_classification else "of the variance of the target"
         yield "D001", column.name, len(y), f"column {column.name!r} alone tells {score:.1%} {told}"
@@ -204,14 +215,24 @@ def _has_extremes(column: Column) -> Iterator[Found]:
         yield "D006", column.name, count, text
 
 
+def _has_spellings(column: Column) -> Iterator[Found]:
+    groups = _spellings(sorted(column.values.dropna().unique())) if column.kind == "text" else []
+    if groups:
+        named = nearest_first("", ["/".join(map(repr, group)) for group in groups], MOST_NAMED)
+        text = f"column {column.name!r} has categories that differ in blanks or case alone: {named}"
+        yield "D012", column.name, len(groups), text
+
+
 COLUMN_CHECKS: tuple[Callable[[Column], Iterator[Found]], ...] = (
-    _tells_target, _is_key, _is_constant, _is_missing, _has_sentinels, _has_extremes,
+    _tells_target, _is_key, _is_constant, _is_missing, _has_sentinels, _has_extremes, _has_spellings,
 )  # fmt: skip
 
 
 def _unseen(column: Column, others: pd.Series) -> Iterator[Found]:
     present = others.dropna()
-    unseen = present[~present.isin(column.train)] if column.kind == "text" else present[:0]
+    unseen = present[:0]
+    if column.kind == "text":
+        unseen = present[~present.map(folded).isin(column.train.dropna().map(folded))]
     if len(unseen):
         named = nearest_first("", sorted(unseen.unique()), MOST_NAMED)
         text = f"column {column.name!r} has categories in new rows that no training row has: {named}"

@@ -6,20 +6,36 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.data.sources import COMPRESSED, check_unpacked, suffix_of
+from pipeline.data.limits import check_unpacked
+from pipeline.data.sources import COMPRESSED, parts_of, suffix_of
 
-OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+OPEN: dict[str, Any] = {
+    ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open,
+    ".zst": lambda path: pa.input_stream(str(path), compression="zstd"),
+}  # fmt: skip
 
 
 def is_text(path: Path) -> bool:
-    """Return whether a file holds a table as text, in which columns have no types."""
-    return suffix_of(str(path)) not in READERS
+    """Return whether a file holds a table as text."""
+    return not is_sheet(path) and not is_typed(path)
+
+
+def is_sheet(path: Path) -> bool:
+    """Return whether a file is an Excel workbook, in which each cell has a type of its own."""
+    return suffix_of(str(path)) == ".xlsx"
+
+
+def is_typed(path: Path) -> bool:
+    """Return whether the columns of a table have types."""
+    return suffix_of(str(path)) in READERS
 
 
 def text_suffix(path: Path) -> str:
@@ -64,9 +80,25 @@ def _only_member(setting: str, path: Path) -> bytes:
 
 
 def _read_parquet(setting: str, path: Path) -> pd.DataFrame:
-    content = pq.read_metadata(path)
-    check_unpacked(setting, path, 8 * content.num_rows * content.num_columns)  # each value takes that much here
+    contents = {part: pq.read_metadata(part) for part in parts_of(path)}
+    # Each value takes that much here.
+    check_unpacked(setting, path, sum(8 * content.num_rows * content.num_columns for content in contents.values()))
+    first, *others = contents
+    columns = pq.read_schema(first).names
+    for part in others:
+        if different := set(columns).symmetric_difference(pq.read_schema(part).names):
+            raise ValueError(f"its parts {first.name} and {part.name} differ in the column {min(different)!r}")
     return pd.read_parquet(path)
+
+
+def _read_feather(setting: str, path: Path) -> pd.DataFrame:
+    # A file of the format's first version has no batches, and is not compressed.
+    with suppress(pa.ArrowInvalid), pa.ipc.open_file(str(path)) as file:
+        unpacked = 0
+        for batch in range(file.num_record_batches):
+            unpacked += file.get_batch(batch).nbytes
+            check_unpacked(setting, path, unpacked)
+    return pd.read_feather(path)
 
 
 def _read_json_lines(_: str, path: Path) -> pd.DataFrame:
@@ -75,7 +107,7 @@ def _read_json_lines(_: str, path: Path) -> pd.DataFrame:
 
 READERS: dict[str, Callable[[str, Path], pd.DataFrame]] = {
     ".parquet": _read_parquet,
-    ".feather": lambda _, path: pd.read_feather(path),
+    ".feather": _read_feather,
     ".jsonl": _read_json_lines,
 }
 

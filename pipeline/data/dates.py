@@ -1,33 +1,37 @@
-"""Recognition of dates in a column, and how they are written."""
+"""Recognition of dates in a column, and of what stands first in them, the day or the month."""
 
 import pandas as pd
 
-from pipeline.serving import ISO8601, MISSING_WORDS, read_dates
+from pipeline.serving import MISSING_WORDS, DateOrder, read_dates
 
-ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:.*)?"
-# If several formats fit all values, the first in this list is taken. Years of two digits are read between slashes
-# alone, since 3.11.7 and 1-2-20 are as often something else.
-DAYS = (
-    "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%d-%m-%Y", "%m-%d-%Y",
-)  # fmt: skip
-TIMES = ("", " %H:%M", " %H:%M:%S")
+SAMPLE = 20
+# With a larger share of other cells a column is none of dates.
+MAX_STRAY_SHARE = 0.1
 
 
-def find_date_format(column: pd.Series) -> str | None:
-    """Return the format in which all values of a column are dates, None if there is none; see `read_dates`."""
+def find_date_order(column: pd.Series) -> tuple[DateOrder, bool] | None:
+    """Return the order in which most values of a column are dates, and whether that is certain; see `read_dates`.
+
+    None is returned for a column that is none of dates. Where the values fit both orders the month stands first if
+    there are slashes, else the day.
+    """
     if isinstance(column.dtype, pd.CategoricalDtype):
         return None
     inferred = pd.api.types.infer_dtype(column, skipna=True)
     if inferred.startswith("date"):
-        return ISO8601
-    if inferred != "string":
-        return None
+        return "DMY", True
     present = column[column.notna() & ~column.isin(MISSING_WORDS)]
-    if present.empty:
+    # Most columns are no dates, as their first values show.
+    if inferred != "string" or not any(_read(present.head(SAMPLE), order).notna().any() for order in ("DMY", "MDY")):
         return None
-    if present.str.fullmatch(ISO_DATE).all():
-        return ISO8601 if read_dates(present, ISO8601).notna().all() else None
-    formats = [day + time for day in DAYS for time in TIMES]
-    # Most columns are no dates, as their first value shows.
-    fitting = [each for each in formats if read_dates(present.iloc[:1], each).notna().all()]
-    return next((each for each in fitting if read_dates(present, each).notna().all()), None)
+    day_first, month_first = _read(present, "DMY"), _read(present, "MDY")
+    either = day_first if day_first.count() > month_first.count() else month_first
+    if either.count() < (1 - MAX_STRAY_SHARE) * len(present):
+        return None
+    if day_first.count() != month_first.count():
+        return ("DMY" if either is day_first else "MDY"), True
+    return ("MDY" if present.str.contains("/", regex=False).any() else "DMY"), day_first.equals(month_first)
+
+
+def _read(values: pd.Series, order: DateOrder) -> pd.Series:
+    return read_dates(values, order)

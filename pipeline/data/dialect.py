@@ -108,7 +108,7 @@ def find_dialect(text: str, suffix: str, read: Read) -> tuple[Dialect, list[str]
     )
     rows = samples[separator]
     row_names = not regular and separator in named and read.header is not False
-    header = read.header if read.header is not None else row_names or not _starts_with_values(rows)
+    header = read.header if read.header is not None else row_names or not starts_with_values(rows)
     if separator != default:
         notes.append(f"it is separated by {SEPARATORS[separator]}; data.read.separator sets another")
     if skipped:
@@ -170,7 +170,7 @@ def _has_row_names(rows: list[list[str]]) -> bool:
     return names in counts or (len(set(names)) == len(names) and not any(map(_is_number, names)))
 
 
-def _starts_with_values(rows: list[list[str]]) -> bool:
+def starts_with_values(rows: list[list[str]]) -> bool:
     """Return whether the first row holds values as the rows below it do, and so no names.
 
     Each of its cells is a number in a column of numbers or a text that its column holds again, and one is a number.

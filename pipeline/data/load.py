@@ -9,6 +9,8 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
+from pipeline.data.labels import one_spelling
+from pipeline.data.limits import check_unpacked
 from pipeline.data.tables import Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
 from pipeline.data.written import as_values
 from pipeline.errors import InputError
@@ -35,8 +37,8 @@ class Dataset:
             [n, height, width] or [n, height, width, channels]. Dates are datetime64 in UTC.
         target: [n], unchanged from the source.
         kinds: what each column of the table holds.
-        written: how the values of a column are written, for the rows of a served model: a `notation` of numbers, or a
-            `format` of dates.
+        written: how the values of a column are written, for the rows of a served model: a `notation` of numbers, or the
+            `order` of dates.
         numbers: [n], the place of each row among all rows of the source.
         groups: [n], rows of one value stay in one split; None where rows are independent.
         weights: [n], above 0: how much each row counts; None where all count alike.
@@ -86,16 +88,15 @@ def load(data: Data) -> Dataset:
         InputError: a source or column that does not exist, a file that is not what its suffix says, data that no
             network can be trained on, or a download that failed.
     """
-    sources.user_files(data)
-    dataset = _load(data)
+    dataset = _load(data, sources.user_files(data))
     if len(dataset) < MIN_ROWS:
         raise InputError(f"data.source {data.source} has {len(dataset)} rows; at least {MIN_ROWS} are needed")
     return dataset
 
 
-def _load(data: Data) -> Dataset:
+def _load(data: Data, files: dict[str, str]) -> Dataset:
     if sources.is_table_file(data.source):
-        return _from_files(data)
+        return _from_files(data, files)
     if data.source in sources.BUNDLED_TABLES:
         return from_table(_bundled_table(data.source), data, target="target")
     if data.source.startswith(sources.OPENML):
@@ -103,7 +104,7 @@ def _load(data: Data) -> Dataset:
         return from_table(frame, data, target=target, messages=Messages(warnings=warnings))
     _refuse_table_settings(data)
     if sources.is_array_file(data.source):
-        return _from_arrays(data.source)
+        return _from_arrays(files["data.source"])
     if data.source == "digits":
         bunch = sklearn.datasets.load_digits()
         return Dataset(bunch.images, pd.Series(bunch.target), pixel_max=16)
@@ -129,13 +130,18 @@ def _refuse_table_settings(data: Data) -> None:
             )
 
 
-def _from_files(data: Data) -> Dataset:
+def _from_files(data: Data, files: dict[str, str]) -> Dataset:
     categories = tuple(name for name, kind in data.kinds.items() if kind == "category")
-    frame, messages = read_table("data.source", data.source, data.read, categories)
+    frame, messages = read_table("data.source", files["data.source"], data.read, categories)
+    messages.notes[:0] = [
+        f"{setting}: {address} is read from {files[setting]}; delete that file to download it again"
+        for setting, address in (("data.source", data.source), ("data.test_source", data.test_source))
+        if address is not None and files[setting] != address
+    ]
     if data.test_source is None:
         return from_table(frame, data, messages=messages)
     text = tuple(name for name in frame.columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string")
-    test, test_messages = read_table("data.test_source", data.test_source, data.read, text)
+    test, test_messages = read_table("data.test_source", files["data.test_source"], data.read, text)
     return from_table(frame, data, test=test, messages=messages + test_messages)
 
 
@@ -165,7 +171,7 @@ def from_table(
         tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
         kept.append(with_target)
         tables[setting] = of_kinds(setting, tables[setting], data.kinds, messages)
-    tables, written = as_values(tables, data, target, messages)
+    tables, written = as_values(one_spelling(tables, target, messages), data, target, messages)
     written |= {name: {"lenient": True} for name, kind in data.kinds.items() if kind == "number"}
     features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
     if not kinds:
@@ -363,7 +369,7 @@ def _read_npz(path: str) -> dict[str, np.ndarray]:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                sources.check_unpacked("data.source", path, sum(entry.file_size for entry in archive.infolist()))
+                check_unpacked("data.source", path, sum(entry.file_size for entry in archive.infolist()))
         return read_arrays(path)
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise InputError(f"data.source: {path} cannot be read: {error}") from None

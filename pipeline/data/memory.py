@@ -43,8 +43,8 @@ def dataset_of(
     rows = np.arange(len(x)) if dataset.numbers is None else dataset.numbers
     dataset = replace(
         dataset,
-        groups=None if groups is None else pd.factorize(np.asarray(groups))[0][rows],
-        weights=None if weights is None else weights[rows],
+        groups=dataset.groups if groups is None else pd.factorize(np.asarray(groups))[0][rows],
+        weights=dataset.weights if weights is None else weights[rows],
         numbers=rows,
     )
     return dataset if weights is None or weights.all() else dataset.take(np.flatnonzero(weights[rows]))

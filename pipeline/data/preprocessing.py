@@ -10,7 +10,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.tables import Kind
 from pipeline.errors import InputError
-from pipeline.serving import ISO8601, MISSING_WORDS, date_parts
+from pipeline.serving import MISSING_WORDS, date_parts
 from pipeline.settings import Data
 
 MOST_CATEGORIES = 1000
@@ -41,19 +41,13 @@ def fit_table(
     for kind in KIND_ORDER:
         names = [name for name in kinds if kinds[name] == kind]
         if names:
-            columns += _fit_columns(kind, table[names], data, written or {}, weights)
+            columns += _fit_columns(kind, table[names], data, weights)
     return {"kind": "table", "columns": [column | (written or {}).get(column["name"], {}) for column in columns]}
 
 
-def _fit_columns(
-    kind: Kind,
-    table: pd.DataFrame,
-    data: Data,
-    written: Mapping[str, dict[str, Any]],
-    weights: np.ndarray | None,
-) -> list[dict[str, Any]]:
+def _fit_columns(kind: Kind, table: pd.DataFrame, data: Data, weights: np.ndarray | None) -> list[dict[str, Any]]:
     if kind == "date":
-        return [_fit_dates(str(name), dates, written[str(name)]["format"], data) for name, dates in table.items()]
+        return [_fit_dates(str(name), dates, data) for name, dates in table.items()]
     if kind == "text":
         return [_fit_text(str(name), texts, data.rare) for name, texts in table.items()]
     imputer = SimpleImputer(strategy="median" if kind == "number" else "most_frequent")
@@ -69,7 +63,7 @@ def _fit_columns(
     return columns
 
 
-def _fit_dates(name: str, dates: pd.Series, date_format: str, data: Data) -> dict[str, Any]:
+def _fit_dates(name: str, dates: pd.Series, data: Data) -> dict[str, Any]:
     """Return the parts of a date that are features, with a center and a scale for each, and the median."""
     median = dates.dropna().sort_values().iloc[dates.notna().sum() // 2]
     parts = date_parts(dates.fillna(median))
@@ -79,7 +73,7 @@ def _fit_dates(name: str, dates: pd.Series, date_format: str, data: Data) -> dic
     indicator = dates.isna().any() and data.missing == "median_and_indicator"
     return {
         "name": name, "kind": "date", "parts": used, "center": center, "scale": scale,
-        "missing": median.isoformat() if date_format == ISO8601 else median.strftime(date_format),
+        "missing": median.isoformat(),
     } | ({"indicator": True} if indicator else {})  # fmt: skip
 
 
@@ -99,9 +93,11 @@ def _fit_text(name: str, texts: pd.Series, rare: int | None) -> dict[str, Any]:
             f"column {name!r} holds text with {len(categories)} different values; {MOST_CATEGORIES} are allowed: "
             f"data.rare {rare or 'null'} groups those of fewer rows, data.drop leaves the column out"
         )
-    # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then.
+    # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then. It
+    # cannot tell NA from None, so the more frequent one is taken.
     words = [] if "" in categories else [word for word in MISSING_WORDS if word in categories]
-    fitted = {"name": name, "kind": "text", "missing": words[0] if words else "", "categories": categories}
+    missing = max(words, key=lambda word: counts[word], default="")
+    fitted = {"name": name, "kind": "text", "missing": missing, "categories": categories}
     return fitted | ({"rare": True} if rare else {})
 
 

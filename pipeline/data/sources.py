@@ -1,9 +1,10 @@
-"""The sources that data can come from: known names and the user's own files."""
+"""The sources that data can come from: known names and the user's own files, here or at an address."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
+from pipeline.data import addresses
 from pipeline.errors import InputError, nearest_first
 from pipeline.settings import Data
 
@@ -17,16 +18,16 @@ OPENML = "openml:"
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 
-COMPRESSED = (".gz", ".bz2", ".xz", ".zip")  # behind the suffix of a text table
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")  # behind the suffix of a text table
 
-TABLE_SUFFIXES = (*TEXT_SUFFIXES, ".parquet", ".feather", ".jsonl")
+TABLE_SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet", ".feather", ".jsonl")
 
 FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
 
-SHOWN_SUFFIXES = f"{', '.join(FILE_SUFFIXES)} (text also with {', '.join(COMPRESSED)} behind)"
-
-# What a compressed file may unpack to. A few kilobytes can claim a thousand times as much as any machine has.
-MOST_UNPACKED = 32 * 2**30
+SHOWN_SUFFIXES = (
+    f"{', '.join(FILE_SUFFIXES)} (text also with {', '.join(COMPRESSED)} behind), or the folder of a table's .parquet "
+    "parts"
+)
 
 
 def is_table_file(source: str) -> bool:
@@ -47,33 +48,65 @@ def _is_file(source: str) -> bool:
 def user_files(data: Data) -> dict[str, str]:
     """Return the paths of the user's own files by the setting that names them; check that no file is missing or empty.
 
+    What is at an address is downloaded, unless it has been; its path is that of the download.
+
     Raises:
-        InputError: no such source, a file that is missing or empty, or a `data.test_source` where none can be.
+        InputError: no such source, a file that is missing or empty, an address that cannot be reached, or a
+            `data.test_source` where none can be.
     """
+    files = {setting: _local(setting, source) for setting, source in _named_files(data).items()}
+    for setting, name in files.items():
+        parts = parts_of(Path(name))
+        if not parts:
+            raise InputError(f"{setting}: {name} is a folder without a .parquet file")
+        for path in parts:
+            _check_file(setting, path)
+    return files
+
+
+def _named_files(data: Data) -> dict[str, str]:
     _check_source(data.source)
     files = {"data.source": data.source} if _is_file(data.source) else {}
     if data.test_source is not None:
         _check_test_source(data.source, data.test_source)
         files["data.test_source"] = data.test_source
-    for setting, name in files.items():
-        _check_file(setting, Path(name))
     return files
 
 
+def _local(setting: str, source: str) -> str:
+    return str(addresses.download(setting, source)) if addresses.is_address(source) else source
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return the files of a table: itself, or in a folder of Parquet parts all that are not hidden, by their names."""
+    if not (path.is_dir() and suffix_of(str(path)) == ".parquet"):
+        return [path]
+    parts = (part.relative_to(path) for part in path.rglob("*.parquet"))
+    return [path / part for part in sorted(parts) if not any(name.startswith((".", "_")) for name in part.parts)]
+
+
 def describe(data: Data) -> dict[str, Any]:
-    """Return the source and, for each of the user's files, its path, size in bytes and SHA-256.
+    """Return the source and, for each of the user's files, its path or address, size in bytes and SHA-256.
 
     Raises:
         InputError: see `user_files`.
     """
-    return {"source": data.source, "files": [_fingerprint(Path(name)) for name in user_files(data).values()]}
+    sources = _named_files(data)
+    files = [
+        _fingerprint(part) | ({"path": sources[setting]} if addresses.is_address(sources[setting]) else {})
+        for setting, name in user_files(data).items()
+        for part in parts_of(Path(name))
+    ]
+    return {"source": data.source, "files": files}
 
 
 def _check_source(source: str) -> None:
     if source in NAMES or _is_file(source) or source.removeprefix(OPENML).strip() not in ("", source):
         return
     choices = nearest_first(source, [*NAMES, f"{OPENML}<name or id>"])
-    raise InputError(f"data.source must be one of {choices}, or a path that ends in {SHOWN_SUFFIXES}; got {source!r}")
+    raise InputError(
+        f"data.source must be one of {choices}, or a path or an address that ends in {SHOWN_SUFFIXES}; got {source!r}"
+    )
 
 
 def _check_test_source(source: str, test_source: str) -> None:
@@ -107,21 +140,14 @@ def _fingerprint(path: Path) -> dict[str, Any]:
     return {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256}
 
 
-def check_unpacked(setting: str, path: str | Path, unpacked: int) -> None:
-    """Check the bytes that a compressed file says it unpacks to.
-
-    Raises:
-        InputError: they are more than `MOST_UNPACKED`.
-    """
-    if unpacked > MOST_UNPACKED:
-        raise InputError(
-            f"{setting}: {path} unpacks to {unpacked / 2**30:.0f} GiB; {MOST_UNPACKED // 2**30} GiB are allowed"
-        )
-
-
 def suffix_of(source: str) -> str:
-    """Return the suffix of a file, in lower case and with that before a compression's, such as `.csv.gz`."""
-    if source.startswith(OPENML):
+    """Return the suffix of a file, in lower case and with that before a compression's, such as `.csv.gz`.
+
+    A folder without one of the suffixes holds the parts of a Parquet table.
+    """
+    if source in NAMES or source.startswith(OPENML):
         return ""
-    *_, before, last = ["", "", *(suffix.lower() for suffix in Path(source).suffixes)]
+    *_, before, last = ["", "", *(suffix.lower() for suffix in Path(addresses.file_name(source)).suffixes)]
+    if last not in (*FILE_SUFFIXES, *COMPRESSED) and Path(source).is_dir():
+        return ".parquet"
     return before + last if last in COMPRESSED and before in TEXT_SUFFIXES else last

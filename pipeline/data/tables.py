@@ -12,8 +12,10 @@ import pandas as pd
 
 from pipeline.data import containers
 from pipeline.data.containers import read_typed
-from pipeline.data.dialect import decode, find_dialect
+from pipeline.data.dialect import SAMPLE_ROWS, decode, find_dialect, starts_with_values
 from pipeline.data.notation import is_text
+from pipeline.data.sheets import as_texts, read_cells
+from pipeline.data.sources import suffix_of
 from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
 from pipeline.settings import Read
@@ -66,12 +68,15 @@ def read_table(
     path = Path(name)
     messages = Messages()
     try:
-        frame = _read_text(setting, path, read, messages) if containers.is_text(path) else read_typed(setting, path)
+        if containers.is_typed(path):
+            frame = read_typed(setting, path)
+        else:
+            frame = (_read_sheet if containers.is_sheet(path) else _read_text)(setting, path, read, messages)
     # pyarrow's errors are ValueError or OSError; pandas' of parsing and of decoding are ValueError.
     except (ValueError, OSError) as error:
         hint = " (data.read says how a text table is written)" if containers.is_text(path) else ""
         raise InputError(
-            f"{setting}: {name} is not a readable {path.suffix} table: {' '.join(str(error).split())}{hint}"
+            f"{setting}: {name} is not a readable {suffix_of(name)} table: {' '.join(str(error).split())}{hint}"
         ) from None
     frame.columns = _stripped(list(frame.columns), messages)
     repeated = frame.columns[frame.columns.duplicated() & (frame.columns != "")]
@@ -82,15 +87,25 @@ def read_table(
     named = frame.columns != ""
     messages.warnings += [f"column {i + 1} has no name and is left out" for i in np.flatnonzero(~named)]
     frame = frame.loc[:, named]
-    if containers.is_text(path):
-        texts = frame
-        columns = {name: texts[name] if name in text_columns else told_from_text(texts[name], read) for name in texts}
-        frame = pd.DataFrame(columns)
-        for name in (str(name) for name in texts if pd.api.types.is_numeric_dtype(frame[name])):
-            if zeros := int(texts[name].str.match(r"\s*0\d").sum()):
-                text = f"column {name!r} is read as numbers, and {zeros} of its cells lose zeros before them"
-                messages.found.append(("D008", name, zeros, text))
+    if not containers.is_typed(path):
+        frame = pd.DataFrame({str(name): _column(frame[name], read, text_columns, messages) for name in frame})
     return frame, messages.about(f"{setting} {name}")
+
+
+def _column(cells: pd.Series, read: Read, text_columns: tuple[str, ...], messages: Messages) -> pd.Series:
+    """Return the values of a column whose cells have no types, or types of their own."""
+    name = str(cells.name)
+    inferred = pd.api.types.infer_dtype(cells, skipna=True)
+    if name in text_columns:
+        return as_texts(cells)
+    if inferred != "string" and not inferred.startswith("mixed"):
+        return cells.infer_objects()
+    texts = cells if inferred == "string" else as_texts(cells)
+    values = told_from_text(texts, read)
+    if pd.api.types.is_numeric_dtype(values) and (zeros := int(texts.str.match(r"\s*0\d").sum())):
+        text = f"column {name!r} is read as numbers, and {zeros} of its cells lose zeros before them"
+        messages.found.append(("D008", name, zeros, text))
+    return values
 
 
 def _read_text(setting: str, path: Path, read: Read, messages: Messages) -> pd.DataFrame:
@@ -108,13 +123,28 @@ def _read_text(setting: str, path: Path, read: Read, messages: Messages) -> pd.D
     names = frame.iloc[0].fillna("").tolist()
     if dialect.row_names:
         frame, names = frame.iloc[:, 1:], names[:-1]
-    if not dialect.header:
-        messages.warnings.append(
-            "it has no row of names, so its columns are called column_1, column_2 and so on "
-            "(data.read.header: true takes the first row for the names)"
-        )
-        return frame.set_axis([f"column_{i + 1}" for i in range(frame.shape[1])], axis="columns")
-    return frame.iloc[1:].set_axis(names, axis="columns").reset_index(drop=True)
+    return _with_names(frame, names if dialect.header else None, messages)
+
+
+def _read_sheet(setting: str, path: Path, read: Read, messages: Messages) -> pd.DataFrame:
+    """Return the cells of a sheet as they stand there, missing where one is empty."""
+    cells, notes = read_cells(setting, path, read.sheet)
+    messages.notes += notes
+    rows = cells.head(SAMPLE_ROWS).map(lambda cell: "" if pd.isna(cell) else str(cell)).to_numpy().tolist()
+    header = read.header if read.header is not None else not starts_with_values(rows)
+    return _with_names(cells, rows[0] if header else None, messages)
+
+
+def _with_names(frame: pd.DataFrame, names: list[str] | None, messages: Messages) -> pd.DataFrame:
+    """Return a table under names, which are its first row; if there are none, with a warning under numbers."""
+    if names is not None:
+        return frame.iloc[1:].set_axis(names, axis="columns").reset_index(drop=True)
+    messages.warnings.append(
+        "it has no row of names, so its columns are called column_1, column_2 and so on "
+        "(data.read.header: true takes the first row for the names)"
+    )
+    numbered = [f"column_{i + 1}" for i in range(frame.shape[1])]
+    return frame.set_axis(numbered, axis="columns").reset_index(drop=True)
 
 
 def _stripped(names: list[str], messages: Messages) -> list[str]:

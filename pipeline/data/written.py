@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.data.dates import find_date_format
+from pipeline.data.dates import find_date_order
 from pipeline.data.notation import find_notation, has_decimal_commas, is_text
 from pipeline.data.tables import Messages, shown
 from pipeline.errors import InputError
@@ -27,13 +27,12 @@ def as_values(
     """
     source = next(iter(tables.values()))
     notations = _notations(source, data, target, messages)
-    formats = _date_formats(source.drop(columns=[target, *([] if data.group is None else [data.group])]), messages)
+    dates = _date_orders(source.drop(columns=[target, *([] if data.group is None else [data.group])]), messages)
     tables = {
-        setting: _in_dates(setting, _in_numbers(setting, table, notations), formats)
+        setting: _in_dates(setting, _in_numbers(setting, table, notations), dates, messages)
         for setting, table in tables.items()
     }
-    written: dict[str, dict[str, Any]] = {name: {"notation": notation} for name, notation in notations.items()}
-    return tables, written | {name: {"format": date_format} for name, date_format in formats.items()}
+    return tables, {name: {"notation": notation} for name, notation in notations.items()} | dates
 
 
 def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages) -> dict[str, Notation]:
@@ -58,26 +57,42 @@ def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages)
     return notations
 
 
-def _date_formats(table: pd.DataFrame, messages: Messages) -> dict[str, str]:
-    """Return how the dates of a column are written, for each column of dates, with a note for each."""
-    found = {str(name): find_date_format(column) for name, column in table.items()}
-    formats = {name: date_format for name, date_format in found.items() if date_format is not None}
-    for name, date_format in formats.items():
-        first = table[name][~table[name].isin(MISSING_WORDS)].dropna().iloc[:1]
-        day = read_dates(first, date_format).iloc[0]
+def _date_orders(table: pd.DataFrame, messages: Messages) -> dict[str, dict[str, Any]]:
+    """Return how each column of dates is written, with a note: its `order`, and whether it is `lenient` with others."""
+    written: dict[str, dict[str, Any]] = {}
+    for name, column in ((str(name), column) for name, column in table.items()):
+        if (order := find_date_order(column)) is None:
+            continue
+        present = column[column.notna() & ~column.isin(MISSING_WORDS)]
+        dates = read_dates(present, order[0])
+        written[name] = {"order": order[0]} | ({"lenient": True} if dates.isna().any() else {})
+        first = dates.first_valid_index()
+        doubt = "" if order[1] else ", though day and month might be the other way round"
         messages.notes.append(
-            f"data.source: column {name!r} holds dates, such as {str(first.iloc[0])!r} for {day:%Y-%m-%d}; "
-            "its features are year, month, day of the year, weekday and, where there are any, hours (in UTC)"
+            f"data.source: column {name!r} holds dates, such as {str(present[first])!r} for "
+            f"{dates[first]:%Y-%m-%d}{doubt}; its features are year, month, day of the year, weekday and, where there "
+            "are any, hours (in UTC)"
         )
-    return formats
+    return written
 
 
-def _in_dates(setting: str, table: pd.DataFrame, formats: dict[str, str]) -> pd.DataFrame:
-    """Return the table with its dates as dates."""
+def _in_dates(
+    setting: str, table: pd.DataFrame, written: dict[str, dict[str, Any]], messages: Messages
+) -> pd.DataFrame:
+    """Return the table with its dates as dates; among lenient ones what is no date is missing, with a note."""
     dates = {}
-    for name, date_format in formats.items():
-        dates[name] = read_dates(table[name].mask(table[name].isin(MISSING_WORDS)), date_format)
-        _check_written(setting, table[name], dates[name], f"date as those of data.source are written ({date_format})")
+    for name, how in written.items():
+        texts = table[name].mask(table[name].isin(MISSING_WORDS))
+        dates[name] = read_dates(texts, how["order"])
+        strays = texts[dates[name].isna() & texts.notna()]
+        if not how.get("lenient"):
+            order = "day, month, year" if how["order"] == "DMY" else "month, day, year"
+            _check_written(setting, texts, dates[name], f"date as those of data.source are written ({order})")
+        elif len(strays):
+            messages.notes.append(
+                f"{setting}: {len(strays)} cells of column {name!r} are no dates, such as {strays.iloc[0]!r}, and "
+                "count as missing"
+            )
     return table.assign(**dates)
 
 

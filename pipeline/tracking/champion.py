@@ -104,18 +104,15 @@ def _about(summary: Summary, preprocessing: Mapping[str, Any]) -> dict[str, Any]
 def _signature(preprocessing: Mapping[str, Any]) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
-    from mlflow.types.schema import AnyType
 
-    # Under `double` MLflow refuses whole numbers (int64), under `string` and `boolean` a column that is all NaN, and
-    # its server makes a missing boolean False. So it checks that the columns are there, the loader what they hold.
-    # Images come as [n, height, width] or as [n, pixels], of any type, which no signature can say.
-    named = preprocessing["kind"] == "table"
-    inputs = Schema([ColSpec(AnyType(), column["name"]) for column in preprocessing["columns"]]) if named else None
+    # The model itself checks what comes in, and the columns stand in the metadata. Under `double` MLflow refuses whole
+    # numbers (int64), under `string` and `boolean` a column that is all NaN, its server makes a missing boolean False,
+    # and of columns of any type it reads no text/csv. Images are [n, height, width] or [n, pixels], of any type.
     classes = preprocessing["classes"]
     if classes is None:
-        return ModelSignature(inputs, Schema([ColSpec("double", "prediction")]))
+        return ModelSignature(outputs=Schema([ColSpec("double", "prediction")]))
     probabilities = [ColSpec("double", f"probability_{name}") for name in classes]
-    return ModelSignature(inputs, Schema([ColSpec("string", "class"), *probabilities]))
+    return ModelSignature(outputs=Schema([ColSpec("string", "class"), *probabilities]))
 
 
 def _example(preprocessing: Mapping[str, Any]) -> pd.DataFrame | None:

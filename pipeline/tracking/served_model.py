@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -27,8 +28,15 @@ class ServedChampion(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return a row of predictions for each row of the input."""
-        return self.champion.predict(model_input)
+        """Return a row of predictions for each row of the input.
+
+        Raises:
+            MlflowException: of a request that cannot be answered, so that the reason stands in the server's answer.
+        """
+        try:
+            return self.champion.predict(model_input)
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
 set_model(ServedChampion())

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from pipeline.data import downloads, sources
+from pipeline.data import downloads, limits, sources
 from pipeline.data import load as datasets
 from pipeline.errors import InputError
 from pipeline.settings import Data
@@ -415,10 +416,14 @@ def test_a_pipe_is_no_source(folder):
 
 
 def test_files_that_unpack_to_more_than_is_allowed_are_refused_before_they_are_read(folder, monkeypatch):
-    monkeypatch.setattr(sources, "MOST_UNPACKED", 1000)
+    monkeypatch.setattr(limits, "MOST_UNPACKED", 1000)
     np.savez_compressed("a.npz", x=np.zeros((400, 2)), y=np.arange(400) % 2)
     pd.DataFrame({"x": np.zeros(400), "y": np.arange(400) % 2}).to_parquet("a.parquet")
-    for source in (Data(source="a.npz"), Data(source="a.parquet", target="y")):
+    frame = pd.DataFrame({"x": np.zeros(400), "y": np.arange(400) % 2})
+    frame.to_feather("a.feather"), frame.to_excel("a.xlsx", index=False)
+    Path("a.csv.zst").write_bytes(pa.compress(frame.to_csv(index=False).encode(), "zstd", asbytes=True))
+    names = ("a.parquet", "a.feather", "a.xlsx", "a.csv.zst")
+    for source in (Data(source="a.npz"), *(Data(source=name, target="y") for name in names)):
         with pytest.raises(InputError, match=f"data.source: {source.source} unpacks to 0 GiB; 0 GiB are allowed"):
             datasets.load(source)
 
@@ -429,10 +434,12 @@ def test_files_that_unpack_to_more_than_is_allowed_are_refused_before_they_are_r
         ("t.csv.gz", gzip.compress),
         ("t.csv.bz2", bz2.compress),
         ("t.CSV.XZ", lzma.compress),
+        ("t.csv.zst", lambda content: pa.compress(content, "zstd", asbytes=True)),
         ("t.txt", bytes),
         ("t.csv.zip", None),
         ("t.feather", None),
         ("t.jsonl", None),
+        ("t.xlsx", None),
     ],
 )
 def test_a_table_is_the_same_in_every_container(folder, name, pack):
@@ -443,12 +450,13 @@ def test_a_table_is_the_same_in_every_container(folder, name, pack):
         with zipfile.ZipFile(name, "w") as archive:
             archive.write("t.csv")
     else:
-        getattr(TABLE, "to_feather" if name.endswith("feather") else "to_json")(name, **JSON_LINES.get(name, {}))
+        method = {".feather": "to_feather", ".jsonl": "to_json", ".xlsx": "to_excel"}[Path(name).suffix]
+        getattr(TABLE, method)(name, **OPTIONS.get(name, {}))
     dataset = datasets.load(Data(source=name, target="ill"))
     pd.testing.assert_frame_equal(dataset.features, expected, check_dtype=False)
 
 
-JSON_LINES = {"t.jsonl": {"orient": "records", "lines": True}}
+OPTIONS = {"t.jsonl": {"orient": "records", "lines": True}, "t.xlsx": {"index": False}}
 
 
 def read_as(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -457,7 +465,10 @@ def read_as(name: str, table: pd.DataFrame) -> pd.DataFrame:
     return datasets.load(Data(source=name, target="ill")).features
 
 
-@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.bz2", "t.csv.xz", "t.csv.zip", "t.feather", "t.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    ["t.csv.gz", "t.csv.bz2", "t.csv.xz", "t.csv.zst", "t.csv.zip", "t.feather", "t.jsonl", "t.xlsx", "t.parquet"],
+)
 @pytest.mark.parametrize("content", [b"PK\x03\x04 no", b"\x1f\x8b\x08\x00torn", bytes(100)])
 def test_a_container_that_is_damaged_is_one_line(folder, name, content):
     Path(name).write_bytes(content)

@@ -88,7 +88,7 @@ def test_served_rows_are_read_as_the_training_rows_were(name, raw, values):
     np.testing.assert_allclose(apply(preprocessing, pd.DataFrame(raw)), apply(preprocessing, pd.DataFrame(values)))
     wrong = pd.DataFrame(raw).astype(object)
     wrong.iloc[0, 0] = "1;5"
-    with pytest.raises(ValueError, match="holds '1;5', which is no number"):
+    with pytest.raises(ValueError, match="holds '1;5' in row 1, which is no number"):
         apply(preprocessing, wrong)
 
 
@@ -115,3 +115,29 @@ def test_all_columns_that_cannot_be_used_are_told_of_at_once():
     Path("t.csv").write_text("a,b,y\n" + "".join(f"{i},{i}e300,{i % 2}\n".replace("7,", "?,") for i in range(400)))
     with pytest.raises(InputError, match=r"column 'a' holds .*; data.source: column 'b' holds infinity"):
         datasets.load(Data(source="t.csv", target="y"))
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "encoding"),
+    [
+        ("01_none_is_a_category.csv", ",", "utf-8"),
+        ("02_na_is_a_category.csv", ",", "utf-8"),
+        ("03_missing_number_tells_the_class.csv", ",", "utf-8"),
+        ("04_decimal_comma.tsv", "\t", "utf-8"),
+        ("05_thousands.csv", ",", "utf-8"),
+        ("06_money_percent.csv", ",", "utf-8"),
+        ("07_iso8601_T_dates.csv", ",", "utf-8"),
+        ("08_two_digit_year_dates.csv", ",", "utf-8"),
+        ("10_semicolon_decimal_comma.csv", ";", "utf-8"),
+        ("11_semicolon_comma_in_a_name.csv", ";", "utf-8"),
+        ("12_latin1.csv", ",", "cp1252"),
+        ("28_blank_cell_in_numbers.csv", ",", "utf-8"),
+    ],
+)
+@pytest.mark.parametrize("reading", [{"dtype": "str", "keep_default_na": False}, {}], ids=["cells", "pandas"])
+def test_training_rows_that_are_served_give_the_same_features(name, separator, encoding, reading):
+    data = Data(source=str(CASES / name), target="y")
+    result = prepare(datasets.load(data), data)
+    served = pd.read_csv(data.source, sep=separator, encoding=encoding, **reading)
+    train = result.splits["train"]
+    np.testing.assert_allclose(apply(result.preprocessing, served.iloc[train.numbers]), train.x, atol=1e-6)

@@ -3,14 +3,20 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import uvicorn
 
 from pipeline.data.load import load
 from pipeline.data.partition import partition
@@ -187,31 +193,33 @@ def loaded(client, cases):
     return mlflow.pyfunc.load_model(f"models:/{registered_name(cases['table'].prepared.summary.name)}@champion")
 
 
-def test_signature_names_the_raw_columns(loaded, cases):
-    columns = ["age", "blood sugar", "smoker", "city"]
-    assert sorted(loaded.metadata.get_input_schema().input_names()) == sorted(columns)
+def test_the_metadata_name_the_raw_columns_and_what_they_hold(loaded):
     assert loaded.metadata.metadata["columns"] == {
         "age": "number", "blood sugar": "number", "smoker": "boolean", "city": "text",
     }  # fmt: skip
 
 
-def test_column_that_is_not_there_is_named(loaded, cases):
+def test_columns_that_are_not_there_are_named(loaded, cases):
     import mlflow
 
-    with pytest.raises(mlflow.MlflowException, match="city"):
-        loaded.predict(cases["table"].raw.drop(columns="city"))
+    with pytest.raises(mlflow.MlflowException, match="column 'smoker', 'city' is missing"):
+        loaded.predict(cases["table"].raw.drop(columns=["city", "smoker"]))
 
 
-def test_value_of_another_kind_is_named_with_its_column(loaded, cases):
-    raw = cases["table"].raw.head(2).assign(age="old")
-    with pytest.raises(ValueError, match="column 'age' holds 'old', which is no number"):
+def test_value_of_another_kind_is_named_with_its_column_and_row(loaded, cases):
+    import mlflow
+
+    raw = cases["table"].raw.head(2).assign(age=[1, "old"])
+    with pytest.raises(mlflow.MlflowException, match="column 'age' holds 'old' in row 2, which is no number"):
         loaded.predict(raw)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300, "1e400"])
 def test_infinity_and_numbers_beyond_the_limit_are_refused(loaded, cases, value):
+    import mlflow
+
     raw = cases["table"].raw.head(2).astype({"age": object}).assign(age=value)
-    with pytest.raises(ValueError, match="numbers up to 3"):
+    with pytest.raises(mlflow.MlflowException, match=r"column 'age' holds .* in row 1; numbers up to 3"):
         loaded.predict(raw)
 
 
@@ -230,22 +238,79 @@ def test_row_without_any_value_and_with_a_new_category_is_predicted(loaded):
         (["1", "2", "x"], np.array([2, 1], np.float32), ["2", "1"]),
         (["1", "2", "x"], [1.5, np.inf], [None, None]),
         (["1.0", "2.0", "x"], [1.0, np.nan], ["1.0", "x"]),
+        (["01067", "20095", "x"], [1067, 20095], ["01067", "20095"]),
+        (["007", "7", "x"], [7, "007"], ["7", "007"]),
     ],
 )
-def test_category_that_pandas_reads_as_a_float_is_found(categories, values, found):
+def test_category_that_pandas_reads_as_a_number_is_found(categories, values, found):
     column = {"name": "code", "kind": "text", "missing": "x", "categories": categories}
     rows = apply({"kind": "table", "columns": [column]}, pd.DataFrame({"code": values}))
     np.testing.assert_array_equal(rows, [[float(each == category) for category in categories] for each in found])
 
 
-def test_it_is_served_from_json(loaded, cases, client):
-    from mlflow.pyfunc.scoring_server import invocations
+@pytest.fixture
+def post(loaded) -> Iterator[Callable[..., tuple[int, dict]]]:
+    """`post(body, "text/csv")` sends a request to MLflow's server of the model; status and answer."""
+    from mlflow.pyfunc.scoring_server import init
 
-    raw = cases["table"].raw.drop(columns="diagnosis")
-    body = json.dumps({"dataframe_split": json.loads(raw.to_json(orient="split"))})
-    answer = invocations(body, "application/json", loaded, loaded.metadata.get_input_schema())
-    probabilities = pd.DataFrame(json.loads(answer.response)["predictions"]).filter(like="probability_")
-    np.testing.assert_allclose(probabilities.to_numpy(), cases["table"].expected, atol=1e-6)
+    server = uvicorn.Server(uvicorn.Config(init(loaded), port=0, log_level="warning", lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/invocations"
+
+        def send(body: str, content: str = "application/json") -> tuple[int, dict]:
+            request = urllib.request.Request(url, body.encode(), {"Content-Type": content})
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return answer.status, json.load(answer)
+            except urllib.error.HTTPError as error:
+                return error.code, json.load(error)
+
+        yield send
+        server.should_exit = True
+        thread.join()
+
+
+def test_a_server_takes_each_form_of_request(post, cases):
+    case = cases["table"]
+    raw = case.raw.drop(columns="diagnosis").assign(extra="is ignored").head(20)
+    rows = json.loads(raw.to_json(orient="records"))
+    split = json.loads(raw.to_json(orient="split"))
+    columns = {name: [row[name] for row in rows] for name in raw}
+    requests = {"dataframe_split": split, "dataframe_records": rows, "instances": rows, "inputs": columns}
+    answers = [post(json.dumps({form: content})) for form, content in requests.items()]
+    answers += [post(json.dumps({"inputs": rows})), post(raw.to_csv(index=False), "text/csv")]
+    for status, answer in answers:
+        assert status == 200, answer
+        probabilities = pd.DataFrame(answer["predictions"]).filter(like="probability_")
+        np.testing.assert_allclose(probabilities.to_numpy(), case.expected[:20], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"age": "old"}, "column 'age' holds 'old' in row 2, which is no number"),
+        ({"age": 1e400}, "column 'age' holds inf in row 2; numbers up to 3.4e+38 are allowed"),
+        ({"smoker": "perhaps"}, "column 'smoker' holds 'perhaps' in row 2, which is no boolean"),
+        ({"city": ...}, "column 'city' is missing"),
+    ],
+)
+def test_the_servers_answer_says_why_a_request_is_refused(post, cases, change, reason):
+    raw = cases["table"].raw.drop(columns="diagnosis").head(3)
+    rows = json.loads(raw.to_json(orient="records"))
+    if ... in change.values():
+        rows = [{name: value for name, value in row.items() if name not in change} for row in rows]
+    else:
+        rows[1] |= change
+    bodies = [(json.dumps({form: rows}), "application/json") for form in ("dataframe_records", "instances")]
+    for body, content in [*bodies, (pd.DataFrame(rows).to_csv(index=False), "text/csv")]:
+        status, answer = post(body, content)
+        assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        assert reason in answer["message"]
+
+
+def test_the_example_is_a_row_that_can_be_predicted(loaded, cases):
     assert loaded.predict(loaded.input_example)["class"].isin(cases["table"].prepared.summary.classes).all()
 
 
