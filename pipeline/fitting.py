@@ -39,7 +39,7 @@ SEEDS = "seeds.npz"
 HISTORY = "history/"  # before the names of its columns among the arrays
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedModel:
     """A network trained on several seeds, which predict together: the mean of their probabilities, or of their numbers.
 
@@ -59,6 +59,9 @@ class FittedModel:
     classes: np.ndarray | None
     fitted: Fitted
     notes: list[str]
+
+    def __repr__(self) -> str:
+        return f"FittedModel({self.summary.task}: {self.summary.n_features} features, {len(self.seeds)} seeds)"
 
     @property
     def seeds(self) -> list[int]:
