@@ -1,4 +1,4 @@
-"""The example notebooks, run as a reader runs them."""
+"""The example notebooks, run as a reader runs them; with the other slow tests, since each trains hundreds of networks."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from nbclient import NotebookClient
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
 
 
+@pytest.mark.reference
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_notebook_runs_and_shows_its_pictures(path: Path, tmp_path: Path):
     notebook = nbformat.read(path, as_version=4)
