@@ -12,7 +12,7 @@ from rich.console import Console
 
 from experiments.defaults import MODEL, SEARCH, TRAIN
 from experiments.prepared import Subject
-from experiments.search.conduct import Observer, conduct
+from experiments.search.conduct import Observer, StageObserver, conduct, log_outcome
 from experiments.search.output import copy_of
 from experiments.search.plan import check_searchable, study_name, trial_settings
 from experiments.search.results import summarize, trial_rows
@@ -22,6 +22,8 @@ from experiments.search.trials import Trials
 from pipeline.data.examples import Examples
 from pipeline.errors import value_errors
 from pipeline.settings import Data, Engine, Model, Search, Settings, Train
+from pipeline.tracking.parent import ParentRun
+from pipeline.tracking.store import tracked
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,12 +77,13 @@ def run_search(
     data: Data | None = None,
     groups: ArrayLike | None = None,
     workers: int = 2,
+    tracking: str | None = None,
     progress: bool = True,
 ) -> SearchResult:
     """Search settings of optimizers and regularization; the trials are those of the stage for the same settings.
 
     Args:
-        X, target, data, groups, workers, progress: see `run_study`.
+        X, target, data, groups, workers, tracking, progress: see `run_study`.
         trials: in place of `search.trials`.
         model, train: the configuration of the first trial.
         search: what is searched, and how.
@@ -88,7 +91,7 @@ def run_search(
     Raises:
         ValueError: data or settings that cannot be searched with.
     """
-    with value_errors():
+    with value_errors(), tracked(tracking):
         subject = Subject.of(X, target, data, groups)
         if trials is not None:
             search = Search.model_validate(vars(search) | {"trials": trials})
@@ -100,8 +103,13 @@ def run_search(
         examples = examples_of(summary.problem, splits["train"], splits["validation"], search)
         at_work = Trials(study, start)
         console = None if progress else Console(quiet=True)
-        conduct(at_work, partial(_same, examples), Observer(), console)
-    return SearchResult(study, settings, summarize(copy_of(study, at_work.recorded), at_work.recorded, settings))
+        log = None if tracking is None else ParentRun("search", study.study_name)
+        observer = Observer() if log is None else StageObserver(log, study)
+        conduct(at_work, partial(_same, examples), observer, console)
+        outcome = summarize(copy_of(study, at_work.recorded), at_work.recorded, settings)
+        if log is not None:
+            log_outcome(log, outcome, settings)
+    return SearchResult(study, settings, outcome)
 
 
 def _same(examples: Examples) -> Examples:

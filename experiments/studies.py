@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from experiments.defaults import MODEL, STUDY, TRAIN
 from experiments.prepared import Subject
-from experiments.records import Recommendation, StudyRun, TestLooks
+from experiments.records import STUDY_FILE, Recommendation, StudyRun, TestLooks
 from experiments.records import Study as StudyRecord
 from experiments.report.figures import draw
 from experiments.report.numbers import Numbers
@@ -22,10 +23,14 @@ from experiments.study.rows import Rows, pooled
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
 from experiments.study.seeds import fresh_seeds
+from experiments.study.tables import Tables
 from experiments.study.trainings import Trainings
+from pipeline.data.splits import Summary
 from pipeline.errors import value_errors
+from pipeline.files import write_json
 from pipeline.settings import Data, Engine, Model, Search, Settings, Study, Train
 from pipeline.statistics.weights import over_judges
+from pipeline.tracking.store import tracked
 
 if TYPE_CHECKING:
     from experiments.searches import SearchResult  # needs Optuna, which a study without a search does not
@@ -153,6 +158,7 @@ def run_study(
     groups: ArrayLike | None = None,
     search: "SearchResult | None" = None,
     workers: int = 2,
+    tracking: str | None = None,
     progress: bool = True,
 ) -> StudyResult:
     """Ask what helps against overfitting on this data, by how much, and how sure that is.
@@ -170,6 +176,8 @@ def run_study(
         groups: rows of one value are either trained on or judge, `[n]`.
         search: the result of `run_search` on the same data.
         workers: processes that train at the same time.
+        tracking: the URI of an MLflow store or server, such as `sqlite:///mlflow.db`, that a run for each arm is logged
+            to; None for none.
         progress: whether to show a bar.
 
     Raises:
@@ -181,7 +189,7 @@ def run_study(
     study = Study.model_validate(vars(study) | {name: value for name, value in changes.items() if value is not None})
     if "winner" in study.sections and search is None:
         raise ValueError("the section winner needs the result of run_search: give it as search")
-    with value_errors():
+    with value_errors(), tracked(tracking):
         subject = Subject.of(X, target, data, groups)
         settings = Settings(
             data=subject.data, model=model, train=train, study=study, engine=Engine(workers=workers),
@@ -197,15 +205,27 @@ def run_study(
         from experiments.study.conclusions import conclude  # imports Keras, which would delay the workers' start
 
         result, tables, recommended = conclude(sections_of_study, compared, summary, lambda: splits["test"])
+        parent, runs = (None, {}) if tracking is None else _log(result, tables, settings, summary)
     run = StudyRun(
-        parent_run=None,
-        runs={},
+        parent_run=parent,
+        runs=runs,
         cost=cost(trainings.results, len(chosen_seeds), time.monotonic() - began),
         equal_time=equal_time(compared.get("optimizers")),
         test_looks=TestLooks(looks=None if len(splits["test"]) else 0, settings_changed_after_a_look=False),
     )
     scored = [arm for name in settings.study.sections if name in compared for arm in compared[name].arms]
     return StudyResult(result, run, subject, scored, recommended, tables.seeds, tables.curves)
+
+
+def _log(study: StudyRecord, tables: Tables, settings: Settings, summary: Summary) -> tuple[str | None, dict[str, str]]:
+    """Log a study in MLflow, with its files, and return the ids of its runs; see `log_study`."""
+    from experiments.study.log import log_study  # needs MLflow
+
+    with TemporaryDirectory() as folder:
+        write_json(Path(folder, STUDY_FILE.name), study.model_dump(mode="json"))
+        tables.write(Path(folder))
+        files = sorted(Path(folder).iterdir())
+        return log_study(study, None, tables, settings, summary, files=files, in_project=False)
 
 
 def _same(rows: Rows) -> Rows:

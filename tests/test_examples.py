@@ -1,4 +1,4 @@
-"""The example notebooks, run as a reader runs them; with the other slow tests, since each trains hundreds of networks."""
+"""The example notebooks, run as a reader runs them, among the slow tests: each trains a hundred networks or more."""
 
 from pathlib import Path
 

@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -135,16 +136,16 @@ def search(settings: Settings, summary: Summary) -> None:
         raise
     seconds = time.monotonic() - began
     outcome = output.write(study, trials.recorded, settings)
-    finish(log, outcome, settings, seconds)
+    log_outcome(log, outcome, settings, [output.SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values()])
+    write_json(SEARCH_RUN_FILE, {"run_id": log.run_id, "seconds": round(seconds, 2)})
     print(results.report(outcome, seconds))
 
 
-def finish(log: ParentRun, outcome: dict[str, Any], settings: Settings, seconds: float) -> None:
-    """Log the outcome of the search with its settings and files, end the MLflow run and record its id."""
+def log_outcome(log: ParentRun, outcome: dict[str, Any], settings: Settings, files: Sequence[Path] = ()) -> None:
+    """Log the outcome of the search with its settings and files, and end the MLflow run."""
     best = outcome["best"]
     numbers = {"best.value": best["values"][0]} if best else {}
     numbers |= {f"trials.{state}": count for state, count in outcome["counts"].items()}
     logged_settings = {name: value for name, value in flat(settings).items() if not name.startswith("search.space")}
     logged_settings["search.storage"] = storage.name_of(settings.search.storage)
-    log.finish(numbers, logged_settings, [output.SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values()])
-    write_json(SEARCH_RUN_FILE, {"run_id": log.run_id, "seconds": round(seconds, 2)})
+    log.finish(numbers, logged_settings, files)

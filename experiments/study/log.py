@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -36,15 +36,20 @@ def log_study(
     settings: Settings,
     summary: Summary,
     champion: Path | None = None,
+    files: Sequence[Path] = (STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE),
+    in_project: bool = True,
 ) -> tuple[str | None, dict[str, str]]:
-    """Log a study whose files are written, or what is missing of it.
+    """Log a study, or what is missing of it.
 
     Returns the id of its run, and the ids of its arms' runs by `section/arm`. A lost store costs one line on standard
     error; the ids of what was logged before are returned all the same.
 
     Args:
         run: what was logged of this very study before; None for a new one.
-        champion: the recommended model, a `.keras` file from prepared rows to probabilities or the target's unit.
+        champion: the recommended model, a `.keras` file from prepared rows to probabilities or the target's unit; None
+            to register none.
+        files: the study's files, which are logged with it.
+        in_project: whether `make ui` shows the store, and a line says so.
     """
     identity = hashlib.sha256(study.model_dump_json().encode()).hexdigest()
     parent = ParentRun(EXPERIMENT, parent_name(study), run.parent_run if run else None, LOG_AGAIN, identity)
@@ -53,8 +58,9 @@ def log_study(
         parent.add(child_records(study, tables))
     headline = headline_numbers(study, tables.seeds)
     params = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
-    parent.finish(headline, params, [STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE], datasets(study, summary))
-    parent.show("arms", columns(study))
+    parent.finish(headline, params, files, datasets(study, summary))
+    if in_project:
+        parent.show("arms", columns(study))
     if champion is not None and parent.run_id is not None and not parent.lost:
         preprocessing = read_preprocessing(summary)
         read_of("study", champion, check_archive)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from experiments import records as record
 from experiments.study.scored import ROLES, Scored
 from pipeline.errors import InputError
 from pipeline.files import read_table, written_whole
+from pipeline.paths import RESULTS
 from pipeline.statistics import scores
 
 NUMBERS = "%.7g"
@@ -31,10 +33,10 @@ class Tables:
         for name in ("seeds", "curves"):
             object.__setattr__(self, name, _rounded(getattr(self, name)))
 
-    def write(self) -> None:
+    def write(self, folder: Path = RESULTS) -> None:
         """Write both files."""
         for path, table in {record.STUDY_SEEDS_FILE: self.seeds, record.STUDY_CURVES_FILE: self.curves}.items():
-            with written_whole(path) as beside:
+            with written_whole(folder / path.name) as beside:
                 table.to_csv(beside, index=False, float_format=NUMBERS)
 
     @classmethod

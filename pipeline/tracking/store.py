@@ -6,8 +6,9 @@ import re
 import sqlite3
 import ssl
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -19,6 +20,23 @@ from pipeline.errors import InputError, without_password
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 LONGEST_PATH = 480  # bytes; SQLite's limit is 512 with what it adds for its journals
 PATIENCE_SECONDS = 5  # for the answer of a server or a database
+_named: ContextVar[str | None] = ContextVar("store that a caller from Python names", default=None)
+
+
+@contextmanager
+def tracked(uri: str | None) -> Iterator[None]:
+    """Let `tracking_uri` return a store meanwhile that a caller from Python names; None names none.
+
+    Raises:
+        InputError: see `check_reachable`.
+    """
+    token = _named.set(uri)
+    try:
+        if uri is not None:
+            check_reachable()
+        yield
+    finally:
+        _named.reset(token)
 
 
 def tracking_uri() -> str:
@@ -26,7 +44,7 @@ def tracking_uri() -> str:
 
     The path of a file in the project is relative where the project's own has a character that means something in a URI.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    uri = _named.get() or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
     path = sqlite_path(uri)
     if path is None:
         return uri
@@ -50,8 +68,9 @@ def check_reachable() -> None:
     scheme = uri.partition(":")[0].partition("+")[0]
     check = CHECKS.get(scheme, _check_other)
     if problem := check(uri):
-        default = "" if os.environ.get("MLFLOW_TRACKING_URI") else " by default"
-        raise InputError(f"MLFLOW_TRACKING_URI is {without_password(uri)}{default}, {problem}")
+        default = "" if _named.get() or os.environ.get("MLFLOW_TRACKING_URI") else " by default"
+        name = "tracking" if _named.get() else "MLFLOW_TRACKING_URI"
+        raise InputError(f"{name} is {without_password(uri)}{default}, {problem}")
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from experiments import run_study
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
@@ -187,7 +188,13 @@ def test_from_python_the_study_is_shown(project, tmp_path):
     table = pd.DataFrame({"age": rng.normal(50, 9, 120), "city": rng.choice(["Ulm", "Bonn"], 120)})
     table["stays"] = np.where(table["age"] + rng.normal(0, 5, 120) > 50, "yes", "no")
     settings = read_settings()
-    result = run_study(table, "stays", seeds=3, sections=["remedies"], study=settings.study, workers=1, progress=False)
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    result = run_study(
+        table, "stays", seeds=3, sections=["remedies"], study=settings.study, workers=1, tracking=store, progress=False
+    )
+    assert len(result.run.runs) == len(result.record.arms)
+    artifacts = MlflowClient(store).list_artifacts(result.run.parent_run, "results")
+    assert [Path(file.path).name for file in artifacts] == ["study.csv", "study.json", "study_curves.csv"]
     assert "Does it overfit?" in result._repr_html_() and "prefers-color-scheme: dark" in result._repr_html_()
     assert result.figure("remedies")._repr_svg_().startswith("<?xml")
     result.to_html(tmp_path / "report.html")
