@@ -11,6 +11,7 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState, create_trial
 
+from experiments.engine.abandoned import ends_when_abandoned
 from experiments.search.jobs import Ended, Job
 from experiments.search.samplers import make_pruner
 from pipeline.data.examples import Examples, Problem
@@ -106,7 +107,7 @@ class Reporter:
             self.reports[epoch.number] = float(np.minimum(epoch.best, self.chance).mean())
             self.trial.report(self.reports[epoch.number], epoch.number)
             self.is_pruned = self.may_prune and self.trial.should_prune()
-        return self.is_pruned
+        return self.is_pruned or ends_when_abandoned(epoch)
 
     def pruned(self) -> Ended:
         """Return what there is to say of the trial when it is pruned."""
