@@ -46,14 +46,11 @@ def write_search(**best: object) -> None:
     )
     search = {
         "study": "digits-1",
-        "objectives": ["cross_entropy"],
         "folds": None,
         "default": default,
         "best": winner,
         "incumbents": [default, winner],
         "best_of_each_optimizer": {"adam": winner},
-        "importance": {},
-        "all_diverged": False,
         "counts": {"running": 0, "complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
     }
     Path("experiments/results/search.json").write_text(json.dumps(search))
