@@ -24,7 +24,7 @@ from experiments.search import output, results
 from experiments.search import storage as search_storage
 from experiments.search.conduct import describe_search, log_trials
 from experiments.search.jobs import Job
-from experiments.search.plan import plan, study_name, trial_settings
+from experiments.search.plan import check_searchable, plan, study_name, trial_settings
 from experiments.search.rows import data_digests, read_examples
 from experiments.search.trials import Trials
 from pipeline.data.splits import read_summary
@@ -306,7 +306,7 @@ def test_folds_need_no_validation_rows(search_settings, change, stage, capsys):
     settings = search_settings(folds=2, trials=2)
     change(data={"val_fraction": 0.0})
     stage("prepare")
-    command.check(settings, read_summary())
+    check_searchable(settings, read_summary())
     assert {trial.state for trial in work_through(settings).trials} == {TrialState.COMPLETE}
     change(search={"folds": None})
     with pytest.raises(SystemExit):
