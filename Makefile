@@ -63,8 +63,8 @@ lock:  ## renew requirements.lock with the newest versions that pyproject.toml a
 	$$python -m venv "$$tools" && \
 	"$$tools/bin/python" -m pip install -qq uv && \
 	"$$tools/bin/uv" pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --no-emit-index-url --no-emit-find-links --extra search --extra tracking --extra stages --extra dev \
-	    --extra cluster pyproject.toml -o "$$tools/lock" && \
+	    --no-header --no-emit-index-url --no-emit-find-links --extra search --extra tracking --extra stages \
+	    --extra notebook --extra dev --extra cluster pyproject.toml -o "$$tools/lock" && \
 	if cmp -s "$$tools/lock" requirements.lock; then echo 'requirements.lock is up to date'; \
 	else cat "$$tools/lock" > requirements.lock; echo 'requirements.lock is new; make setup installs it'; fi
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from pipeline.data.load import load
-from pipeline.data.memory import dataset_of, labels_of
+from pipeline.data.memory import column_of, dataset_of, labels_of
 from pipeline.data.prepare import Prepared, prepare
 from pipeline.settings import Data
 
@@ -53,4 +53,4 @@ class Subject:
             X, y = frame.drop(columns=target), frame[target]
         data = Data.model_validate(vars(data) | {"source": "table"})
         prepared = prepare(dataset_of(X, y, data, groups=groups), data)
-        return cls(data, prepared, labels_of(prepared, pd.Series(y).to_numpy()))
+        return cls(data, prepared, labels_of(prepared, column_of(y).to_numpy()))

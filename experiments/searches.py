@@ -24,7 +24,7 @@ from pipeline.errors import value_errors
 from pipeline.settings import Data, Engine, Model, Search, Settings, Train
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SearchResult:
     """A finished search.
 
@@ -52,6 +52,10 @@ class SearchResult:
     def trials(self) -> pd.DataFrame:
         """Return a row per trial: its state, values, scores and parameters."""
         return trial_rows(self.study.get_trials(deepcopy=False))
+
+    def __repr__(self) -> str:
+        best = "none is the best" if self.summary["best"] is None else f"the best is {self.summary['best']['trial']}"
+        return f"SearchResult({self.study.study_name}: {len(self.study.trials)} trials, {best})"
 
     @property
     def _best(self) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Picture:
         Path(path).write_text(self.svg, encoding="utf-8", newline="\n")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StudyResult:
     """A finished study; a notebook shows its answers.
 
@@ -123,6 +123,10 @@ class StudyResult:
         """Write the whole report as one HTML page."""
         page = render(self.record, self.run, self._numbers, self._pictures)
         Path(path).write_text(page, encoding="utf-8", newline="\n")
+
+    def __repr__(self) -> str:
+        about = self.record.about
+        return f"StudyResult({about.source}: {len(self.record.arms)} arms, {len(about.seeds)} seeds)"
 
     def _repr_html_(self) -> str:
         return render_answers(self.record, self._numbers)

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.estimators import MLPClassifier, MLPRegressor
     from pipeline.fitting import FittedModel, fit
-    from pipeline.settings import Data, EarlyStopping, Model, Schedule, Train
+    from pipeline.settings import Data, EarlyStopping, Model, Schedule, Search, Study, Train
 
 __all__ = [
-    "Data", "EarlyStopping", "FittedModel", "MLPClassifier", "MLPRegressor", "Model", "Schedule", "Train", "fit",
+    "Data", "EarlyStopping", "FittedModel", "MLPClassifier", "MLPRegressor", "Model", "Schedule", "Search", "Study",
+    "Train", "fit",
 ]  # fmt: skip
 MODULES = {
     "pipeline.estimators": ("MLPClassifier", "MLPRegressor"),
     "pipeline.fitting": ("FittedModel", "fit"),
-    "pipeline.settings": ("Data", "EarlyStopping", "Model", "Schedule", "Train"),
+    "pipeline.settings": ("Data", "EarlyStopping", "Model", "Schedule", "Search", "Study", "Train"),
 }
 
 

@@ -142,8 +142,10 @@ def _counted_once(
 
 
 def _plain(value: Any) -> Any:
-    """Return a number of NumPy, as the grid of a search holds it, as one of Python."""
-    return value.item() if isinstance(value, np.generic) else value
+    """Return numbers of NumPy, as the grid of a search holds them, as those of Python."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 class MLPClassifier(ClassifierMixin, _MLP):

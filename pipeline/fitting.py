@@ -19,7 +19,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from pipeline import serving
 from pipeline.data.examples import Examples, Problem
-from pipeline.data.memory import columns_of, dataset_of, labels_of
+from pipeline.data.memory import column_of, columns_of, dataset_of, labels_of
 from pipeline.data.prepare import prepare
 from pipeline.data.splits import Summary
 from pipeline.errors import value_errors
@@ -28,6 +28,7 @@ from pipeline.files import read_arrays, read_json, under, write_arrays, write_js
 from pipeline.settings import Data, Model, Train, TrialSettings, seed_list
 from pipeline.statistics import scores
 from pipeline.training.checks import check_task
+from pipeline.training.fast.process import quiet
 from pipeline.training.fitted import Fitted, arrays_of, fitted_of
 from pipeline.training.model import build_keras, set_weights
 from pipeline.training.predict import predict
@@ -39,7 +40,7 @@ SEEDS = "seeds.npz"
 HISTORY = "history/"  # before the names of its columns among the arrays
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedModel:
     """A network trained on several seeds, which predict together: the mean of their probabilities, or of their numbers.
 
@@ -59,6 +60,9 @@ class FittedModel:
     classes: np.ndarray | None
     fitted: Fitted
     notes: list[str]
+
+    def __repr__(self) -> str:
+        return f"FittedModel({self.summary.task}: {self.summary.n_features} features, {len(self.seeds)} seeds)"
 
     @property
     def seeds(self) -> list[int]:
@@ -217,10 +221,10 @@ def fit(
         problem = prepared.summary.problem
         check_task(train, problem)
         examples = Examples.of_splits(problem, prepared.splits["train"], prepared.splits["validation"])
-        with ProgressLine(train.epochs) if progress else nullcontext() as bar:
+        with quiet(), ProgressLine(train.epochs) if progress else nullcontext() as bar:
             callbacks = [] if bar is None else [bar]
             fitted = train_seeds(examples, model, train, seed_list(train.seeds), callbacks)
         fitted.first_sound  # noqa: B018 (raises where every seed has diverged)
-    classes = labels_of(prepared, pd.Series(y).to_numpy())
+    classes = labels_of(prepared, column_of(y).to_numpy())
     notes = [*prepared.notes, *prepared.summary.warnings]
     return FittedModel(model, train, prepared.summary, prepared.preprocessing, classes, fitted, notes)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from typing import Self
 
 from rich.console import Console
@@ -20,7 +21,9 @@ class Bar(AbstractContextManager["Bar"]):
 
     def __init__(self, label: str, total: int, console: Console | None = None):
         self.console = console or Console()
-        self.is_bar = self.console.is_terminal or self.console.is_jupyter
+        # In a notebook, the bar is a widget.
+        shows_bars = self.console.is_terminal or (self.console.is_jupyter and find_spec("ipywidgets") is not None)
+        self.is_bar = shows_bars and not self.console.quiet
         columns = (TextColumn(label), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
         self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
         self.task = self.bar.add_task("", total=total)
@@ -39,6 +42,6 @@ class Bar(AbstractContextManager["Bar"]):
         """Show how many are done: as a bar with a text on a terminal or in a notebook, elsewhere as a line."""
         if self.is_bar:
             self.bar.update(self.task, completed=done, description=text)
-        elif time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
+        elif not self.console.quiet and time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
             print(line(), flush=True)

@@ -143,6 +143,7 @@ def test_picture_has_both_curves(model: FittedModel):
         ({"y": [0, 1]}, r"y must have a value for each of the 80 rows of X; got 2"),
         ({"y": np.zeros(80)}, "has one value only"),
         ({"X": np.zeros(80)}, r"two to four axes; got the shape \[80\]"),
+        ({"X": pd.DataFrame(np.zeros((80, 2)), columns=["a", "a"])}, "more than one column 'a'"),
         ({"sample_weight": -np.ones(80)}, "a number of at least 0"),
         ({"sample_weight": np.zeros(80)}, "zero for all rows"),
         ({"train": Train(loss="cross_entropy"), "y": np.linspace(0, 1, 80)}, "is for classes"),

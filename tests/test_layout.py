@@ -18,7 +18,7 @@ from experiments.study.jobs import code_files
 from pipeline.params import read_settings
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("search", "tracking", "stages", "dev", "cluster")  # that `make setup` installs
+EXTRAS = ("search", "tracking", "stages", "notebook", "dev", "cluster")  # that `make setup` installs
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for package in ("pipeline", "experiments")

@@ -72,7 +72,9 @@ def render(study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, st
 
 def render_answers(study: Study, numbers: Numbers) -> str:
     """Return the answers that the page begins with, as a part of an HTML page."""
-    return _environment().get_template("answers.html.j2").render(answers=Answers(study, numbers).in_order())
+    answers, baseline = Answers(study, numbers), study.section("remedies")[0]
+    yaml = as_yaml(study.recommendation.settings, baseline.settings)
+    return _environment().get_template("answers.html.j2").render(answers=answers.in_order(), yaml=yaml)
 
 
 def _environment() -> Environment:

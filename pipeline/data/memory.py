@@ -15,20 +15,20 @@ from pipeline.settings import Data
 
 
 def dataset_of(
-    X: Any, y: ArrayLike, data: Data, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    X: Any, y: Any, data: Data, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
 ) -> Dataset:
     """Return the examples of arrays or a data frame.
 
     Args:
         X: a table, as `columns_of` takes it, or images `[n, height, width]` or `[n, height, width, channels]`.
-        y: the target, `[n]`.
+        y: the target, as `column_of` takes it.
         sample_weight: how much each row counts, `[n]`; rows of weight 0 are left out. None where all count alike.
         groups: rows of one value stay in one split, `[n]`; None where rows are independent.
 
     Raises:
         InputError: the lengths differ, a weight is not a number of at least 0, or data that no network can learn from.
     """
-    x, target = columns_of(X), pd.Series(y).reset_index(drop=True)
+    x, target = columns_of(X), column_of(y)
     name = str(target.name) if target.name is not None else "target"
     weights = None if sample_weight is None else checked_weights(sample_weight)
     for label, values in (("y", target), ("sample_weight", weights), ("groups", groups)):
@@ -48,6 +48,12 @@ def dataset_of(
         numbers=rows,
     )
     return dataset if weights is None or weights.all() else dataset.take(np.flatnonzero(weights[rows]))
+
+
+def column_of(y: Any) -> pd.Series:
+    """Return a target `[n]`, a data frame of one column included, with its rows numbered from 0."""
+    column = y.squeeze("columns") if isinstance(y, pd.DataFrame) else y
+    return pd.Series(column).reset_index(drop=True)
 
 
 def checked_weights(sample_weight: ArrayLike) -> np.ndarray:
@@ -72,13 +78,16 @@ def columns_of(X: Any) -> pd.DataFrame | np.ndarray:
             `[n, features]`, whose columns become x0, x1 and so on; or images.
 
     Raises:
-        InputError: an array of another shape.
+        InputError: an array of another shape, or two columns of one name.
     """
-    if not isinstance(X, pd.DataFrame) and hasattr(X, "__arrow_c_stream__"):
+    if not isinstance(X, pd.DataFrame | pd.Series) and hasattr(X, "__arrow_c_stream__"):
         X = pa.table(X).to_pandas()
     if isinstance(X, pd.DataFrame):
         frame = X.reset_index(drop=True)
-        return frame.set_axis([str(name) for name in frame.columns], axis="columns")
+        frame.columns = [str(name) for name in frame.columns]
+        if not frame.columns.is_unique:
+            raise InputError(f"X has more than one column {frame.columns[frame.columns.duplicated()][0]!r}")
+        return frame
     array = np.asarray(X)
     if array.ndim == 2:
         return pd.DataFrame(array, columns=[f"x{place}" for place in range(array.shape[1])])

@@ -4,6 +4,7 @@ The colours are Okabe and Ito's, which nearly everyone can tell apart; what a co
 label says too.
 """
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,16 @@ STYLE: "dict[RcKeyType, Any]" = SVG | {
 styled = matplotlib.rc_context(STYLE)
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows by itself, whether or not it has imported pyplot."""
+
+    def _repr_svg_(self) -> str:
+        return as_svg(self)
+
+
 def new_axes(width: float = 7, height: float = 4) -> tuple[Figure, Axes]:
     """Return a figure with one pair of axes; its size is in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
@@ -43,6 +51,14 @@ def note(text: str) -> Figure:
     axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes)
     axes.set_axis_off()
     return figure
+
+
+def as_svg(figure: Figure) -> str:
+    """Return the figure as SVG text, which is the same for the same figure."""
+    stream = io.StringIO()
+    with matplotlib.rc_context(SVG):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
 
 
 @styled

@@ -3,7 +3,6 @@
 Whatever a colour (of Okabe and Ito's palette) tells apart, a mark, a line style or a label tells apart too.
 """
 
-import io
 from collections.abc import Callable
 
 import matplotlib
@@ -18,7 +17,7 @@ from experiments.report.figures.sizes import capacity, learning_curve
 from experiments.report.figures.winner import winner
 from experiments.report.numbers import Numbers
 from experiments.report.svg import GRID, INK, MUTED, PAPER
-from pipeline.figures.style import note, styled
+from pipeline.figures.style import as_svg, note, styled
 
 styled_for_page = matplotlib.rc_context({
     "font.size": 9.5, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
@@ -49,11 +48,4 @@ def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbe
     for name, picture in pictures.items():
         arms = study.section(name)
         drawn[name] = picture(arms) if arms else note(f"{name.replace('_', ' ')}: not in this study")
-    return {name: _as_svg(figure) for name, figure in drawn.items()}
-
-
-def _as_svg(figure: Figure) -> str:
-    """Return the figure as SVG text, which is the same for the same figure."""
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+    return {name: as_svg(figure) for name, figure in drawn.items()}

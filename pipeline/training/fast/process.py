@@ -32,8 +32,21 @@ def configure() -> None:
         import tensorflow as tf
     # Imported modules stay in memory. Garbage collections that skip them save a fifth of the time of tracing.
     gc.freeze()
-    # Its warnings are about retracing, which here is one graph per structure, on purpose.
-    tf.get_logger().setLevel("ERROR")
+    tf.get_logger().setLevel("ERROR")  # see `quiet`
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let TensorFlow give no warnings meanwhile: they are about retracing, and here each structure has its graph."""
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def compile_for(rows: int) -> None:
