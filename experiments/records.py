@@ -215,18 +215,14 @@ class Recommendation(Record):
     beats_nothing: bool | None
 
 
-class Optimism(Record):
-    """The cost of selecting: the loss promised by the search for its winner, and the same settings' losses afterwards.
+class Incumbent(Record):
+    """The best of the first `trials` trials of a search: its promised loss, and the same settings' losses afterwards.
 
     Attributes:
-        promised: the lowest value of the search.
+        promised: the lowest value of these trials.
         same_rows: the loss of fresh seeds on the rows that the search chose by; None where the search had no rows of
             its own.
         fresh: the loss of fresh seeds on rows that chose nothing; None where the search chose by all rows.
-        beats_default: the verdict on the winner against the default that the search began with.
-        judged_on: the rows of that verdict.
-        at_edge: the winner's settings at an end of the search space, such as `train.learning_rate at its highest,
-            0.3`.
     """
 
     trial: int
@@ -235,22 +231,23 @@ class Optimism(Record):
     same_rows: Interval | None
     fresh: Interval | None
     test: Interval | None
+
+
+class Optimism(Incumbent):
+    """The cost of selecting: the loss promised by the search for its winner, less the losses afterwards.
+
+    Attributes:
+        beats_default: the verdict on the winner against the default that the search began with.
+        judged_on: the rows of that verdict.
+        at_edge: the winner's settings at an end of the search space, such as `train.learning_rate at its highest,
+            0.3`.
+    """
+
     optimism_fresh: float | None
     optimism_test: float | None
     beats_default: Finding | None
     judged_on: NewRows
     at_edge: list[str]
-
-
-class Incumbent(Record):
-    """The best of the first `trials` trials, with the losses that `Optimism` has for the winner."""
-
-    trial: int
-    trials: int
-    promised: float
-    same_rows: Interval | None
-    fresh: Interval | None
-    test: Interval | None
 
 
 class EqualTime(Record):

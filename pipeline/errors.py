@@ -2,6 +2,7 @@
 
 import difflib
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -36,12 +37,17 @@ def nearest_first(value: object, choices: Iterable[str], most: int | None = None
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; an `InputError` becomes one line on standard error and exit status 2.
 
-    What the encoding of standard output lacks, such as an accent where that is ASCII, is printed as an escape.
+    What the encoding of standard output lacks, such as an accent where that is ASCII, is printed as an escape. Where
+    nobody reads it any more, as in `| head -1`, the stage ends with exit status 1 and without a word.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error is from the start
     try:
         main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _end_if_nobody_reads()
+        raise
     except InputError as error:
         _end_with(str(error))
     except UnicodeEncodeError as error:
@@ -52,6 +58,14 @@ def run_stage(main: Callable[[], None]) -> None:
             f"{error.object!r} has a character that the encoding of file names, {error.encoding}, lacks; set "
             "PYTHONUTF8=1, or a locale with UTF-8"
         )
+
+
+def _end_if_nobody_reads() -> None:
+    try:
+        print(flush=True)  # fails again, unless it was another pipe that broke
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its end
+        sys.exit(1)
 
 
 def _end_with(message: str) -> NoReturn:

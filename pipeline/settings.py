@@ -268,6 +268,8 @@ class Dimension(Section):
         given = {name for name in ("low", "high", "choices", "width", "depth") if getattr(self, name) is not None}
         if sum(kinds) != 1 or given not in ({"low", "high"}, {"choices"}, {"width", "depth"}):
             raise ValueError("must have low and high, or choices, or width and depth")
+        if self.log and self.low is None:
+            raise ValueError("has log, which is for low and high")
         return self
 
 

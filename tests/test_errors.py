@@ -40,6 +40,24 @@ def test_stage_run_without_its_settings_says_so_in_one_line(folder):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", [{"PYTHONUNBUFFERED": ""}, {"PYTHONUNBUFFERED": "1"}], ids=str)
+def test_stage_that_nobody_reads_any_more_ends_quietly(how):
+    script = "from pipeline.errors import run_stage; run_stage(lambda: print('x' * 1000))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run([sys.executable, "-c", script], env=os.environ | how, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+def test_pipe_that_broke_elsewhere_is_a_bug():
+    def main() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run_stage(main)
+
+
 def test_choices_that_look_alike_come_first():
     assert nearest_first("tanhh", ["relu", "sigmoid", "tanh"]) == "tanh, relu, sigmoid"
     assert nearest_first("xyz", ["relu", "tanh"]) == "relu, tanh"

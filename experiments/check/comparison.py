@@ -15,24 +15,24 @@ class Comparison:
     Attributes:
         left, right: the places, as messages name them.
         what: the kind of value, in the plural.
-        told_left, told_right: the values as `printed` returns them; one that only one place has is a difference.
+        left_values, right_values: the values as `printed` returns them; one that only one place has is a difference.
     """
 
     left: str
     right: str
     what: str
-    told_left: Mapping[str, str]
-    told_right: Mapping[str, str]
+    left_values: Mapping[str, str]
+    right_values: Mapping[str, str]
 
     @property
     def names(self) -> list[str]:
         """Return all names, those of the left place first."""
-        return list(dict(self.told_left) | dict(self.told_right))
+        return list(dict(self.left_values) | dict(self.right_values))
 
     @property
     def differing(self) -> list[str]:
         """Return the names whose values differ."""
-        return [name for name in self.names if self.told_left.get(name) != self.told_right.get(name)]
+        return [name for name in self.names if self.left_values.get(name) != self.right_values.get(name)]
 
     def lines(self) -> Iterator[str]:
         """Yield one line with the result, then a line for each difference."""
@@ -42,7 +42,7 @@ class Comparison:
             return
         yield f"{places}: {len(differing)} of {len(self.names)} {self.what} differ"
         for name in differing[:MOST_SHOWN]:
-            left, right = (values.get(name, NOTHING) for values in (self.told_left, self.told_right))
+            left, right = (values.get(name, NOTHING) for values in (self.left_values, self.right_values))
             yield f"  {name}: {left} in {self.left}, {right} in {self.right}"
         if len(differing) > MOST_SHOWN:
             yield f"  and {len(differing) - MOST_SHOWN} more"

@@ -1,13 +1,13 @@
 """Workers on an existing Dask cluster: some of its threads, each of which trains one task at a time."""
 
-import re
-import socket
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
+from experiments.engine.abandoned import is_abandoned
 from experiments.engine.local import WorkerDied
 from pipeline.errors import InputError
 from pipeline.settings import Engine as EngineSettings
@@ -43,12 +43,14 @@ class Cluster:
         from distributed import Client
 
         self.address, self.load = address, load
-        _check_answers(address)
         try:
+            _meet(address)
             self.client = Client(address, timeout=PATIENCE_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"engine.dask is {address}, where no scheduler answers: {reason}") from None
+        except Exception as error:  # what a server of another kind sends can fail in any way
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise InputError(
+                f"engine.dask is {address}, where no scheduler answers within {PATIENCE_SECONDS} s: {reason}"
+            ) from None
         self.executor = self.client.get_executor(pure=False)
         self.send()
 
@@ -109,19 +111,31 @@ def run(function: Callable[..., Any], rows: Any, arguments: tuple[Any, ...]) -> 
     """Run a task in a worker of the cluster, whose threads take turns: a graph serves one at a time."""
     from distributed import get_worker
 
+    dask_worker = get_worker()
+    task = dask_worker.state.tasks[dask_worker.get_current_task()]
+    is_abandoned.set(lambda: task.state != "executing")  # Dask cancels the tasks of a client that is gone
     with _one_at_a_time:
         from experiments.engine import worker
 
-        worker.use_threads(get_worker().state.nthreads)
+        worker.use_threads(dask_worker.state.nthreads)
         return function(rows, *arguments)
 
 
-def _check_answers(address: str) -> None:
-    # A client that cannot connect prints a traceback when Python collects it, so the address is tried first.
-    match = re.fullmatch(r"(?:tcp|tls)://(.+):(\d{1,5})", address)
-    if not match:
-        raise InputError(f"engine.dask is {address}; it must be the address of a scheduler, such as tcp://host:8786")
-    try:
-        socket.create_connection((match[1].strip("[]"), int(match[2])), PATIENCE_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise InputError(f"engine.dask is {address}, where no scheduler answers: {error}") from None
+def _meet(address: str) -> None:
+    """Return when a scheduler has answered.
+
+    A client that cannot connect prints a traceback when Python collects it, and waits without end for a server that
+    takes the connection and is silent.
+
+    Raises:
+        Exception: none has answered in time, or something else has.
+    """
+    from distributed import Security
+    from distributed.comm.core import connect
+
+    async def meet() -> None:
+        comm = await connect(address, timeout=PATIENCE_SECONDS, **Security().get_connection_args("client"))
+        await comm.close()
+
+    with ThreadPoolExecutor(1) as thread:  # that of a notebook has an event loop already
+        thread.submit(asyncio.run, asyncio.wait_for(meet(), PATIENCE_SECONDS + 1)).result()

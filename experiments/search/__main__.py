@@ -8,7 +8,7 @@ listen(__name__)
 from experiments.search import storage
 from experiments.search.conduct import search
 from experiments.search.plan import check_searchable
-from experiments.search.rows import data_digests, folds_told, read_examples
+from experiments.search.rows import data_digests, describe_folds, read_examples
 from pipeline.alone import alone
 from pipeline.data.splits import read_summary
 from pipeline.errors import run_stage
@@ -25,8 +25,8 @@ def main() -> None:
         store.check_reachable()
         if settings.search.folds is not None:
             examples = read_examples(data_digests(summary), settings.search)
-            print(folds_told(examples, len(seed_list(settings.search.seeds)), settings.search.folds))
-        with storage.loss_told(settings.search.storage):
+            print(describe_folds(examples, len(seed_list(settings.search.seeds)), settings.search.folds))
+        with storage.reporting_loss(settings.search.storage):
             search(settings, summary)
 
 

@@ -84,7 +84,7 @@ def conduct(trials: Trials, load: Callable[[], Examples], observer: Observer, co
             _submit(engine, trials)
             observer.recorded(trials.recorded)  # after the workers have something to do
             show(bar, len(trials.plan), trials.recorded)
-            if trials.all_asked and not engine.waiting:
+            if trials.all_proposed and not engine.waiting:
                 observer.nearly_done()
 
 

@@ -36,7 +36,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ended:
+class TrialEnd:
     """The end of a trial as its worker reports it, as plain data.
 
     Attributes:
@@ -63,12 +63,12 @@ class Ended:
         return asdict(self)
 
     @classmethod
-    def of_plain(cls, content: dict[str, Any]) -> "Ended":
+    def of_plain(cls, content: dict[str, Any]) -> "TrialEnd":
         """Return what `plain` was called on; JSON has made text of the epochs."""
         return cls(**(content | {"reports": {int(epoch): value for epoch, value in content["reports"].items()}}))
 
 
-def run(examples: Examples, jobs: list[Job]) -> list[Ended]:
+def run(examples: Examples, jobs: list[Job]) -> list[TrialEnd]:
     """Train jobs side by side, in a worker; see `trial.run_jobs`."""
     from experiments.search.trial import run_jobs  # imports TensorFlow, which the search itself does not need
 

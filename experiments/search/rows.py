@@ -91,7 +91,7 @@ def _check_folds(rows: int, groups: np.ndarray | None, folds: int) -> None:
         )
 
 
-def folds_told(examples: Examples, seeds: int, folds: int) -> str:
+def describe_folds(examples: Examples, seeds: int, folds: int) -> str:
     """Return a line that says what cross-validated trials train and validate on."""
     line = (
         f"each seed of a trial trains on {examples.train_rows.shape[1]} rows and validates on one of {folds} folds of "

@@ -8,7 +8,6 @@ that has the methods of `Suggests`.
 import itertools
 import json
 import math
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 from pipeline.errors import InputError, nearest_first
@@ -17,6 +16,7 @@ from pipeline.settings import Dimension, Settings, flat
 
 Space = dict[str, Dimension]
 
+ON_OR_OFF = [True, False]
 HIDDEN_UNITS = "model.hidden_units"
 OPTIMIZER = "train.optimizer"
 # These settings have no meaning for a regression.
@@ -87,10 +87,7 @@ def grid(space: Space) -> list[dict[str, Any]]:
     for name, dimension in sorted(space.items(), key=lambda item: item[0] == OPTIMIZER):
         if dimension.switch or dimension.when or dimension.low is not None:
             raise InputError(f"search.sampler grid needs plain choices for every setting; search.space.{name} has none")
-        if dimension.width and dimension.depth:
-            axes |= {f"{name}.width": dimension.width, f"{name}.depth": dimension.depth}
-        else:
-            axes[name] = _labels(dimension)
+        axes |= _parameters(name, dimension)
     points = math.prod(len(values) for values in axes.values())
     if points > MOST_POINTS:
         raise InputError(f"search.space has {points} combinations; search.sampler grid allows {MOST_POINTS}")
@@ -105,14 +102,11 @@ def suggest(trial: Suggests, space: Space, settings: Settings) -> Settings:
     """
     chosen: dict[str, Any] = {}
     for name, dimension in _in_order(space):
-        # The configured value does not apply either: Adam, for instance, has no momentum.
-        if not _applies(dimension, chosen):
-            chosen[name] = searchable()[name]
-            continue
-        if dimension.switch and not _suggest_parameter(trial, f"{name}.on", dimension):
-            chosen[name] = searchable()[name]
-            continue
-        chosen[name] = _suggest_one(trial, name, dimension)
+        is_on = _applies(dimension, chosen) and (
+            not dimension.switch or trial.suggest_categorical(f"{name}.on", ON_OR_OFF)
+        )
+        # Where it is off the configured value does not apply either: Adam, for instance, has no momentum.
+        chosen[name] = _suggest_one(trial, name, dimension) if is_on else searchable()[name]
     return with_values(settings, _applicable(chosen), "the trial's settings")
 
 
@@ -138,63 +132,46 @@ def represent(settings: Settings, space: Space, learning_rate: float) -> dict[st
             if len(set(value)) == 1 and value[0] in dimension.width and len(value) in dimension.depth:
                 parameters |= {f"{name}.width": value[0], f"{name}.depth": len(value)}
         elif _contains(dimension, value):
-            parameters[name] = _labels(dimension)[dimension.choices.index(value)] if dimension.choices else value
+            choices = dimension.choices or [value]
+            parameters[name] = _labels(choices)[choices.index(value)]
     return parameters
 
 
 def record(trial: Suggests, space: Space, known: dict[str, Any]) -> None:
     """Let the trial suggest just the parameters that `represent` returned; their values are fixed beforehand."""
     for name, dimension in _in_order(space):
-        for parameter in _parameters(name, dimension):
+        if f"{name}.on" in known:
+            trial.suggest_categorical(f"{name}.on", ON_OR_OFF)
+        for parameter, choices in _parameters(name, dimension).items():
             if parameter in known:
-                _suggest_parameter(trial, parameter, dimension)
+                _draw(trial, parameter, choices, dimension)
 
 
 def _suggest_one(trial: Suggests, name: str, dimension: Dimension) -> Any:
+    drawn = [_draw(trial, *parameter, dimension) for parameter in _parameters(name, dimension).items()]
     if dimension.width:
-        width = _suggest_parameter(trial, f"{name}.width", dimension)
-        return [width] * _suggest_parameter(trial, f"{name}.depth", dimension)
-    return _suggest_parameter(trial, name, dimension)
+        return [drawn[0]] * drawn[1]
+    return dimension.choices[_labels(dimension.choices).index(drawn[0])] if dimension.choices else drawn[0]
 
 
-def _suggest_parameter(trial: Suggests, parameter: str, dimension: Dimension) -> Any:
-    part = parameter.rpartition(".")[2]
-    if part == "on":
-        return trial.suggest_categorical(parameter, [True, False])
-    if dimension.width:
-        return trial.suggest_categorical(parameter, getattr(dimension, part))
-    if dimension.choices:
-        labels = _labels(dimension)
-        return dimension.choices[labels.index(trial.suggest_categorical(parameter, labels))]
-    low, high = _ends(dimension)
-    if isinstance(low, int) and isinstance(high, int):
-        return trial.suggest_int(parameter, low, high, log=dimension.log)
-    return trial.suggest_float(parameter, low, high, log=dimension.log)
+def _parameters(name: str, dimension: Dimension) -> dict[str, list[Any]]:
+    """Return the parameters of a trial for a setting, its switch aside, each with its choices; a range has none."""
+    if dimension.width and dimension.depth:
+        return {f"{name}.width": dimension.width, f"{name}.depth": dimension.depth}
+    return {name: _labels(dimension.choices or [])}
 
 
-def _ends(dimension: Dimension) -> tuple[float, float]:
-    """Return the lowest and the highest value of a range.
-
-    Raises:
-        ValueError: the dimension is no range.
-    """
-    if dimension.low is None or dimension.high is None:
-        raise ValueError(f"{dimension} has no low and high")
-    return dimension.low, dimension.high
+def _draw(trial: Suggests, parameter: str, choices: list[Any], dimension: Dimension) -> Any:
+    if choices:
+        return trial.suggest_categorical(parameter, choices)
+    low, high = _values(dimension)
+    suggest = trial.suggest_int if isinstance(low, int) and isinstance(high, int) else trial.suggest_float
+    return suggest(parameter, low, high, log=dimension.log)
 
 
-def _labels(dimension: Dimension) -> list[Any]:
-    """Return the choices as Optuna stores them: lists and sections, such as that of early stopping, as JSON text."""
-    return [json.dumps(choice) if isinstance(choice, list | dict) else choice for choice in dimension.choices or []]
-
-
-def _parameters(name: str, dimension: Dimension) -> Iterator[str]:
-    if dimension.switch:
-        yield f"{name}.on"
-    if dimension.width:
-        yield from (f"{name}.width", f"{name}.depth")
-    else:
-        yield name
+def _labels(choices: list[Any]) -> list[Any]:
+    """Return choices as Optuna stores them: lists and sections, such as that of early stopping, as JSON text."""
+    return [json.dumps(choice) if isinstance(choice, list | dict) else choice for choice in choices]
 
 
 def _in_order(space: Space) -> list[tuple[str, Dimension]]:
@@ -216,7 +193,7 @@ def _applicable(chosen: dict[str, Any]) -> dict[str, Any]:
 def _contains(dimension: Dimension, value: Any) -> bool:
     if dimension.choices:
         return value in dimension.choices
-    low, high = _ends(dimension)
+    low, high = _values(dimension)
     return isinstance(value, int | float) and low <= value <= high
 
 

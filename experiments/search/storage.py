@@ -175,7 +175,7 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def loss_told(url: str | None) -> Iterator[None]:
+def reporting_loss(url: str | None) -> Iterator[None]:
     """Turn the errors of a storage that went away into one for the user.
 
     Raises:
@@ -201,12 +201,12 @@ def open_study(storage: BaseStorage, name: str, search: Search) -> optuna.Study:
         directions=[StudyDirection.MINIMIZE] * len(search.objectives),
         load_if_exists=True,
     )
-    made_by = study.user_attrs.get("version")
-    if made_by is None:
+    version = study.user_attrs.get("version")
+    if version is None:
         study.set_user_attr("version", VERSION)
-    elif made_by != VERSION:
+    elif version != VERSION:
         raise InputError(
-            f"the study {name} was made by version {made_by} of this project, this is version {VERSION}; "
+            f"the study {name} was made by version {version} of this project, this is version {VERSION}; "
             "change search.storage to start anew"
         )
     check_content(study)

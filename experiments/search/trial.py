@@ -11,7 +11,8 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState, create_trial
 
-from experiments.search.jobs import Ended, Job
+from experiments.engine.abandoned import ends_when_abandoned
+from experiments.search.jobs import Job, TrialEnd
 from experiments.search.samplers import make_pruner
 from pipeline.data.examples import Examples, Problem
 from pipeline.errors import InputError
@@ -26,7 +27,7 @@ from pipeline.training.trainer import Epoch, fit_together, with_train_scores
 REPORTS = 10  # how often, at most, a trial asks the pruner
 
 
-def run_jobs(examples: Examples, jobs: list[Job]) -> list[Ended]:
+def run_jobs(examples: Examples, jobs: list[Job]) -> list[TrialEnd]:
     """Train jobs that have one `structure.together` side by side; an error fails one trial, and is its result."""
     began, started = time.time(), time.perf_counter()
     try:
@@ -37,12 +38,12 @@ def run_jobs(examples: Examples, jobs: list[Job]) -> list[Ended]:
         if len(jobs) > 1:
             return [one for job in jobs for one in run_jobs(examples, [job])]
         message = " ".join(str(error).split())
-        ended = [Ended("FAIL", error=f"{type(error).__name__}: {message}"[:2000])]
+        ended = [TrialEnd("FAIL", error=f"{type(error).__name__}: {message}"[:2000])]
     seconds = (time.perf_counter() - started) / len(jobs)
     return [replace(one, seconds=seconds, began=began, ended=time.time()) for one in ended]
 
 
-def _run(examples: Examples, jobs: list[Job]) -> list[Ended]:
+def _run(examples: Examples, jobs: list[Job]) -> list[TrialEnd]:
     """Train several seeds of each job, and judge it by each seed's best epoch."""
     settings, chance = jobs[0].settings, chance_level(examples)
     compile_for(examples.train_rows.shape[1] * settings.train.epochs)
@@ -54,9 +55,9 @@ def _run(examples: Examples, jobs: list[Job]) -> list[Ended]:
     ]
 
 
-def _complete(fitted: Fitted, job: Job, problem: Problem, chance: np.ndarray, reporter: "Reporter") -> Ended:
+def _complete(fitted: Fitted, job: Job, problem: Problem, chance: np.ndarray, reporter: "Reporter") -> TrialEnd:
     outcome = judge(fitted, problem, job.settings.search.objectives, chance)
-    return Ended("COMPLETE", outcome.values, reporter.reports, outcome.facts, reporter.stored)
+    return TrialEnd("COMPLETE", outcome.values, reporter.reports, outcome.facts, reporter.stored)
 
 
 def _fit(
@@ -79,7 +80,7 @@ class Reporter:
     """The pruner's view of one trial, which it compares with trials that had ended when that was asked for.
 
     Attributes:
-        reports: see `Ended`.
+        reports: see `TrialEnd`.
     """
 
     def __init__(self, job: Job, chance: np.ndarray):
@@ -106,13 +107,13 @@ class Reporter:
             self.reports[epoch.number] = float(np.minimum(epoch.best, self.chance).mean())
             self.trial.report(self.reports[epoch.number], epoch.number)
             self.is_pruned = self.may_prune and self.trial.should_prune()
-        return self.is_pruned
+        return self.is_pruned or ends_when_abandoned(epoch)
 
-    def pruned(self) -> Ended:
+    def pruned(self) -> TrialEnd:
         """Return what there is to say of the trial when it is pruned."""
         epoch, value = max(self.reports.items())
         facts = {"epochs": epoch, "value_so_far": value}
-        return Ended("PRUNED", None, self.reports, facts, self.stored)
+        return TrialEnd("PRUNED", None, self.reports, facts, self.stored)
 
 
 def chance_level(examples: Examples) -> np.ndarray:

@@ -15,9 +15,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.engine.engine import MOST_LOSSES, Task
 from experiments.engine.local import WorkerDied
-from experiments.search.asking import Asked, ask, for_pruner, shown
-from experiments.search.jobs import Ended, Job, run
+from experiments.search.jobs import Job, TrialEnd, run
 from experiments.search.plan import plan
+from experiments.search.proposals import Proposal, ask, for_pruner, shown
 from pipeline.errors import InputError
 from pipeline.settings import Settings
 from pipeline.training.structure import effort
@@ -40,10 +40,10 @@ class Trials:
         self.study, self.settings, self.plan = study, settings, plan(settings)
         self.recorded: list[FrozenTrial] = study.get_trials(deepcopy=False)[: len(self.plan)]
         self.next_generation = len(self.recorded) // settings.search.generation
-        self.asked: dict[int, Asked] = {}
+        self.pending: dict[int, Proposal] = {}
         # A trial that ends before one of a lower number waits here. The study stores these too, for the next start.
-        self.ended: dict[int, Ended] = {}
-        self.kept: dict[str, Any] = study.user_attrs.get("ended", {})  # from the start before
+        self.ended: dict[int, TrialEnd] = {}
+        self.stored_ends: dict[str, Any] = study.user_attrs.get("ended", {})  # from the start before
 
     @property
     def all_recorded(self) -> bool:
@@ -51,7 +51,7 @@ class Trials:
         return len(self.recorded) == len(self.plan)
 
     @property
-    def all_asked(self) -> bool:
+    def all_proposed(self) -> bool:
         """Return whether all trials have been asked for."""
         return self.next_generation * self.settings.search.generation >= len(self.plan)
 
@@ -62,38 +62,35 @@ class Trials:
             InputError: another search writes to the study.
         """
         size, tasks = self.settings.search.generation, []
-        while not self.all_asked and len(self.recorded) >= (self.next_generation - 1) * size:
+        while not self.all_proposed and len(self.recorded) >= (self.next_generation - 1) * size:
             first = self.next_generation * size
             before = self.recorded[: max(0, first - size)]
             fixed = self.plan[first : first + size]
-            generation = [asked for asked in ask(self.settings, first, before, fixed) if not self._is_recorded(asked)]
-            tasks += list(self._tasks([asked for asked in generation if not self._has_ended(asked)], before))
+            proposals = [one for one in ask(self.settings, first, before, fixed) if one.number >= len(self.recorded)]
+            tasks += list(self._tasks([one for one in proposals if not self._has_ended(one)], before))
             self.next_generation += 1
             self._record()  # a search that was killed as it recorded trials has kept the ends of those that follow
         return tasks
 
-    def _is_recorded(self, asked: Asked) -> bool:
-        return asked.number < len(self.recorded)
-
-    def _has_ended(self, asked: Asked) -> bool:
+    def _has_ended(self, proposal: Proposal) -> bool:
         """Take a trial in, with its end where an interrupted search has kept that."""
-        self.asked[asked.number] = asked
-        kept = self.kept.get(str(asked.number))
-        if kept is None or kept["of"] != self._identity(asked):
+        self.pending[proposal.number] = proposal
+        stored = self.stored_ends.get(str(proposal.number))
+        if stored is None or stored["of"] != self._identity(proposal):
             return False
-        self.ended[asked.number] = Ended.of_plain(kept["ended"])
+        self.ended[proposal.number] = TrialEnd.of_plain(stored["ended"])
         return True
 
-    def _identity(self, asked: Asked) -> list[Any]:
+    def _identity(self, proposal: Proposal) -> list[Any]:
         """Return all that the end of a trial depends on beside the study's name and the trials before it."""
-        return [json.loads(json.dumps(shown(asked.settings))), self.settings.search.pruner]
+        return [json.loads(json.dumps(shown(proposal.settings))), self.settings.search.pruner]
 
-    def _tasks(self, generation: list[Asked], before: list[FrozenTrial]) -> Iterator[Task]:
+    def _tasks(self, proposals: list[Proposal], before: list[FrozenTrial]) -> Iterator[Task]:
         """Yield tasks of trials that train side by side."""
         compared = for_pruner(before) if self.settings.search.pruner != "none" else ()
         groups: dict[object, list[Job]] = {}
-        for asked in generation:
-            job = Job(asked.number, asked.settings, self.study.study_name, compared)
+        for proposal in proposals:
+            job = Job(proposal.number, proposal.settings, self.study.study_name, compared)
             groups.setdefault(job.together, []).append(job)
         for group in groups.values():
             for start in range(0, len(group), AT_ONCE):
@@ -101,31 +98,31 @@ class Trials:
                 efforts = sum(effort(job.settings.model, job.settings.train) for job in jobs)
                 yield Task(run, (jobs,), [job.number for job in jobs], jobs[0].graph, efforts)
 
-    def end(self, numbers: list[int], ended: list[Ended] | WorkerDied) -> None:
+    def end(self, numbers: list[int], ended: list[TrialEnd] | WorkerDied) -> None:
         """Take in how trials have ended, and record those that no trial before them holds up.
 
         Raises:
             InputError: another search writes to the study.
         """
         if isinstance(ended, WorkerDied):
-            ended = [Ended("FAIL", error=f"its worker died {MOST_LOSSES} times", began=time.time())] * len(numbers)
+            ended = [TrialEnd("FAIL", error=f"its worker died {MOST_LOSSES} times", began=time.time())] * len(numbers)
         self.ended |= dict(zip(numbers, ended, strict=True))
         self._record()
 
     def _record(self) -> None:
         """Record the trials that have ended and that no trial before them holds up; let the study keep the others."""
         while (number := len(self.recorded)) in self.ended:
-            trial = self.asked.pop(number).end(self.ended.pop(number))
+            trial = self.pending.pop(number).end(self.ended.pop(number))
             if len(self.study.get_trials(deepcopy=False)) != number:
                 raise InputError(f"study {self.study.study_name} is written to by another search; wait for it")
             self.study.add_trial(trial)
             self.recorded.append(trial)
-        kept = {
-            number: {"of": self._identity(self.asked[number]), "ended": ended.plain()}
+        waiting = {
+            number: {"of": self._identity(self.pending[number]), "ended": ended.plain()}
             for number, ended in self.ended.items()
         }
-        if kept or self.study.user_attrs.get("ended"):
-            self.study.set_user_attr("ended", kept)
+        if waiting or self.study.user_attrs.get("ended"):
+            self.study.set_user_attr("ended", waiting)
 
     def check_failures(self, new: int) -> None:
         """Check the latest trials.

@@ -1,7 +1,7 @@
 """The arms of a study: configurations that are compared, each trained with every seed."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from experiments.study.rows import Labels
 from pipeline.choices import OPTIMIZERS, Optimizer
@@ -36,6 +36,13 @@ class Arm:
     options: str | None = None
     reference: str | None = None
     read_at: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, section: StudySection, name: str, factor: str, group: str, **others: Any) -> "Arm":
+        """Return the arm that trains the network of these settings."""
+        return cls(
+            section=section, name=name, factor=factor, group=group, model=settings.model, train=settings.train, **others
+        )
 
 
 def baseline(settings: Settings) -> Settings:

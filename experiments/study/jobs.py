@@ -22,7 +22,7 @@ from pipeline.training.fast.process import compile_for
 from pipeline.training.fitted import Fitted, arrays_of, fitted_of
 from pipeline.training.structure import effort, source_digest, structure, together
 
-KEPT = Path("models/study")
+CACHE = Path("models/study")
 ROOT = Path(__file__).parent.parent.parent
 # The code, by folders and files, that the numbers of a training depend on.
 CODE = (
@@ -118,13 +118,13 @@ def code_files() -> list[Path]:
     return sorted(file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path]))
 
 
-def kept_file(job: Job, study_digest: str) -> Path:
+def cache_path(job: Job, study_digest: str) -> Path:
     """Return the path of a job's result.
 
     Args:
         study_digest: the study's `context`.
     """
-    return KEPT / f"{hashlib.sha256((study_digest + job.content).encode()).hexdigest()[:32]}.npz"
+    return CACHE / f"{hashlib.sha256((study_digest + job.content).encode()).hexdigest()[:32]}.npz"
 
 
 def write_result(path: Path, result: Result) -> None:

@@ -1,47 +1,39 @@
-"""The schema of `search.json`, from which the section on the search's winner is made."""
+"""The schema of what the study and the check read of `search.json`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.files import read_json, read_of
 from pipeline.paths import RESULTS
 from pipeline.settings import TrialSettings
-from pipeline.statistics.intervals import Interval
 
 SEARCH_FILE = RESULTS / "search.json"
 
 
 class SearchedTrial(BaseModel):
-    """A complete trial of a search; `value` is that of the first objective, over the seeds."""
+    """A complete trial of a search; the first of its values is of the objective by which it is the best."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     trial: int
-    values: list[float]
-    value: Interval
-    seeds: int
-    facts: dict[str, Any]
-    params: dict[str, Any]
+    values: Annotated[list[float], Field(min_length=1)]
     settings: TrialSettings
 
 
 class Search(BaseModel):
-    """The part of `search.json` that others read; a file of an earlier version may have more."""
+    """The part of `search.json` that the study and the check read; the file has more."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     study: str
-    objectives: list[str]
     folds: int | None
     counts: dict[Literal["running", "complete", "pruned", "fail", "waiting"], int]
-    all_diverged: bool
     best: SearchedTrial | None
     default: SearchedTrial | None
     incumbents: list[SearchedTrial]
     best_of_each_optimizer: dict[str, SearchedTrial]
-    importance: dict[str, float]
-    pareto_front: list[SearchedTrial] | None = None  # of a search by two objectives
+    pareto_front: list[SearchedTrial] = []  # of a search by two objectives
 
 
 def read_search() -> dict[str, Any]:

@@ -101,15 +101,15 @@ def _check_settings_matter(arms: list[Arm], problem: Problem) -> None:
     Raises:
         InputError: arms that differ in the section `model` alone have the same network.
     """
-    own = [arm for arm in arms if arm.model.build]
-    if not own:
+    custom = [arm for arm in arms if arm.model.build]
+    if not custom:
         return
     from pipeline.training.model import build_network  # imports Keras, which takes seconds and is needed here alone
 
-    networks = {model: build_network(model, problem).to_json() for model in dict.fromkeys(arm.model for arm in own)}
+    networks = {model: build_network(model, problem).to_json() for model in dict.fromkeys(arm.model for arm in custom)}
     unused: set[str] = set()
-    for arm in own:
-        for other in own:
+    for arm in custom:
+        for other in custom:
             if (arm.train, arm.rows, arm.labels) == (other.train, other.rows, other.labels):
                 changed = [name for name, value in arm.model if value != getattr(other.model, name)]
                 if len(changed) == 1 and networks[arm.model] == networks[other.model]:
@@ -117,6 +117,6 @@ def _check_settings_matter(arms: list[Arm], problem: Problem) -> None:
     if unused:
         names = ", ".join(f"model.{name}" for name in Model.model_fields if name in unused)
         raise InputError(
-            f"study: the network of model.build {own[0].model.build} does not use {names}; take the arms that "
+            f"study: the network of model.build {custom[0].model.build} does not use {names}; take the arms that "
             "change these out of the section study"
         )

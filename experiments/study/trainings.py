@@ -9,7 +9,7 @@ from rich.console import Console
 
 from experiments.engine.engine import MOST_LOSSES, Engine, Task
 from experiments.engine.local import WorkerDied
-from experiments.study.jobs import KEPT, Job, Result, kept_file, read_result, run, write_result
+from experiments.study.jobs import CACHE, Job, Result, cache_path, read_result, run, write_result
 from experiments.study.rows import Rows
 from pipeline.errors import InputError
 from pipeline.progress import Bar
@@ -78,7 +78,7 @@ class Trainings(AbstractContextManager):
     def _load(self, job: Job) -> bool:
         if self.study_digest is None:
             return False
-        path = kept_file(job, self.study_digest)
+        path = cache_path(job, self.study_digest)
         self.used.add(path)
         result = read_result(path)
         if result is not None:
@@ -93,12 +93,12 @@ class Trainings(AbstractContextManager):
             )
         for job, result in zip(jobs, results, strict=True):
             if self.study_digest is not None:
-                write_result(kept_file(job, self.study_digest), result)
+                write_result(cache_path(job, self.study_digest), result)
             self.results[job] = result
 
     def forget_others(self) -> None:
         """Delete what is kept of trainings that this study does not use."""
-        for path in KEPT.glob("*.npz"):
+        for path in CACHE.glob("*.npz"):
             if path not in self.used:
                 path.unlink()
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from experiments.engine.abandoned import ends_when_abandoned
 from experiments.study.jobs import Job, Result
 from experiments.study.rows import Rows
 from pipeline.training.fitted import Chosen, Fitted
@@ -16,7 +17,8 @@ def train(jobs: list[Job], rows: Rows, seeds: list[int]) -> list[Result]:
     """Train jobs side by side, and score every row by the seeds that held it out."""
     began = time.perf_counter()
     configurations = [(job.model, job.train) for job in jobs]
-    fitted = fit_together(rows.examples(jobs[0].rows, jobs[0].labels), configurations, seeds)
+    ends = [ends_when_abandoned] * len(jobs)
+    fitted = fit_together(rows.examples(jobs[0].rows, jobs[0].labels), configurations, seeds, ends)
     results = [_result(job, rows, of_job) for job, of_job in zip(jobs, fitted, strict=True)]
     seconds = (time.perf_counter() - began) / len(jobs)
     return [replace(result, seconds=seconds) for result in results]

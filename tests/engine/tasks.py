@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+from experiments.engine.abandoned import ends_when_abandoned
+
 
 def load() -> int:
     """Return the rows that all tasks are about."""
@@ -37,6 +39,14 @@ def last(rows: int, folder: Path, name: str) -> int:
     (folder / f"{name}.new").rename(folder / name)
     time.sleep(600)
     return os.getpid()
+
+
+def until_abandoned(rows: int, folder: Path, name: str) -> None:
+    """Go on until nobody waits for the task."""
+    (folder / f"{name}.begun").touch()
+    while not ends_when_abandoned(None):
+        time.sleep(0.1)
+    (folder / f"{name}.ended").touch()
 
 
 def die(rows: int) -> None:

@@ -19,7 +19,7 @@ from experiments.search import __main__ as search
 from experiments.study import __main__ as study
 from pipeline.errors import InputError, run_stage
 from pipeline.settings import Engine as Settings
-from tests.engine.tasks import add, die_once, fail, last, load
+from tests.engine.tasks import add, die_once, fail, last, load, until_abandoned
 from tests.engine.test_engine import begun, run
 
 pytest.importorskip("distributed", reason="Dask is not installed")
@@ -121,8 +121,23 @@ def test_results_are_those_of_processes_of_this_machine(search_settings, change,
     assert f"{module.__name__.split('.')[1]}.json" in results[0]
 
 
-def test_scheduler_that_does_not_answer_is_one_line(free_port, monkeypatch):
+@pytest.mark.parametrize("listens", [False, True], ids=["refused", "silent"])
+def test_scheduler_that_does_not_answer_is_one_line(monkeypatch, listens):
     monkeypatch.setattr(engine_cluster, "PATIENCE_SECONDS", 1)
-    address = f"tcp://127.0.0.1:{free_port}"
-    with pytest.raises(InputError, match=f"engine.dask is {address}, where no scheduler answers"):
-        Engine(Settings(dask=address), load)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if listens:
+            server.listen()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"engine.dask is {address}, where no scheduler answers within 1 s: .+"):
+            Engine(Settings(dask=address), load)
+
+
+def test_tasks_end_when_their_owner_has_gone(cluster, tmp_path, wait_until):
+    with Engine(Settings(workers=2, dask=cluster), load) as engine:
+        for name in "ab":
+            engine.submit(Task(until_abandoned, (tmp_path, name)))
+        wait_until(lambda: all((tmp_path / f"{name}.begun").exists() for name in "ab"))
+    wait_until(lambda: all((tmp_path / f"{name}.ended").exists() for name in "ab"))
+    with Engine(Settings(workers=2, dask=cluster), load) as engine:
+        assert run(engine, Task(add, (1,))) == {None: 11}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
-from experiments.search.rows import cross_validated, data_digests, folds_told, read_examples
+from experiments.search.rows import cross_validated, data_digests, describe_folds, read_examples
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.data.splits import read_summary
 from pipeline.errors import InputError
@@ -107,6 +107,6 @@ def test_without_folds_all_seeds_validate_on_the_validation_rows(search_settings
 )
 def test_folds_that_no_seed_validates_on_are_told(seeds, told):
     examples = cross_validated(IRIS, *splits(), folds=3, seeds=list(range(seeds)))
-    line = folds_told(examples, seeds, folds=3)
+    line = describe_folds(examples, seeds, folds=3)
     assert line.startswith("each seed of a trial trains on 100 rows and ")
     assert line.endswith(told)

@@ -52,6 +52,7 @@ def suggested(trial: Fixed, dimensions: dict[str, Any], **sections: Any) -> Sett
         ({"train.seeds": {"choices": [1, 2]}}, "search.space.train.seeds names no setting"),
         ({"train.learning_rate": {"low": 0.1, "high": 0.1}}, "the range is empty, low 0.1 is not below high 0.1"),
         ({"train.learning_rate": {"low": 0, "high": 0.1, "log": True}}, "log needs a low above 0, got 0"),
+        ({"train.batch_size": {"choices": [8, 16], "log": True}}, "batch_size has log, which is for low and high"),
         (
             {"model.dropout": {"low": 0.5, "high": 1.5}},
             "search.space.model.dropout: model.dropout must be less than 1; got 1.5",

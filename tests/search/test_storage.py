@@ -106,7 +106,7 @@ def test_storage_that_goes_away_is_one_line_without_the_password(database):
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     lost = rf"search.storage postgresql://tester:\*\*\*@.*/{name} was lost: .*; start again to go on"
-    with pytest.raises(InputError, match=lost) as raised, storage.loss_told(database):
+    with pytest.raises(InputError, match=lost) as raised, storage.reporting_loss(database):
         study.add_trial(ended(value=1.0))
     assert "\n" not in str(raised.value)
     kept.remove_session()

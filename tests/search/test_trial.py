@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import FrozenTrial, create_trial
 from sklearn.datasets import load_digits
 
-from experiments.search.jobs import Ended, Job
+from experiments.search.jobs import Job, TrialEnd
 from experiments.search.trial import chance_level, judge, run_jobs
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.params import parse_settings
@@ -35,7 +35,7 @@ def settings(search: dict | None = None, model: dict | None = None, **train) -> 
     return parse_settings({"model": {"hidden_units": [8]} | (model or {}), "train": train, "search": search})
 
 
-def run(examples: Examples, *trials: Settings, first: int = 0) -> list[Ended]:
+def run(examples: Examples, *trials: Settings, first: int = 0) -> list[TrialEnd]:
     """How trials end that train side by side."""
     return run_jobs(examples, [Job(number, each, "a study") for number, each in enumerate(trials, start=first)])
 
@@ -165,7 +165,7 @@ def test_error_is_the_end_of_each_trial_in_one_line(digits):
 
 def test_end_of_a_trial_is_kept_as_json_as_it_is(digits):
     [ended] = run(digits, settings(MEDIAN))
-    assert Ended.of_plain(json.loads(json.dumps(ended.plain()))) == ended
+    assert TrialEnd.of_plain(json.loads(json.dumps(ended.plain()))) == ended
 
 
 def test_chance_of_a_regression_is_the_spread_of_its_target():

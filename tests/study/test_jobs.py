@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
-from experiments.study.jobs import Job, Result, context, kept_file, read_result, write_result
+from experiments.study.jobs import Job, Result, cache_path, context, read_result, write_result
 from experiments.study.rows import Rows, pooled
 from experiments.study.worker import train
 from pipeline.data.examples import Problem, Split
@@ -81,7 +81,7 @@ def test_a_result_is_kept_under_all_that_it_depends_on(digits_project):
         context([0, 1], summary.model_copy(update={"target_scale": 1000.0})),
     ]
     assert context([0, 1], summary) == here
-    files = {kept_file(job(), digest) for digest in (here, *others)} | {kept_file(job(epochs=3), here)}
+    files = {cache_path(job(), digest) for digest in (here, *others)} | {cache_path(job(epochs=3), here)}
     assert len(files) == 5
 
 

@@ -47,14 +47,11 @@ def write_search(**best: object) -> None:
     )
     search = {
         "study": "digits-1",
-        "objectives": ["cross_entropy"],
         "folds": None,
         "default": default,
         "best": winner,
         "incumbents": [default, winner],
         "best_of_each_optimizer": {"adam": winner},
-        "importance": {},
-        "all_diverged": False,
         "counts": {"running": 0, "complete": 2, "pruned": 1, "fail": 4, "waiting": 8},
     }
     Path("experiments/results/search.json").write_text(json.dumps(search))
@@ -226,7 +223,7 @@ def test_scores_are_those_of_the_rows_that_are_kept(project):
         settings = record[name].settings
         job = study_jobs.Job(Model(**settings["model"]), Train(**settings["train"]), None, "true")
         result = study_jobs.read_result(
-            study_jobs.kept_file(job, study_jobs.context([1000, 1001, 1002], read_summary()))
+            study_jobs.cache_path(job, study_jobs.context([1000, 1001, 1002], read_summary()))
         )
         losses[name] = result.row_scores["cross_entropy"].astype(float)
         of_rows = np.nanmean(losses[name][..., judged], axis=(0, 1)).mean()
@@ -276,20 +273,20 @@ def without_test_scores(record: Study) -> dict:
 
 
 def test_nothing_is_trained_or_chosen_by_the_test_set(project, run):
-    before, files = read_study(), {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    before, files = read_study(), {path: path.stat().st_mtime_ns for path in study_jobs.CACHE.iterdir()}
     test = read_arrays(split_file("test"))
     write_arrays(split_file("test"), test | {"x": -test["x"], "y": np.roll(test["y"], 1)})
     run()
     record = read_study()
     assert record.recommendation.test["accuracy"].mean != before.recommendation.test["accuracy"].mean
     assert without_test_scores(record) == without_test_scores(before)
-    assert {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()} == files
+    assert {path: path.stat().st_mtime_ns for path in study_jobs.CACHE.iterdir()} == files
 
 
 def test_the_same_study_trained_anew_gives_the_same_bytes(project, run):
     files = (STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE)
     before = [path.read_bytes() for path in files]
-    shutil.rmtree(study_jobs.KEPT)
+    shutil.rmtree(study_jobs.CACHE)
     for path in files:
         path.unlink()
     run()
@@ -297,10 +294,10 @@ def test_the_same_study_trained_anew_gives_the_same_bytes(project, run):
 
 
 def test_what_is_trained_already_is_not_trained_again(project, run, change):
-    before = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in study_jobs.CACHE.iterdir()}
     change(study={"remedies": TINY["remedies"] | {"model.dropout": [0.1]}, "sections": ["remedies", "winner"]})
     run()
-    after = {path: path.stat().st_mtime_ns for path in study_jobs.KEPT.iterdir()}
+    after = {path: path.stat().st_mtime_ns for path in study_jobs.CACHE.iterdir()}
     again = after.keys() & before.keys()
     assert all(after[path] == before[path] for path in again)
     assert len(again) > 5
@@ -311,26 +308,26 @@ def test_what_is_trained_already_is_not_trained_again(project, run, change):
 
 def test_the_cost_counts_each_training_once_and_those_from_before_too(project, run):
     before = read_study_run().cost
-    assert before.runs == 3 * len(list(study_jobs.KEPT.iterdir()))
+    assert before.runs == 3 * len(list(study_jobs.CACHE.iterdir()))
     assert before.seed_epochs > before.runs
     run()
-    trained = sum(study_jobs.read_result(path).seconds for path in study_jobs.KEPT.iterdir())
+    trained = sum(study_jobs.read_result(path).seconds for path in study_jobs.CACHE.iterdir())
     assert read_study_run().cost.seconds > trained
 
 
 def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, change, wait_until):
     before = STUDY_FILE.read_bytes()
     change(study={"epochs": 3, "sections": ["remedies"]})
-    known = set(study_jobs.KEPT.iterdir())
+    known = set(study_jobs.CACHE.iterdir())
     process = start()
-    wait_until(lambda: set(study_jobs.KEPT.glob("[!.]*.npz")) - known)
+    wait_until(lambda: set(study_jobs.CACHE.glob("[!.]*.npz")) - known)
     os.killpg(process.pid, signal.SIGINT)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     told = "interrupted; what is finished is kept, and `dvc repro` goes on from there\n"
     assert (process.returncode, error) == (130, told)
     assert STUDY_FILE.read_bytes() == before
-    trained = {path: path.stat().st_mtime_ns for path in set(study_jobs.KEPT.glob("[!.]*.npz")) - known}
+    trained = {path: path.stat().st_mtime_ns for path in set(study_jobs.CACHE.glob("[!.]*.npz")) - known}
     again = start()
     again.communicate(timeout=120)
     assert again.returncode == 0

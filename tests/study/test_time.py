@@ -122,7 +122,7 @@ def test_a_study_in_time_is_judged_by_fold_and_chooses_by_earlier_folds(bicycles
     dropout = next(arm for arm in arms.values() if arm.factor == "dropout" and arm.picks)
     assert sum(dropout.picks.values()) == 3
     rows = read_rows([1000, 1001, 1002], read_summary())
-    results = [jobs.read_result(path) for path in jobs.KEPT.glob("*.npz")]
+    results = [jobs.read_result(path) for path in jobs.CACHE.glob("*.npz")]
     for result in results:
         scores = result.row_scores["squared_error"]
         assert np.isfinite(scores[rows.ring.judges >= 0]).all() and np.isnan(scores[rows.ring.holders < 0]).all()

@@ -68,7 +68,7 @@ def test_every_mean_of_a_study_is_weighted(weighted, monkeypatch):
     record, rows = read_study(), read_rows(SEEDS, read_summary())
     column = pd.read_csv("patients.csv")["weight"].to_numpy()
     np.testing.assert_allclose(rows.ring.weights, column[rows.numbers], rtol=1e-6)
-    losses = [over_judges(jobs.read_result(path).row_scores["squared_error"]) for path in jobs.KEPT.glob("*.npz")]
+    losses = [over_judges(jobs.read_result(path).row_scores["squared_error"]) for path in jobs.CACHE.glob("*.npz")]
     expected = {round(float(np.sqrt(np.average(of_arm, weights=rows.ring.weights))), 4) for of_arm in losses}
     arms = {arm.name: arm for arm in record.section("remedies")}
     plain = [arm for arm in arms.values() if arm.picks is None]

@@ -23,15 +23,8 @@ def activations(settings: Settings, is_classification: bool) -> list[Arm]:
 
 def _option(factor: str, setting: str, name: str, configured: str, base: Settings) -> Arm:
     settings = with_values(base, {setting: name}, "study")
-    return Arm(
-        section="activations",
-        name=_arm_name(factor, name),
-        factor=factor,
-        group=factor,
-        model=settings.model,
-        train=settings.train,
-        reference=_arm_name(factor, configured) if name != configured else None,
-    )
+    reference = _arm_name(factor, configured) if name != configured else None
+    return Arm.of(settings, "activations", _arm_name(factor, name), factor, factor, reference=reference)
 
 
 def _arm_name(factor: str, name: str) -> str:

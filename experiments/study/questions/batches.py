@@ -34,18 +34,7 @@ def batches(settings: Settings, n: int) -> list[Arm]:
         for group, epoch in (("equal_epochs", BATCH_EPOCHS), ("equal_updates", at_equal_updates)):
             for rate in BATCH_RATES:
                 changed = with_values(base, changes | {"train.learning_rate": rate}, "study")
-                arms.append(
-                    Arm(
-                        section="optimizers",
-                        name=f"{kind}, {group.replace('_', ' ')}, rate {rate:g}",
-                        factor=kind,
-                        group=group,
-                        model=changed.model,
-                        train=changed.train,
-                        x=rate,
-                        rows=rows,
-                        options=f"{kind}, {group}",
-                        read_at=epoch,
-                    )
-                )
+                name, options = f"{kind}, {group.replace('_', ' ')}, rate {rate:g}", f"{kind}, {group}"
+                scored = {"rows": rows, "read_at": epoch}
+                arms.append(Arm.of(changed, "optimizers", name, kind, group, x=rate, options=options, **scored))
     return arms

@@ -10,15 +10,4 @@ NAMES: dict[Labels, str] = {"true": "true labels", "wrong": "20 % of the labels 
 def memorization(settings: Settings) -> list[Arm]:
     """Return the baseline on the true labels, with a share of them wrong, and on shuffled ones."""
     base = baseline(settings)
-    return [
-        Arm(
-            section="memorization",
-            name=name,
-            factor="labels",
-            group="labels",
-            model=base.model,
-            train=base.train,
-            labels=labels,
-        )
-        for labels, name in NAMES.items()
-    ]
+    return [Arm.of(base, "memorization", name, "labels", "labels", labels=labels) for labels, name in NAMES.items()]

@@ -50,13 +50,12 @@ def _optimizer(
         "train.weight_decay": no_decay(name),
     }
     settings = with_values(base, changes, "study.optimizers")
-    return Arm(
-        section="optimizers",
-        name=_arm_name(name, rate) + ("" if momentum is None else f", momentum {momentum:g}"),
-        factor="optimizer",
-        group="defaults" if factor is None else "tuned",
-        model=settings.model,
-        train=settings.train,
+    return Arm.of(
+        settings,
+        "optimizers",
+        _arm_name(name, rate) + ("" if momentum is None else f", momentum {momentum:g}"),
+        "optimizer",
+        "defaults" if factor is None else "tuned",
         x=rate,
         options=None if factor is None else f"{name}, tuned",
         reference=None if reference in (None, name) else _reference(reference, factor),

@@ -19,16 +19,8 @@ def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
     """
     base = baseline(settings)
     arms = [
-        Arm(section="remedies", name=BASELINE, factor=BASELINE, group=BASELINE, model=base.model, train=base.train),
-        Arm(
-            section="remedies",
-            name=BEST_EPOCH,
-            factor="epoch",
-            group="best_epoch",
-            model=base.model,
-            train=at_best_epoch(base).train,
-            reference=BASELINE,
-        ),
+        Arm.of(base, "remedies", BASELINE, BASELINE, BASELINE),
+        Arm.of(at_best_epoch(base), "remedies", BEST_EPOCH, "epoch", "best_epoch", reference=BASELINE),
     ]
     for setting, strengths in settings.study.remedies.items():
         name = remedy_name(setting)
@@ -73,17 +65,8 @@ def _arm_name(remedy: str, strength: Any, is_only: bool) -> str:
 
 
 def _remedy(factor: str, name: str, settings: Settings, strength: Any) -> Arm:
-    return Arm(
-        section="remedies",
-        name=name,
-        factor=factor,
-        group="single",
-        model=settings.model,
-        train=settings.train,
-        x=float(strength) if isinstance(strength, int | float) and strength is not True else None,
-        options=factor,
-        reference=BASELINE,
-    )
+    x = float(strength) if isinstance(strength, int | float) and strength is not True else None
+    return Arm.of(settings, "remedies", name, factor, "single", x=x, options=factor, reference=BASELINE)
 
 
 def combined(settings: Settings, chosen: Iterable[Arm]) -> list[Arm]:
@@ -91,40 +74,20 @@ def combined(settings: Settings, chosen: Iterable[Arm]) -> list[Arm]:
     base, chosen = baseline(settings), list(chosen)
     if len(chosen) < 2:
         return []
-    model, train = _joined(base, chosen)
-    arms = [
-        Arm(
-            section="remedies",
-            name=TOGETHER,
-            factor=TOGETHER,
-            group="together",
-            model=model,
-            train=train,
-            reference=BASELINE,
-        )
-    ]
+    joined = _joined(base, chosen)
+    arms = [Arm.of(joined, "remedies", TOGETHER, TOGETHER, "together", reference=BASELINE)]
     for left_out in chosen:
-        model, train = _joined(base, [arm for arm in chosen if arm is not left_out])
-        arms.append(
-            Arm(
-                section="remedies",
-                name=f"all but {left_out.factor}",
-                factor=left_out.factor,
-                group="leave_one_out",
-                model=model,
-                train=train,
-                reference=TOGETHER,
-            )
-        )
+        others, name = _joined(base, [arm for arm in chosen if arm is not left_out]), f"all but {left_out.factor}"
+        arms.append(Arm.of(others, "remedies", name, left_out.factor, "leave_one_out", reference=TOGETHER))
     return arms
 
 
-def _joined(base: Settings, arms: list[Arm]) -> tuple[Model, Train]:
+def _joined(base: Settings, arms: list[Arm]) -> Settings:
     model, train = base.model, base.train
     for arm in arms:
         model = model.model_copy(update=_difference(arm.model, base.model))
         train = train.model_copy(update=_difference(arm.train, base.train))
-    return model, train
+    return base.model_copy(update={"model": model, "train": train})
 
 
 def _difference(section: Model | Train, base: Model | Train) -> dict[str, Any]:

@@ -25,16 +25,7 @@ def winner(settings: Settings, search: dict[str, Any]) -> list[Arm]:
 
 def _trial(settings: Settings, trial: dict[str, Any], name: str, group: str, reference: str | None = None) -> Arm:
     changed = of_trial(settings, trial)
-    return Arm(
-        section="winner",
-        name=name,
-        factor="trial",
-        group=group,
-        model=changed.model,
-        train=changed.train,
-        x=trial["trial"],
-        reference=reference,
-    )
+    return Arm.of(changed, "winner", name, "trial", group, x=trial["trial"], reference=reference)
 
 
 def of_trial(settings: Settings, trial: dict[str, Any]) -> Settings:

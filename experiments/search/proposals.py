@@ -1,4 +1,4 @@
-"""The trials that Optuna chooses, what it is told of those before, and what is recorded when one has ended."""
+"""The trials that Optuna proposes, going by those before, and their record when they have ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from experiments.search import space
-from experiments.search.jobs import Ended
+from experiments.search.jobs import TrialEnd
 from experiments.search.samplers import looked_at, make_sampler
 from pipeline.choices import OPTIMIZERS
 from pipeline.settings import Settings
@@ -19,8 +19,8 @@ RUNGS = "completed_rung_"  # begins the names under which successive halving sto
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """A trial that has been asked for.
+class Proposal:
+    """A trial that Optuna has proposed.
 
     Attributes:
         study: the study in memory that chose it.
@@ -31,7 +31,7 @@ class Asked:
     trial: Trial
     settings: Settings
 
-    def end(self, ended: Ended) -> FrozenTrial:
+    def end(self, ended: TrialEnd) -> FrozenTrial:
         """Return the trial as the study records it when it has ended."""
         if len(self.study.directions) == 1:  # with two objectives there is nothing to prune by
             for epoch, value in ended.reports.items():
@@ -46,7 +46,7 @@ class Asked:
         return trial
 
 
-def ask(settings: Settings, first: int, before: list[FrozenTrial], fixed: Sequence[dict[str, Any]]) -> list[Asked]:
+def ask(settings: Settings, first: int, before: list[FrozenTrial], fixed: Sequence[dict[str, Any]]) -> list[Proposal]:
     """Ask Optuna for one generation of trials.
 
     The choice depends on the arguments alone, so that a search which goes on chooses as one without interruption.
@@ -62,22 +62,22 @@ def ask(settings: Settings, first: int, before: list[FrozenTrial], fixed: Sequen
     study.add_trials(looked_at(before, search))
     if search.sampler == "qmc":
         _pass_points(study, settings, first)
-    return [_ask_one(study, settings, number, given) for number, given in enumerate(fixed, start=first)]
+    return [_ask_one(study, settings, number, parameters) for number, parameters in enumerate(fixed, start=first)]
 
 
-def _ask_one(study: optuna.Study, settings: Settings, number: int, fixed: dict[str, Any]) -> Asked:
+def _ask_one(study: optuna.Study, settings: Settings, number: int, fixed: dict[str, Any]) -> Proposal:
     dimensions = settings.search.space
     study.sampler = make_sampler(settings.search, number)
     if number > 0:
         study.enqueue_trial(fixed)
         trial = study.ask()
-        return Asked(number, study, trial, space.suggest(trial, dimensions, settings))
+        return Proposal(number, study, trial, space.suggest(trial, dimensions, settings))
     # The first trial has the configured settings, and is recorded as far as the space has them.
     known = space.represent(settings, dimensions, OPTIMIZERS[settings.train.optimizer].learning_rate)
     study.enqueue_trial(known)
     trial = study.ask()
     space.record(trial, dimensions, known)
-    return Asked(number, study, trial, settings)
+    return Proposal(number, study, trial, settings)
 
 
 def _pass_points(study: optuna.Study, settings: Settings, first: int) -> None:
