@@ -184,8 +184,8 @@ def run_study(
         ValueError: data or settings that no study can have.
     """
     began = time.monotonic()
-    asked = sections or [section for section in study.sections if search or section != "winner"]
-    changes: dict[str, Any] = {"seeds": seeds, "sections": asked}
+    chosen_sections = sections or [section for section in study.sections if search or section != "winner"]
+    changes: dict[str, Any] = {"seeds": seeds, "sections": chosen_sections}
     study = Study.model_validate(vars(study) | {name: value for name, value in changes.items() if value is not None})
     if "winner" in study.sections and search is None:
         raise ValueError("the section winner needs the result of run_search: give it as search")
