@@ -481,3 +481,25 @@ def test_a_zip_of_two_tables_says_so(folder):
         archive.writestr("a.csv", "x,y\n1,2\n"), archive.writestr("b.csv", "x,y\n1,2\n")
     with pytest.raises(InputError, match="it must hold one table and holds 2 files"):
         datasets.load(Data(source="t.csv.zip", target="y"))
+
+
+@pytest.mark.parametrize(
+    ("late", "kind", "value"),
+    [("7", "number", 7.0), ("", "number", None), ("NA", "number", None), ("$7", "number", 7.0)],
+)
+def test_a_cell_far_down_decides_as_one_at_the_top_does(folder, late, kind, value):
+    """Columns that begin with numbers are read as these, until a cell says otherwise."""
+    rows = "".join(f"{'$' if late == '$7' else ''}{i},{'ab'[i % 2]}\n" for i in range(3000))
+    Path("t.csv").write_text(f"x,y\n{rows}{late},a\n")
+    dataset = datasets.load(Data(source="t.csv", target="y"))
+    assert dataset.kinds == {"x": kind}
+    assert dataset.features["x"].tolist()[:2999] == list(range(2999))
+    last = dataset.features["x"].iloc[-1]
+    assert np.isnan(last) if value is None else last == value
+
+
+def test_a_word_far_down_makes_a_column_text_as_it_stands(folder):
+    Path("t.csv").write_text("x,y\n" + "".join(f"1.{i % 9}0,{'ab'[i % 2]}\n" for i in range(3000)) + "low,a\n")
+    dataset = datasets.load(Data(source="t.csv", target="y"))
+    assert dataset.kinds == {"x": "text"}
+    assert set(dataset.features["x"]) == {*(f"1.{i}0" for i in range(9)), "low"}
