@@ -229,14 +229,13 @@ COLUMN_CHECKS: tuple[Callable[[Column], Iterator[Found]], ...] = (
 
 
 def _unseen(column: Column, others: pd.Series) -> Iterator[Found]:
-    present = others.dropna()
-    unseen = present[:0]
-    if column.kind == "text":
-        unseen = present[~present.map(folded).isin(column.train.dropna().map(folded))]
-    if len(unseen):
-        named = nearest_first("", sorted(unseen.unique()), MOST_NAMED)
+    if column.kind != "text":
+        return
+    seen = set(map(folded, column.train.dropna().unique()))
+    if unseen := [category for category in others.dropna().unique() if folded(category) not in seen]:
+        named = nearest_first("", sorted(unseen), MOST_NAMED)
         text = f"column {column.name!r} has categories in new rows that no training row has: {named}"
-        yield "D010", column.name, len(unseen), text
+        yield "D010", column.name, int(others.isin(unseen).sum()), text
 
 
 def _in_order(column: Column, data: Data) -> Iterator[Found]:

@@ -239,10 +239,12 @@ def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Se
         )
     if kind is None:
         raise InputError(f"{label} holds {inferred} values; numbers, booleans and text are allowed: {advice}")
-    if kind == "text":
-        return kind, column.astype(object).where(column.notna(), np.nan)
+    if kind == "text":  # rows of one value share its text; the place of a missing one is -1
+        places, distinct = pd.factorize(column)
+        texts = np.append(np.asarray(distinct, object), np.nan)
+        return kind, pd.Series(texts[places], column.index, "object")
     return kind, pd.Series(column.to_numpy(float, na_value=np.nan), column.index)
 
 
 def _all_dates(column: pd.Series) -> bool:
-    return bool(column.dropna().astype("str").str.fullmatch(DATE).all())
+    return bool(column.drop_duplicates().dropna().astype("str").str.fullmatch(DATE).all())
