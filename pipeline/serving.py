@@ -21,6 +21,10 @@ MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL
 LARGEST = float(np.finfo(np.float32).max)
 
 
+CLOCK = ":"  # the unit of times of day, which are read as hours
+_TIME = r"(?i)^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?\s*([ap]m)?$"
+
+
 class Notation(TypedDict):
     """How numbers are written as text: their decimal mark, their thousands mark and their unit, which may be empty."""
 
@@ -30,9 +34,17 @@ class Notation(TypedDict):
 
 
 def read_numbers(values: pd.Series, notation: Notation | None = None) -> pd.Series:
-    """Return the numbers that values are, or are written in a notation, float64; NaN where a value is none."""
+    """Return the numbers that values are, or are written in a notation, float64; NaN where a value is none.
+
+    In the notation of a clock, whose unit is a colon, they are hours: `06:30` is 6.5, and so is `6:30:00 am`.
+    """
     if notation is None:
         return pd.to_numeric(values, errors="coerce").astype(float)
+    if notation["unit"] == CLOCK:
+        parts = values.astype(object).where(values.notna(), "").astype(str).str.strip().str.extract(_TIME)
+        hours, minutes, seconds = (pd.to_numeric(parts[place]) for place in range(3))
+        hours = hours.where(parts[3].isna(), hours % 12 + 12 * parts[3].str.lower().eq("pm"))
+        return (hours + minutes / 60 + seconds.fillna(0) / 3600).astype(float)
     is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
     texts = values.astype(object).where(is_text)
     decimal, thousands, unit = (

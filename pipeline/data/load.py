@@ -154,6 +154,7 @@ def from_table(
 ) -> Dataset:
     """Sort a table's columns into target, group and features; `target` is the column that the source names."""
     messages = messages or Messages()
+    messages.found = [one for one in messages.found if one[1] not in data.drop]
     columns = list(frame.columns)
     target = _checked_target(columns, data, target, messages)
     left_out = {target, data.group, data.weight, *data.drop}

@@ -1,12 +1,12 @@
-"""How the numbers of a text column are written: decimal mark, thousands mark, and a unit such as $ or %."""
+"""How the numbers of a text column are written: decimal mark, thousands mark, and a unit: $, %, a clock's."""
 
 import pandas as pd
 
-from pipeline.serving import MISSING_WORDS, Notation, read_numbers
+from pipeline.serving import CLOCK, MISSING_WORDS, Notation, read_numbers
 from pipeline.settings import Read
 
 SAMPLE = 20
-UNITS = "$€£¥₹%"
+UNITS = f"$€£¥₹%{CLOCK}"
 # Decimal mark and thousands mark. `1,080` is taken for 1080: decimal commas seldom have three decimals everywhere.
 ENGLISH, CONTINENTAL = (".", ","), (",", ".")
 

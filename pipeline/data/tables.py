@@ -100,7 +100,7 @@ def _column(cells: pd.Series, read: Read, text_columns: tuple[str, ...], message
     inferred = pd.api.types.infer_dtype(cells, skipna=True)
     if name in text_columns:
         return as_texts(cells)
-    if inferred != "string" and not inferred.startswith("mixed"):
+    if inferred not in ("string", "time") and not inferred.startswith("mixed"):
         return cells.infer_objects()
     texts = cells if inferred == "string" else as_texts(cells)
     values = told_from_text(texts, read)

@@ -18,6 +18,7 @@ import pytest
 
 from pipeline.data import downloads, limits, sources
 from pipeline.data import load as datasets
+from pipeline.data.prepare import prepare
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
@@ -503,3 +504,21 @@ def test_a_word_far_down_makes_a_column_text_as_it_stands(folder):
     dataset = datasets.load(Data(source="t.csv", target="y"))
     assert dataset.kinds == {"x": "text"}
     assert set(dataset.features["x"]) == {*(f"1.{i}0" for i in range(9)), "low"}
+
+
+def test_the_note_on_a_column_of_dates_that_is_left_out_names_no_features(folder):
+    rows = "".join(f"2024-01-{i + 1:02},{i},{'ab'[i % 2]}\n" for i in range(30))
+    Path("t.csv").write_text(f"day,x,y\n{rows}")
+    for drop, count in (([], 1), (["day"], 0)):
+        notes = datasets.load(Data(source="t.csv", target="y", time="day", drop=drop)).messages.notes
+        assert sum("holds dates" in note for note in notes) == 1
+        assert sum("its features are" in note for note in notes) == count
+
+
+def test_a_target_of_whole_numbers_that_are_taken_as_classes_is_noted(folder):
+    for classes, task, count in ((3, "auto", 1), (2, "auto", 0), (3, "classification", 0)):
+        Path("t.csv").write_text("x,y\n" + "".join(f"{i},{i % classes}\n" for i in range(30)))
+        data = Data(source="t.csv", target="y", task=task)
+        warnings = prepare(datasets.load(data), data).summary.warnings
+        noted = "the target's 3 different whole numbers are taken as classes; set data.task to regression"
+        assert sum(warning.startswith(noted) for warning in warnings) == count
