@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.dialect import SAMPLE_ROWS, Dialect
+from pipeline.progress import Bar
 
 # pandas hands a pattern to Arrow, which is ten times as fast, if it has no \\d and no \\s.
 LEADING_ZERO = r"[ \t]*0[0-9]"
@@ -48,9 +49,9 @@ def read_columns(
         for place, cells in sample.items()
         if text_columns is None or names[place].strip() in text_columns or not _holds_numbers(cells)
     }
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), Bar("MiB read", len(text) >> 20) as bar:
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # of a column that is no text from the start
-        frame = pd.read_csv(io.BytesIO(text), dtype=dict.fromkeys(is_text, "str"), **options)
+        frame = pd.read_csv(_Watched(text, bar), dtype=dict.fromkeys(is_text, "str"), **options)
     if late := [place for place in frame if place not in is_text and not _holds_numbers(frame[place])]:
         frame[late] = pd.read_csv(io.BytesIO(text), dtype="str", usecols=late, **options)
     numbers = [place for place in frame if _holds_numbers(frame[place])]
@@ -58,6 +59,19 @@ def read_columns(
     if dialect.row_names:
         frame, zeros = frame.iloc[:, 1:], {place - 1: count for place, count in zeros.items() if place}
     return first, frame, zeros
+
+
+class _Watched(io.BytesIO):
+    """A text whose reading a bar shows."""
+
+    def __init__(self, text: bytes, bar: Bar):
+        super().__init__(text)
+        self.bar, self.size = bar, len(text)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(size)
+        self.bar.show(self.tell() >> 20, "", lambda: f"reading the table: {self.tell() / self.size:.0%}")
+        return chunk
 
 
 def _holds_numbers(cells: pd.Series) -> bool:

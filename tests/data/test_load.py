@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from pipeline import progress
 from pipeline.data import downloads, limits, sources
 from pipeline.data import load as datasets
 from pipeline.data.prepare import prepare
@@ -522,3 +523,10 @@ def test_a_target_of_whole_numbers_that_are_taken_as_classes_is_noted(folder):
         warnings = prepare(datasets.load(data), data).summary.warnings
         noted = "the target's 3 different whole numbers are taken as classes; set data.task to regression"
         assert sum(warning.startswith(noted) for warning in warnings) == count
+
+
+def test_reading_that_takes_long_says_how_far_it_is(folder, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    Path("t.csv").write_text("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(100)))
+    datasets.load(Data(source="t.csv", target="y"))
+    assert "reading the table: 100%" in capsys.readouterr().out
