@@ -17,7 +17,9 @@ help:  ## list the commands
 setup: $(INSTALLED)  ## make .venv with everything the project needs, exact versions by hash
 	@:
 
+# A folder that was downloaded as an archive is no git repository, which DVC has to be told.
 repro: $(INSTALLED)  ## run every stage whose settings, code or data changed
+	@test -e .git || git rev-parse --git-dir > /dev/null 2>&1 || $(BIN)/dvc config --local core.no_scm true
 	@$(BIN)/dvc repro
 
 # A test file stays in one process, with what it sets up once; by their names the longest files don't come last.

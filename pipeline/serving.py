@@ -21,6 +21,10 @@ MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL
 LARGEST = float(np.finfo(np.float32).max)
 
 
+CLOCK = ":"  # the unit of times of day, which are read as hours
+_TIME = r"(?i)^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?\s*([ap]m)?$"
+
+
 class Notation(TypedDict):
     """How numbers are written as text: their decimal mark, their thousands mark and their unit, which may be empty."""
 
@@ -30,9 +34,17 @@ class Notation(TypedDict):
 
 
 def read_numbers(values: pd.Series, notation: Notation | None = None) -> pd.Series:
-    """Return the numbers that values are, or are written in a notation, float64; NaN where a value is none."""
+    """Return the numbers that values are, or are written in a notation, float64; NaN where a value is none.
+
+    In the notation of a clock, whose unit is a colon, they are hours: `06:30` is 6.5, and so is `6:30:00 am`.
+    """
     if notation is None:
         return pd.to_numeric(values, errors="coerce").astype(float)
+    if notation["unit"] == CLOCK:
+        parts = values.astype(object).where(values.notna(), "").astype(str).str.strip().str.extract(_TIME)
+        hours, minutes, seconds = (pd.to_numeric(parts[place]) for place in range(3))
+        hours = hours.where(parts[3].isna(), hours % 12 + 12 * parts[3].str.lower().eq("pm"))
+        return (hours + minutes / 60 + seconds.fillna(0) / 3600).astype(float)
     is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
     texts = values.astype(object).where(is_text)
     decimal, thousands, unit = (
@@ -78,6 +90,9 @@ _FORMS: dict[str, re.Pattern[str]] = {
     }.items()
 }
 
+# Without \d, which pandas would look for value by value.
+ISO8601 = "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?"
+
 
 def read_dates(values: pd.Series, order: DateOrder) -> pd.Series:
     """Return dates in UTC, `datetime64`; NaT where a value is none.
@@ -88,8 +103,11 @@ def read_dates(values: pd.Series, order: DateOrder) -> pd.Series:
     Args:
         order: what stands first in `1/2/2020`, day or month.
     """
-    iso = values if pd.api.types.is_datetime64_any_dtype(values) else values.astype(object).map(_iso8601(order))
-    return pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=True)
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        # Dates as the standard has them need no other form; most long columns are of these.
+        others = ~values.astype("str").str.fullmatch(ISO8601).astype(bool)
+        values = values.astype(object).where(~others, values[others].astype(object).map(_iso8601(order)))
+    return pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
 
 
 def _iso8601(order: DateOrder) -> Callable[[Any], Any]:
@@ -169,18 +187,55 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
         return ((pixels - center) / scale).astype(np.float32)
     if missing := [column["name"] for column in preprocessing["columns"] if column["name"] not in raw]:
         raise ValueError(f"column {', '.join(map(repr, missing))} is missing; one without values may be empty")
-    return np.concatenate([_features(raw, column) for column in preprocessing["columns"]], axis=1).astype(np.float32)
+    ends = np.cumsum([_width(column) for column in preprocessing["columns"]]).tolist()
+    features = np.zeros((len(raw), ends[-1]), np.float32)
+    for column, first, end in zip(preprocessing["columns"], [0, *ends], ends, strict=False):
+        _fill(features[:, first:end], raw, column)
+    return features
 
 
-def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
-    """Return a column's features, float64 `[n, k]`."""
-    name = column["name"]
-    values = _without_blanks(raw[name], () if column["kind"] == "text" else MISSING_WORDS)
+def _width(column: dict[str, Any]) -> int:
+    """Return the number of a column's features."""
     if column["kind"] == "text":
-        features = _one_hot(values, column["missing"], column["categories"])
-        return np.hstack([features, 1 - features.sum(axis=1, keepdims=True)]) if column.get("rare") else features
-    if column["kind"] == "date":
-        return _date_features(values, column)
+        return len(column["categories"]) + bool(column.get("rare"))
+    return len(column.get("parts", [None])) + bool(column.get("indicator"))
+
+
+def _fill(features: np.ndarray, raw: pd.DataFrame, column: dict[str, Any]) -> None:
+    """Write a column's features into an array of zeros, `[n, k]`."""
+    rows, values = _distinct(raw[column["name"]])
+    values = _without_blanks(values, () if column["kind"] == "text" else MISSING_WORDS)
+    if column["kind"] == "text":
+        places = _places(values, column["missing"], column["categories"])[rows]
+        known = np.flatnonzero(places >= 0)
+        features[known, places[known]] = 1
+        if column.get("rare"):
+            features[:, -1] = places < 0
+        return
+    numbers, missing = (_date_parts if column["kind"] == "date" else _numbers)(values, rows, column)
+    if column["kind"] != "boolean":
+        numbers = (numbers - column["center"]) / column["scale"]
+    features[:, : numbers.shape[1]] = numbers[rows]
+    if column.get("indicator"):
+        features[:, -1] = missing[rows]
+
+
+Rows = np.ndarray | slice  # for each row, the place of its value among the different ones
+
+
+def _distinct(values: pd.Series) -> tuple[Rows, pd.Series]:
+    """Return the different texts of a column, as they come first, and of which of them each row is.
+
+    All values are returned where some are no texts, since 1 and True count as the same value.
+    """
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return slice(None), values
+    rows, distinct = pd.factorize(values, use_na_sentinel=False)
+    return rows, pd.Series(distinct, dtype=object)
+
+
+def _numbers(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers or booleans, float64 `[n, 1]`, and where they were missing."""
     if column["kind"] == "boolean":
         numbers = values.astype(object).astype(str).str.lower().map(TRUTH).to_numpy(float)
     elif pd.api.types.is_numeric_dtype(values):
@@ -189,50 +244,43 @@ def _features(raw: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
         numbers = read_numbers(values, column.get("notation")).to_numpy(float)
     missing = np.isnan(numbers)
     if not column.get("lenient"):
-        _check_kind(values, missing, column)
-    _refuse(np.abs(numbers) > LARGEST, values, name, f"; numbers up to {LARGEST:.1e} are allowed")
-    filled = np.where(missing, float(column["missing"]), numbers)
-    if column["kind"] == "number":
-        filled = (filled - column["center"]) / column["scale"]
-    return _with_indicator(filled[:, None], missing, column)
+        _check_kind(values, missing, rows, column)
+    _refuse(np.abs(numbers) > LARGEST, values, rows, column["name"], f"; numbers up to {LARGEST:.1e} are allowed")
+    return np.where(missing, float(column["missing"]), numbers)[:, None], missing
 
 
-def _date_features(values: pd.Series, column: dict[str, Any]) -> np.ndarray:
+def _date_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parts of dates that are features, float64 `[n, k]`, and where dates were missing."""
     dates = read_dates(values, column["order"])
     missing = dates.isna().to_numpy()
     if not column.get("lenient"):
-        _check_kind(values, missing, column)
+        _check_kind(values, missing, rows, column)
     filled = dates.fillna(pd.Timestamp(column["missing"]))
-    parts = date_parts(filled)[column["parts"]].to_numpy(float)
-    return _with_indicator((parts - column["center"]) / column["scale"], missing, column)
+    return date_parts(filled)[column["parts"]].to_numpy(float), missing
 
 
-def _check_kind(values: pd.Series, missing: np.ndarray, column: dict[str, Any]) -> None:
+def _check_kind(values: pd.Series, missing: np.ndarray, rows: Rows, column: dict[str, Any]) -> None:
     wrong = missing & values.notna().to_numpy() if missing.any() else missing
-    _refuse(wrong, values, column["name"], f", which is no {column['kind']}")
+    _refuse(wrong, values, rows, column["name"], f", which is no {column['kind']}")
 
 
-def _refuse(wrong: np.ndarray, values: pd.Series, name: str, reason: str) -> None:
+def _refuse(wrong: np.ndarray, values: pd.Series, rows: Rows, name: str, reason: str) -> None:
     """Refuse the first value that is marked as wrong, if there is one, with its row, counted from 1."""
     if wrong.any():
-        row = int(wrong.argmax())
-        value = values.iloc[row]
+        row = int(wrong[rows].argmax())
+        value = values.iloc[int(wrong.argmax())]
         shown = repr(value) if isinstance(value, str) else str(value)
         raise ValueError(f"column {name!r} holds {shown} in row {row + 1}{reason}")
 
 
-def _with_indicator(features: np.ndarray, missing: np.ndarray, column: dict[str, Any]) -> np.ndarray:
-    return np.hstack([features, missing[:, None]]) if column.get("indicator") else features
-
-
-def _one_hot(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
+def _places(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
+    """Return the place of each value among the categories, -1 for one that is not there."""
     values = values.astype(object)
     # Who reads a file with pandas has the number 1067 for the category "01067".
     spellings = {str(int(category)): category for category in categories if category.isdecimal()}
     spellings |= {folded(category): category for category in reversed(categories)} | {one: one for one in categories}
     texts = values.where(values.notna(), missing).map(lambda value: _category(value, spellings))
-    codes = pd.Index(categories, dtype=object).get_indexer(pd.Index(texts))
-    return (codes[:, None] == np.arange(len(categories))).astype(float)
+    return pd.Index(categories, dtype=object).get_indexer(pd.Index(texts))
 
 
 def folded(text: str) -> str:

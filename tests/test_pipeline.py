@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
 COPIED = (
@@ -224,3 +225,19 @@ def test_every_stage_runs_on_a_users_table_and_the_report_names_its_columns(repo
     )
     assert (checked.returncode, checked.stderr) == (0, "")
     assert stages_run(dvc("repro")) == ["source"]
+
+
+def test_a_queued_experiment_reads_a_file_that_neither_git_nor_dvc_know(repository, git):
+    """DVC runs it in a copy of the project, which has no such file."""
+    write_patients(Path("mine.csv"), seed=1)
+    output = dvc("exp", "run", "prepare", "--temp", "--name", "apart", "-S", "data.source=mine.csv")
+    assert "mine.csv: 2 classes, 8 features" in output
+    assert "note: " not in output
+    [name] = [ref for ref in git("for-each-ref", "--format=%(refname)", "refs/exps").split() if ref.endswith("/apart")]
+    of_copy = YAML(typ="safe").load(git("show", f"{name}:dvc.lock"))["stages"]
+    set_params(data={"source": "mine.csv"})
+    dvc("repro", "prepare")
+    here = YAML(typ="safe").load(Path("dvc.lock"))["stages"]
+    assert [here[stage]["outs"] for stage in ("source", "prepare")] == [
+        of_copy[stage]["outs"] for stage in ("source", "prepare")
+    ]

@@ -7,6 +7,7 @@ to do with the target is judged on the training rows alone.
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,7 @@ MOSTLY = 0.5
 SENTINELS = (-9999.0, -999.0, -99.0, -9.0, -1.0, 999.0, 9999.0, 99999.0, 999999.0)
 SENTINEL_SHARE = 0.01
 FAR = 20  # interquartile ranges from the quartiles
+MOST_EXTREME = 0.01  # with a larger share of far values a column is skewed, as amounts are, and these are no slips
 IMBALANCED = 0.9  # share of the most frequent class
 GROUP_NAME = re.compile(
     r"(^|[^a-z])(patient|subject|person|user|customer|client|participant|household|site|group)"
@@ -73,10 +75,15 @@ class Finding(BaseModel):
     text: str
     accepted: bool
 
-    @property
-    def line(self) -> str:
-        """Return the finding as a warning."""
-        return f"{self.code}: {self.text} (data.accept: [{self.code}] takes it for seen)"
+
+def warnings_of(findings: Iterable[Finding]) -> list[str]:
+    """Return a line for each code that is not accepted, with what was found of each column and what to do."""
+    lines = []
+    for code, same in groupby((one for one in findings if not one.accepted), key=lambda one: one.code):
+        texts = [one.text.removesuffix(f"; {ADVICE[code]}") for one in same]
+        texts[MOST_NAMED:] = [f"{len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else []
+        lines.append(f"{code}: {'; '.join([*texts, ADVICE[code]])} (data.accept: [{code}] takes it for seen)")
+    return lines
 
 
 Rows = Mapping[SplitName, np.ndarray]
@@ -209,7 +216,7 @@ def _has_extremes(column: Column) -> Iterator[Found]:
         return
     values = column.train.dropna()
     values = values[~values.isin(SENTINELS)]
-    if count := int(_far(values).sum()):
+    if 0 < (count := int(_far(values).sum())) <= max(1, MOST_EXTREME * len(values)):
         extreme = values.iloc[(values - values.median()).abs().argmax()]
         text = f"column {column.name!r} has {count} values far from all others, such as {extreme:.6g}"
         yield "D006", column.name, count, text
@@ -229,14 +236,13 @@ COLUMN_CHECKS: tuple[Callable[[Column], Iterator[Found]], ...] = (
 
 
 def _unseen(column: Column, others: pd.Series) -> Iterator[Found]:
-    present = others.dropna()
-    unseen = present[:0]
-    if column.kind == "text":
-        unseen = present[~present.map(folded).isin(column.train.dropna().map(folded))]
-    if len(unseen):
-        named = nearest_first("", sorted(unseen.unique()), MOST_NAMED)
+    if column.kind != "text":
+        return
+    seen = set(map(folded, column.train.dropna().unique()))
+    if unseen := [category for category in others.dropna().unique() if folded(category) not in seen]:
+        named = nearest_first("", sorted(unseen), MOST_NAMED)
         text = f"column {column.name!r} has categories in new rows that no training row has: {named}"
-        yield "D010", column.name, len(unseen), text
+        yield "D010", column.name, int(others.isin(unseen).sum()), text
 
 
 def _in_order(column: Column, data: Data) -> Iterator[Found]:

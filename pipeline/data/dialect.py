@@ -39,8 +39,8 @@ class Dialect:
     width: int
 
 
-def decode(content: bytes, read: Read) -> tuple[str, str | None]:
-    """Return the text of a file, and a note if its encoding was guessed.
+def in_utf8(content: bytes, read: Read) -> tuple[bytes, str | None]:
+    """Return the text of a file in UTF-8 without a byte order mark, and a note if its encoding was guessed.
 
     A byte order mark decides, then UTF-8 if the bytes are that. Otherwise they are GBK if all that is not ASCII comes
     in pairs of GB 2312, as Chinese does and Western letters hardly ever do, and else Windows' Latin-1.
@@ -51,18 +51,19 @@ def decode(content: bytes, read: Read) -> tuple[str, str | None]:
     mark = next((mark for mark in BYTE_ORDER_MARKS if content.startswith(mark)), None)
     if read.encoding is not None:
         text = _decoded(content, read.encoding, f"it is not text in data.read.encoding {read.encoding!r}")
-        return _checked(text.removeprefix("\ufeff")), None
+        return _checked(text.removeprefix("\ufeff").encode()), None
     if mark is not None:
-        return _checked(_decoded(content, BYTE_ORDER_MARKS[mark], "it is damaged")), None
+        return _checked(_decoded(content, BYTE_ORDER_MARKS[mark], "it is damaged").encode()), None
     for encoding, note in (
         ("utf-8", None),
         ("gb2312", "it is not UTF-8 and is read as GBK (Chinese)"),
         ("cp1252", "it is not UTF-8 and is read as Latin-1 (cp1252)"),
     ):
         try:
-            return _checked(content.decode(encoding)), note
+            text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        return _checked(content if encoding == "utf-8" else text.encode()), note
     raise ValueError("it is neither text in UTF-8 nor in GBK or Latin-1; name its encoding in data.read.encoding")
 
 
@@ -73,14 +74,14 @@ def _decoded(content: bytes, encoding: str, problem: str) -> str:
         raise ValueError(f"{problem}: {error}") from None
 
 
-def _checked(text: str) -> str:
-    if "\0" in text[:4096]:
+def _checked(text: bytes) -> bytes:
+    if b"\0" in text[:4096]:
         raise ValueError("it is a binary file, or text in an encoding that data.read.encoding has to name (utf-16?)")
     return text
 
 
-def find_dialect(text: str, suffix: str, read: Read) -> tuple[Dialect, list[str]]:
-    """Tell from a table's text how it is written, but for what is set; return that, and notes on what was taken.
+def find_dialect(text: bytes, suffix: str, read: Read) -> tuple[Dialect, list[str]]:
+    """Tell from a table's text, in UTF-8, how it is written, but for what is set; return that, and notes on it.
 
     The separator of the suffix is taken if every row has the same number of values by it, else another one by which
     they have.
@@ -118,9 +119,14 @@ def find_dialect(text: str, suffix: str, read: Read) -> tuple[Dialect, list[str]
     return Dialect(separator, skipped, header, row_names, len(rows[0]) + row_names), notes
 
 
-def _lines_above(text: str, separators: list[str]) -> tuple[int, str | None]:
+def _lines(text: bytes, newline: str) -> io.TextIOWrapper:
+    # Unlike a StringIO, which takes four bytes for each character, it reads no further than it is asked to.
+    return io.TextIOWrapper(io.BytesIO(text), "utf-8", newline=newline)
+
+
+def _lines_above(text: bytes, separators: list[str]) -> tuple[int, str | None]:
     """Return how many lines above the table are comments or say how it is separated, and the separator so said."""
-    lines = list(islice(io.StringIO(text), SAMPLE_ROWS))
+    lines = list(islice(_lines(text, "\n"), SAMPLE_ROWS))
     stated = None
     skipped = 0
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
@@ -140,9 +146,9 @@ def _lines_above(text: str, separators: list[str]) -> tuple[int, str | None]:
     return skipped, stated
 
 
-def _rows(text: str, skipped: int, separator: str) -> list[list[str]]:
+def _rows(text: bytes, skipped: int, separator: str) -> list[list[str]]:
     """Return the first rows of a table without empty ones; none if they cannot be told apart."""
-    lines = islice(io.StringIO(text, newline=""), skipped, None)
+    lines = islice(_lines(text, ""), skipped, None)
     reader = csv.reader(_without_ends(lines) if separator == " " else lines, delimiter=separator, skipinitialspace=True)
     try:
         return list(islice((row for row in reader if any(row)), SAMPLE_ROWS))

@@ -19,7 +19,9 @@ def one_spelling(tables: dict[str, pd.DataFrame], target: str, messages: Message
     for label in labels.value_counts().index:
         frequent.setdefault(folded(label), label)
     for setting, table in tables.items():
-        spelt = table[target].map(lambda label: frequent.get(folded(label), label), na_action="ignore")
+        spelt = table[target].map(
+            {label: frequent.get(folded(label), label) for label in table[target].dropna().unique()}
+        )
         if different := sorted(set(table[target][spelt != table[target]].dropna())):
             pairs = ", ".join(f"{label!r} as {frequent[folded(label)]!r}" for label in different)
             messages.notes.append(

@@ -9,6 +9,7 @@ import pandas as pd
 import sklearn.datasets
 
 from pipeline.data import downloads, sources
+from pipeline.data.addresses import is_address
 from pipeline.data.labels import one_spelling
 from pipeline.data.limits import check_unpacked
 from pipeline.data.tables import Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
@@ -136,7 +137,7 @@ def _from_files(data: Data, files: dict[str, str]) -> Dataset:
     messages.notes[:0] = [
         f"{setting}: {address} is read from {files[setting]}; delete that file to download it again"
         for setting, address in (("data.source", data.source), ("data.test_source", data.test_source))
-        if address is not None and files[setting] != address
+        if address is not None and is_address(address)
     ]
     if data.test_source is None:
         return from_table(frame, data, messages=messages)
@@ -154,6 +155,7 @@ def from_table(
 ) -> Dataset:
     """Sort a table's columns into target, group and features; `target` is the column that the source names."""
     messages = messages or Messages()
+    messages.found = [one for one in messages.found if one[1] not in data.drop]
     columns = list(frame.columns)
     target = _checked_target(columns, data, target, messages)
     left_out = {target, data.group, data.weight, *data.drop}

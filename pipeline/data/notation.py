@@ -1,11 +1,12 @@
-"""How the numbers of a text column are written: decimal mark, thousands mark, and a unit such as $ or %."""
+"""How the numbers of a text column are written: decimal mark, thousands mark, and a unit: $, %, a clock's."""
 
 import pandas as pd
 
-from pipeline.serving import MISSING_WORDS, Notation, read_numbers
+from pipeline.serving import CLOCK, MISSING_WORDS, Notation, read_numbers
 from pipeline.settings import Read
 
-UNITS = "$€£¥₹%"
+SAMPLE = 20
+UNITS = f"$€£¥₹%{CLOCK}"
 # Decimal mark and thousands mark. `1,080` is taken for 1080: decimal commas seldom have three decimals everywhere.
 ENGLISH, CONTINENTAL = (".", ","), (",", ".")
 
@@ -39,7 +40,8 @@ def find_notation(column: pd.Series, read: Read, decimal_commas: bool) -> Notati
 
 
 def _present(column: pd.Series) -> pd.Series:
-    texts = column.dropna().str.strip()
+    """Return the different values of a column, in their order, without blanks around them and missing ones."""
+    texts = pd.Series(column.dropna().unique()).str.strip()
     return texts[(texts != "") & ~texts.isin(MISSING_WORDS)]
 
 
@@ -52,6 +54,7 @@ def _find(texts: pd.Series, marks: list[tuple[str, str]]) -> Notation | None:
         return None
     for decimal, thousands in marks:
         notation: Notation = {"decimal": decimal, "thousands": thousands, "unit": unit}
-        if read_numbers(texts, notation).notna().all():
+        # Most columns hold no numbers, as their first values show.
+        if all(read_numbers(values, notation).notna().all() for values in (texts.head(SAMPLE), texts)):
             return notation
     return None

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import serving
-from pipeline.data.checkup import Finding, check_up
+from pipeline.data.checkup import Finding, check_up, warnings_of
 from pipeline.data.examples import Split
 from pipeline.data.load import Dataset
 from pipeline.data.partition import partition
@@ -77,7 +77,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         features=feature_names(preprocessing),
         n_features=n_features,
         image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
-        warnings=[*notes, *(finding.line for finding in findings if not finding.accepted)],
+        warnings=[*notes, *warnings_of(findings)],
         findings=sorted({finding.code for finding in findings if not finding.accepted}),
         weight=data.weight,
         time=data.time,

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.tables import Kind
@@ -50,14 +49,15 @@ def _fit_columns(kind: Kind, table: pd.DataFrame, data: Data, weights: np.ndarra
         return [_fit_dates(str(name), dates, data) for name, dates in table.items()]
     if kind == "text":
         return [_fit_text(str(name), texts, data.rare) for name, texts in table.items()]
-    imputer = SimpleImputer(strategy="median" if kind == "number" else "most_frequent")
-    filled = imputer.fit_transform(table)
+    missing: dict[Any, Any] = (table.median() if kind == "number" else table.mode().iloc[0]).to_dict()
     with_indicator = table.columns[table.isna().any() & (data.missing == "median_and_indicator")]
     columns: list[dict[str, Any]] = [
-        {"name": name, "kind": kind, "missing": missing} | ({"indicator": True} if name in with_indicator else {})
-        for name, missing in zip(table, imputer.statistics_.tolist(), strict=True)
+        {"name": name, "kind": kind, "missing": float(missing[name])}
+        | ({"indicator": True} if name in with_indicator else {})
+        for name in table
     ]
     if kind == "number":
+        filled = table.fillna(missing).to_numpy()
         center, scale = _center_and_scale(filled, "standard" if data.scaling == "auto" else data.scaling, weights)
         return [column | {"center": c, "scale": s} for column, c, s in zip(columns, center, scale, strict=True)]
     return columns

@@ -74,7 +74,20 @@ def _named_files(data: Data) -> dict[str, str]:
 
 
 def _local(setting: str, source: str) -> str:
-    return str(addresses.download(setting, source)) if addresses.is_address(source) else source
+    """Return the path to read a source from; what DVC's temporary copy of a project lacks is read from the project."""
+    if addresses.is_address(source):
+        return str(addresses.download(setting, source))
+    root = _copied_project()
+    return source if root is None or Path(source).exists() else str(root / source)
+
+
+def _copied_project() -> Path | None:
+    """Return the project of which the working folder is DVC's copy for a queued experiment; None if it is none.
+
+    The copy has the files that git or DVC know, and no others: https://github.com/iterative/dvc/issues/8854.
+    """
+    folders = (folder for folder in Path.cwd().parents if folder.parts[-3:] == (".dvc", "tmp", "exps"))
+    return next((folder.parents[2] for folder in folders), None)
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -93,11 +106,16 @@ def describe(data: Data) -> dict[str, Any]:
     """
     sources = _named_files(data)
     files = [
-        _fingerprint(part) | ({"path": sources[setting]} if addresses.is_address(sources[setting]) else {})
+        _fingerprint(part) | {"path": _part_name(sources[setting], Path(name), part)}
         for setting, name in user_files(data).items()
         for part in parts_of(Path(name))
     ]
     return {"source": data.source, "files": files}
+
+
+def _part_name(source: str, table: Path, part: Path) -> str:
+    """Return the name of a file of a table, which is alike in every copy of the project."""
+    return source if part == table else str(Path(source) / part.relative_to(table))
 
 
 def _check_source(source: str) -> None:

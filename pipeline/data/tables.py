@@ -1,6 +1,5 @@
 """Reading of tables, and recognition of numbers, booleans and text in their columns."""
 
-import io
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data import containers
+from pipeline.data.columns import LEADING_ZERO, read_columns
 from pipeline.data.containers import read_typed
-from pipeline.data.dialect import SAMPLE_ROWS, decode, find_dialect, starts_with_values
+from pipeline.data.dialect import SAMPLE_ROWS, find_dialect, in_utf8, starts_with_values
 from pipeline.data.notation import is_text
 from pipeline.data.sheets import as_texts, read_cells
 from pipeline.data.sources import suffix_of
@@ -70,8 +70,10 @@ def read_table(
     try:
         if containers.is_typed(path):
             frame = read_typed(setting, path)
+        elif containers.is_sheet(path):
+            frame = _read_sheet(setting, path, read, messages)
         else:
-            frame = (_read_sheet if containers.is_sheet(path) else _read_text)(setting, path, read, messages)
+            frame = _read_text(setting, path, read, text_columns, messages)
     # pyarrow's errors are ValueError or OSError; pandas' of parsing and of decoding are ValueError.
     except (ValueError, OSError) as error:
         hint = " (data.read says how a text table is written)" if containers.is_text(path) else ""
@@ -98,32 +100,31 @@ def _column(cells: pd.Series, read: Read, text_columns: tuple[str, ...], message
     inferred = pd.api.types.infer_dtype(cells, skipna=True)
     if name in text_columns:
         return as_texts(cells)
-    if inferred != "string" and not inferred.startswith("mixed"):
+    if inferred not in ("string", "time") and not inferred.startswith("mixed"):
         return cells.infer_objects()
     texts = cells if inferred == "string" else as_texts(cells)
     values = told_from_text(texts, read)
-    if pd.api.types.is_numeric_dtype(values) and (zeros := int(texts.str.match(r"\s*0\d").sum())):
-        text = f"column {name!r} is read as numbers, and {zeros} of its cells lose zeros before them"
-        messages.found.append(("D008", name, zeros, text))
+    if pd.api.types.is_numeric_dtype(values) and (zeros := int(texts.str.match(LEADING_ZERO).sum())):
+        messages.found.append(_lost_zeros(name, zeros))
     return values
 
 
-def _read_text(setting: str, path: Path, read: Read, messages: Messages) -> pd.DataFrame:
-    """Return the cells of a text table as they stand there, missing where a row ends early."""
-    text, guess = decode(containers.read_bytes(setting, path), read)
+def _lost_zeros(name: str, count: int) -> Found:
+    return "D008", name, count, f"column {name!r} is read as numbers, and {count} of its cells lose zeros before them"
+
+
+def _read_text(setting: str, path: Path, read: Read, text_columns: tuple[str, ...], messages: Messages) -> pd.DataFrame:
+    """Return the columns of a text table: numbers, or cells as they stand there; missing where there is nothing."""
+    text, guess = in_utf8(containers.read_bytes(setting, path), read)
     messages.notes += [f"{guess}; data.read.encoding sets another"] if guess else []
     dialect, notes = find_dialect(text, containers.text_suffix(path), read)
     messages.notes += notes
-    # The names are a row like the others, since pandas would rename a repeated one.
-    frame = pd.read_csv(
-        io.StringIO(text), sep=r"\s+" if dialect.separator == " " else dialect.separator, skiprows=dialect.skipped,
-        header=None, names=range(dialect.width) if dialect.row_names else None, dtype="str", keep_default_na=False,
-        skipinitialspace=True,
-    )  # fmt: skip
-    names = frame.iloc[0].fillna("").tolist()
-    if dialect.row_names:
-        frame, names = frame.iloc[:, 1:], names[:-1]
-    return _with_names(frame, names if dialect.header else None, messages)
+    # Where a point is no decimal mark, `1.080` is left to the reading of such notations.
+    as_text = None if read.decimal == "," or read.thousands == "." else text_columns
+    names, frame, zeros = read_columns(text, dialect, as_text)
+    for place, count in zeros.items():
+        messages.found.append(_lost_zeros(names[place].strip(), count))
+    return _named(frame, names if dialect.header else None, messages)
 
 
 def _read_sheet(setting: str, path: Path, read: Read, messages: Messages) -> pd.DataFrame:
@@ -132,13 +133,13 @@ def _read_sheet(setting: str, path: Path, read: Read, messages: Messages) -> pd.
     messages.notes += notes
     rows = cells.head(SAMPLE_ROWS).map(lambda cell: "" if pd.isna(cell) else str(cell)).to_numpy().tolist()
     header = read.header if read.header is not None else not starts_with_values(rows)
-    return _with_names(cells, rows[0] if header else None, messages)
+    return _named(cells.iloc[int(header) :], rows[0] if header else None, messages)
 
 
-def _with_names(frame: pd.DataFrame, names: list[str] | None, messages: Messages) -> pd.DataFrame:
-    """Return a table under names, which are its first row; if there are none, with a warning under numbers."""
+def _named(frame: pd.DataFrame, names: list[str] | None, messages: Messages) -> pd.DataFrame:
+    """Return a table under names; if there are none, with a warning under numbers."""
     if names is not None:
-        return frame.iloc[1:].set_axis(names, axis="columns").reset_index(drop=True)
+        return frame.set_axis(names, axis="columns").reset_index(drop=True)
     messages.warnings.append(
         "it has no row of names, so its columns are called column_1, column_2 and so on "
         "(data.read.header: true takes the first row for the names)"
@@ -238,10 +239,12 @@ def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Se
         )
     if kind is None:
         raise InputError(f"{label} holds {inferred} values; numbers, booleans and text are allowed: {advice}")
-    if kind == "text":
-        return kind, column.astype(object).where(column.notna(), np.nan)
+    if kind == "text":  # rows of one value share its text; the place of a missing one is -1
+        places, distinct = pd.factorize(column)
+        texts = np.append(np.asarray(distinct, object), np.nan)
+        return kind, pd.Series(texts[places], column.index, "object")
     return kind, pd.Series(column.to_numpy(float, na_value=np.nan), column.index)
 
 
 def _all_dates(column: pd.Series) -> bool:
-    return bool(column.dropna().astype("str").str.fullmatch(DATE).all())
+    return bool(column.drop_duplicates().dropna().astype("str").str.fullmatch(DATE).all())

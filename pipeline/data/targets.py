@@ -59,7 +59,13 @@ def read_target(column: pd.Series, name: str | None, data: Data, test_rows: int 
     if task == "regression":
         return Target(task, values.to_numpy(float), None, _regression_note(values, data))
     class_values, y = np.unique(values.to_numpy(), return_inverse=True)
-    return Target(task, y.astype(np.int32), [_name(value, kind) for value in class_values])
+    note = None
+    if kind == "number" and data.task == "auto" and name is not None and len(class_values) > 2:
+        note = (
+            f"the target's {len(class_values)} different whole numbers are taken as classes; "
+            "set data.task to regression if they are amounts"
+        )
+    return Target(task, y.astype(np.int32), [_name(value, kind) for value in class_values], note)
 
 
 def _check_complete(column: pd.Series, label: str, data: Data, test_rows: int | None) -> None:

@@ -8,7 +8,7 @@ from pipeline.data.dates import find_date_order
 from pipeline.data.notation import find_notation, has_decimal_commas, is_text
 from pipeline.data.tables import Messages, shown
 from pipeline.errors import InputError
-from pipeline.serving import MISSING_WORDS, Notation, read_dates, read_numbers
+from pipeline.serving import CLOCK, MISSING_WORDS, Notation, read_dates, read_numbers
 from pipeline.settings import Data
 
 
@@ -27,7 +27,7 @@ def as_values(
     """
     source = next(iter(tables.values()))
     notations = _notations(source, data, target, messages)
-    dates = _date_orders(source.drop(columns=[target, *([] if data.group is None else [data.group])]), messages)
+    dates = _date_orders(source.drop(columns=[target, *([] if data.group is None else [data.group])]), data, messages)
     tables = {
         setting: _in_dates(setting, _in_numbers(setting, table, notations), dates, messages)
         for setting, table in tables.items()
@@ -50,16 +50,20 @@ def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages)
     for names in by_notation.values():
         written = table[names[0]][~table[names[0]].isin(MISSING_WORDS)].dropna().iloc[0]
         number = read_numbers(pd.Series([written]), notations[names[0]]).iloc[0]
+        read = f"such as {written!r} as {number:.10g}, in column {shown(names)}"
         messages.notes.append(
-            f"data.source: text is read as numbers, such as {written!r} as {number:.10g}, in column {shown(names)}; "
-            "data.read.decimal and data.read.thousands set other marks"
+            f"data.source: times of day are read as hours, {read}"
+            if notations[names[0]]["unit"] == CLOCK
+            else f"data.source: text is read as numbers, {read}; data.read.decimal and data.read.thousands set "
+            "other marks"
         )
     return notations
 
 
-def _date_orders(table: pd.DataFrame, messages: Messages) -> dict[str, dict[str, Any]]:
+def _date_orders(table: pd.DataFrame, data: Data, messages: Messages) -> dict[str, dict[str, Any]]:
     """Return how each column of dates is written, with a note: its `order`, and whether it is `lenient` with others."""
     written: dict[str, dict[str, Any]] = {}
+    features = "; its features are year, month, day of the year, weekday and, where there are any, hours (in UTC)"
     for name, column in ((str(name), column) for name, column in table.items()):
         if (order := find_date_order(column)) is None:
             continue
@@ -70,8 +74,7 @@ def _date_orders(table: pd.DataFrame, messages: Messages) -> dict[str, dict[str,
         doubt = "" if order[1] else ", though day and month might be the other way round"
         messages.notes.append(
             f"data.source: column {name!r} holds dates, such as {str(present[first])!r} for "
-            f"{dates[first]:%Y-%m-%d}{doubt}; its features are year, month, day of the year, weekday and, where there "
-            "are any, hours (in UTC)"
+            f"{dates[first]:%Y-%m-%d}{doubt}{'' if name in data.drop else features}"
         )
     return written
 

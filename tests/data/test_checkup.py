@@ -52,7 +52,7 @@ def test_a_plain_table_has_no_finding(folder, plain):
         ("D003", "version", lambda table: 5),
         ("D004", "note", lambda table: np.where(np.arange(N) % 5 == 0, table["x"], np.nan)),
         ("D005", "age", lambda table: np.where(np.arange(N) % 9 == 0, -999, 20 + np.arange(N) % 50)),
-        ("D006", "price", lambda table: np.where(np.arange(N) % 25 == 0, 1e6, table["x"].round(2))),
+        ("D006", "price", lambda table: np.where(np.arange(N) == 7, 1e6, table["x"].round(2))),
         ("D008", "zip", lambda table: [f"0{i % 40 + 1000}" for i in range(N)]),
         ("D010", "town", lambda table: [f"town {i // 4}" for i in range(N)]),
         ("D013", "day", lambda table: pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d")),
@@ -116,6 +116,27 @@ def test_findings_are_written_and_warned_of_until_they_are_accepted(digits_proje
     assert capsys.readouterr().err == ""
     [finding] = json.loads(Path("data/prepared/checks.json").read_text())
     assert (finding["code"], finding["column"], finding["accepted"]) == ("D003", "version", True)
+
+
+def test_a_skewed_column_has_no_extreme_values(folder, plain):
+    amounts = np.exp(5 * np.random.default_rng(3).normal(size=N))
+    assert (amounts > 20 * np.quantile(amounts, 0.75)).sum() > 3
+    assert found(folder, plain.assign(amount=amounts)) == {}
+
+
+def test_findings_of_one_kind_are_one_warning(folder, plain):
+    plain.assign(**{f"v{i}": i for i in range(12)}).to_csv("t.csv", index=False)
+    data = Data(source="t.csv", target="y")
+    prepared = prepare(load(data), data)
+    assert len(prepared.findings) == 12
+    [warning] = prepared.summary.warnings
+    assert warning.startswith("D003: column 'v0' has one value in all training rows; column 'v1' has")
+    assert "; 2 more; name it in data.drop: it tells no row from another (data.accept: [D003]" in warning
+
+
+def test_a_column_that_is_left_out_is_no_finding(folder, plain):
+    table = plain.assign(zip=[f"0{i % 40 + 1000}" for i in range(N)])
+    assert found(folder, table, drop=["zip"]) == {}
 
 
 def test_every_code_is_documented():

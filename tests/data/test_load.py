@@ -16,8 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from pipeline import progress
 from pipeline.data import downloads, limits, sources
 from pipeline.data import load as datasets
+from pipeline.data.prepare import prepare
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
@@ -481,3 +483,50 @@ def test_a_zip_of_two_tables_says_so(folder):
         archive.writestr("a.csv", "x,y\n1,2\n"), archive.writestr("b.csv", "x,y\n1,2\n")
     with pytest.raises(InputError, match="it must hold one table and holds 2 files"):
         datasets.load(Data(source="t.csv.zip", target="y"))
+
+
+@pytest.mark.parametrize(
+    ("late", "kind", "value"),
+    [("7", "number", 7.0), ("", "number", None), ("NA", "number", None), ("$7", "number", 7.0)],
+)
+def test_a_cell_far_down_decides_as_one_at_the_top_does(folder, late, kind, value):
+    """Columns that begin with numbers are read as these, until a cell says otherwise."""
+    rows = "".join(f"{'$' if late == '$7' else ''}{i},{'ab'[i % 2]}\n" for i in range(3000))
+    Path("t.csv").write_text(f"x,y\n{rows}{late},a\n")
+    dataset = datasets.load(Data(source="t.csv", target="y"))
+    assert dataset.kinds == {"x": kind}
+    assert dataset.features["x"].tolist()[:2999] == list(range(2999))
+    last = dataset.features["x"].iloc[-1]
+    assert np.isnan(last) if value is None else last == value
+
+
+def test_a_word_far_down_makes_a_column_text_as_it_stands(folder):
+    Path("t.csv").write_text("x,y\n" + "".join(f"1.{i % 9}0,{'ab'[i % 2]}\n" for i in range(3000)) + "low,a\n")
+    dataset = datasets.load(Data(source="t.csv", target="y"))
+    assert dataset.kinds == {"x": "text"}
+    assert set(dataset.features["x"]) == {*(f"1.{i}0" for i in range(9)), "low"}
+
+
+def test_the_note_on_a_column_of_dates_that_is_left_out_names_no_features(folder):
+    rows = "".join(f"2024-01-{i + 1:02},{i},{'ab'[i % 2]}\n" for i in range(30))
+    Path("t.csv").write_text(f"day,x,y\n{rows}")
+    for drop, count in (([], 1), (["day"], 0)):
+        notes = datasets.load(Data(source="t.csv", target="y", time="day", drop=drop)).messages.notes
+        assert sum("holds dates" in note for note in notes) == 1
+        assert sum("its features are" in note for note in notes) == count
+
+
+def test_a_target_of_whole_numbers_that_are_taken_as_classes_is_noted(folder):
+    for classes, task, count in ((3, "auto", 1), (2, "auto", 0), (3, "classification", 0)):
+        Path("t.csv").write_text("x,y\n" + "".join(f"{i},{i % classes}\n" for i in range(30)))
+        data = Data(source="t.csv", target="y", task=task)
+        warnings = prepare(datasets.load(data), data).summary.warnings
+        noted = "the target's 3 different whole numbers are taken as classes; set data.task to regression"
+        assert sum(warning.startswith(noted) for warning in warnings) == count
+
+
+def test_reading_that_takes_long_says_how_far_it_is(folder, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    Path("t.csv").write_text("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(100)))
+    datasets.load(Data(source="t.csv", target="y"))
+    assert "reading the table: 100%" in capsys.readouterr().out

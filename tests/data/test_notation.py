@@ -1,6 +1,7 @@
 """Numbers that are written in another notation: how it is told, and that served rows are read alike."""
 
 import json
+from datetime import time
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +44,13 @@ def numbers(texts: list[str], read: Read = Read(), decimal_commas: bool = False)
         (["1,2,3", "4,5"], None),
         (["1.2.2020", "3.4.2021"], None),
         (["a", "1,5"], None),
+        (["00:12", "23:59:15", "6:30 pm", "12:15 am"], [0.2, 23.9875, 18.5, 0.25]),
+        (["00:12", "24:01"], None),
+        (["06:30", "7"], None),
     ],
 )
 def test_the_notation_is_told_from_all_values_of_a_column(texts, expected):
-    assert numbers(texts) == expected
+    assert numbers(texts) == (expected and pytest.approx(expected))
 
 
 def test_the_settings_decide_where_the_values_do_not():
@@ -141,3 +145,22 @@ def test_training_rows_that_are_served_give_the_same_features(name, separator, e
     served = pd.read_csv(data.source, sep=separator, encoding=encoding, **reading)
     train = result.splits["train"]
     np.testing.assert_allclose(apply(result.preprocessing, served.iloc[train.numbers]), train.x, atol=1e-6)
+
+
+def test_times_of_day_are_hours_with_a_note_and_when_served():
+    table = pd.DataFrame({"at": [f"{i % 24:02}:{i * 7 % 60:02}" for i in range(60)], "y": ["a", "b"] * 30})
+    table.loc[3, "at"] = ""
+    table.to_csv("t.csv", index=False)
+    data = Data(source="t.csv", target="y")
+    prepared = prepare(datasets.load(data), data)
+    assert "data.source: times of day are read as hours, such as '00:00' as 0, in column at" in prepared.notes
+    assert prepared.summary.features == ["at", "at is missing"]
+    [train] = [prepared.splits["train"]]
+    rows = apply(prepared.preprocessing, table.iloc[train.numbers][["at"]])
+    np.testing.assert_array_equal(rows, train.x)
+    column = prepared.preprocessing["columns"][0]
+    served = apply(prepared.preprocessing, pd.DataFrame({"at": ["18:30", time(18, 30), None]}))
+    assert served[:2, 0] == pytest.approx((18.5 - column["center"]) / column["scale"], abs=1e-6)
+    assert served[:, 1].tolist() == [0, 0, 1]
+    with pytest.raises(ValueError, match=r"column 'at' holds 'noon' in row 2, which is no number"):
+        apply(prepared.preprocessing, pd.DataFrame({"at": ["18:30", "noon"]}))

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from pipeline import prepare as stage
 from pipeline import serving, source
 from pipeline.data import load as datasets
-from pipeline.data import splits
+from pipeline.data import preprocessing, splits
 from pipeline.data.examples import Split
 from pipeline.data.prepare import Prepared, prepare
 from pipeline.data.summarize import digest
@@ -428,3 +429,18 @@ def test_labels_of_the_test_set_that_the_source_lacks_are_named():
     files = {"source": str(CASES / "22_test_source_train.csv"), "test_source": str(CASES / "22_test_source_test.csv")}
     with pytest.raises(InputError, match=re.escape("its target has '<=50K.', '>50K.', which data.source has not")):
         prepared(target="income", **files)
+
+
+def test_applying_takes_little_more_memory_than_the_features():
+    """A column is written where it stands: no copy of the one-hot table, in float64 or otherwise."""
+    rng = np.random.default_rng(0)
+    names = np.array([f"town {i}" for i in range(400)], dtype=object)
+    table = pd.DataFrame({"town": rng.choice(names, 20_000), "x": rng.normal(size=20_000)})
+    fitted = preprocessing.fit_table(table, {"town": "text", "x": "number"}, Data())
+    tracemalloc.start()
+    features = serving.apply(fitted, table)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (features.dtype, features.shape) == (np.float32, (20_000, 401))
+    assert features.sum(axis=1).tolist() == pytest.approx((features[:, 0] + 1).tolist(), abs=1e-4)
+    assert peak < 1.3 * features.nbytes
