@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 
 from experiments import run_study
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
@@ -185,6 +184,8 @@ def test_from_python_the_study_is_shown(project, tmp_path):
     table = pd.DataFrame({"age": rng.normal(50, 9, 120), "city": rng.choice(["Ulm", "Bonn"], 120)})
     table["stays"] = np.where(table["age"] + rng.normal(0, 5, 120) > 50, "yes", "no")
     settings = read_settings()
+    from mlflow import MlflowClient  # MLflow is silent where the project imports it first
+
     store = f"sqlite:///{tmp_path}/mlflow.db"
     result = run_study(
         table, "stays", seeds=3, sections=["remedies"], study=settings.study, workers=1, tracking=store, progress=False
