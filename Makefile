@@ -24,7 +24,7 @@ repro: $(INSTALLED)  ## run every stage whose settings, code or data changed
 
 # A test file stays in one process, with what it sets up once; by their names the longest files don't come last.
 test: $(INSTALLED)  ## run the tests
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 reference: $(INSTALLED)  ## reproduce published results (slow)
 	@$(BIN)/pytest -m 'reference and not long'

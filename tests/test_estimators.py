@@ -92,6 +92,40 @@ def test_table_with_text_and_missing_values(cancer):
         fitted.predict(table[["clinic", *table.columns[:3]]])
 
 
+def test_probabilities_are_of_the_classes_and_the_most_likely_is_predicted(cancer):
+    X, y = cancer
+    fitted = MLPClassifier(**QUICK).fit(X, y)
+    probabilities = fitted.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert fitted.classes_.tolist() == ["benign", "malignant"]
+    assert (fitted.predict(X) == fitted.classes_[probabilities.argmax(axis=1)]).all()
+
+
+def test_two_layers_learn_what_is_not_linear():
+    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 20, float)
+    assert (
+        MLPClassifier(hidden_units=(16,), epochs=100, learning_rate=0.03, seeds=2)
+        .fit(X, X.sum(1) % 2)
+        .score(X, X.sum(1) % 2)
+        == 1
+    )
+
+
+def test_l2_makes_weights_smaller(cancer):
+    def size(l2: float) -> float:
+        weights = MLPClassifier(**QUICK | {"l2": l2}).fit(*cancer).model_.fitted.weights
+        return sum(np.square(value).sum() for path, value in weights.items() if path.endswith("kernel"))
+
+    assert size(0.1) < size(0.001) < size(0.0)
+
+
+def test_a_class_of_one_row_cannot_be_held_out_for_early_stopping(cancer):
+    X, y = cancer
+    y = y.mask(y.index == 3, "unknown")
+    with pytest.raises(ValueError, match="has 1 row to split"):
+        MLPClassifier(**QUICK, early_stopping={"patience": 2}).fit(X, y)
+
+
 def test_early_stopping_holds_rows_out(cancer):
     stopped = MLPClassifier(**QUICK | {"epochs": 50}, early_stopping={"patience": 2}).fit(*cancer)
     assert "validation_cross_entropy" in stopped.history_

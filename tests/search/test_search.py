@@ -496,7 +496,13 @@ def test_dead_worker_costs_no_trial_and_none_is_there_twice(search_settings, the
     check_complete(study, 12)
 
 
-@pytest.mark.parametrize(("where", "number"), [("journal", signal.SIGINT), ("postgresql", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("journal", signal.SIGINT),
+        pytest.param("postgresql", signal.SIGTERM, marks=pytest.mark.reference),  # half a minute for the same
+    ],
+)
 def test_killed_or_interrupted_search_ends_with_its_workers_and_goes_on_where_it_was(
     search_settings, the_study, workers_of, wait_until, is_alive, request, where, number
 ):
