@@ -142,6 +142,7 @@ def test_picture_has_both_curves(model: FittedModel):
     [
         ({"y": [0, 1]}, r"y must have a value for each of the 80 rows of X; got 2"),
         ({"y": np.zeros(80)}, "has one value only"),
+        ({"X": np.full((80, 2), np.inf)}, "^X: column 'x0' holds infinity"),
         ({"X": np.zeros(80)}, r"two to four axes; got the shape \[80\]"),
         ({"X": pd.DataFrame(np.zeros((80, 2)), columns=["a", "a"])}, "more than one column 'a'"),
         ({"sample_weight": -np.ones(80)}, "a number of at least 0"),

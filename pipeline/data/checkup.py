@@ -218,7 +218,8 @@ def _has_extremes(column: Column) -> Iterator[Found]:
     values = values[~values.isin(SENTINELS)]
     if 0 < (count := int(_far(values).sum())) <= max(1, MOST_EXTREME * len(values)):
         extreme = values.iloc[(values - values.median()).abs().argmax()]
-        text = f"column {column.name!r} has {count} values far from all others, such as {extreme:.6g}"
+        values_far = f"{count} value{'s' if count > 1 else ''} far from all others"
+        text = f"column {column.name!r} has {values_far}, such as {extreme:.6g}"
         yield "D006", column.name, count, text
 
 

@@ -152,8 +152,18 @@ def from_table(
     target: str | None = None,
     test: pd.DataFrame | None = None,
     messages: Messages | None = None,
+    label: str = "data.source",
 ) -> Dataset:
-    """Sort a table's columns into target, group and features; `target` is the column that the source names."""
+    """Sort a table's columns into target, group and features.
+
+    Args:
+        target: the column that the source names.
+        test: a table that is the test set.
+        label: of the table, in messages.
+
+    Raises:
+        InputError: a column that does not exist or cannot be used.
+    """
     messages = messages or Messages()
     messages.found = [one for one in messages.found if one[1] not in data.drop]
     columns = list(frame.columns)
@@ -164,7 +174,7 @@ def from_table(
     used = [*names, target, *dict.fromkeys(others)]
     if test is not None:
         _check_same_columns(used, list(test.columns), data)
-    tables = {"data.source": frame[used]} | ({} if test is None else {"data.test_source": test[used]})
+    tables = {label: frame[used]} | ({} if test is None else {"data.test_source": test[used]})
     kept = []
     for setting, table in tables.items():
         tables[setting], padded = without_blanks(table)
@@ -259,22 +269,23 @@ def _features(parts: dict[str, pd.DataFrame], messages: Messages) -> tuple[pd.Da
 
 def _feature(name: str, parts: dict[str, pd.Series]) -> tuple[Kind | None, pd.Series]:
     """Return a column's kind and its values in all parts; the first part decides what the column holds."""
-    if pd.api.types.is_datetime64_any_dtype(parts["data.source"]) and parts["data.source"].notna().any():
+    label, source = next(iter(parts.items()))
+    if pd.api.types.is_datetime64_any_dtype(source) and source.notna().any():
         return "date", pd.concat(list(parts.values()), ignore_index=True)
     tidied = {
         setting: tidy(part, f"{setting}: column {name!r}", "name it in data.drop") for setting, part in parts.items()
     }
-    kind = tidied["data.source"][0]
+    kind, of_source = tidied[label]
     joined = pd.concat([values for _, values in tidied.values()], ignore_index=True)
     if kind is None:
         return None, joined
     test_kind = tidied.get("data.test_source", (kind,))[0]
     if test_kind not in (kind, None):
-        raise InputError(f"data.test_source: column {name!r} holds {test_kind} values, in data.source {kind} values")
+        raise InputError(f"data.test_source: column {name!r} holds {test_kind} values, in {label} {kind} values")
     if kind == "text":
         # A column that is declared categorical is meant as text, even if its categories look like numbers.
-        if not isinstance(parts["data.source"].dtype, pd.CategoricalDtype):
-            _check_no_numbers(f"data.source: column {name!r}", tidied["data.source"][1])
+        if not isinstance(source.dtype, pd.CategoricalDtype):
+            _check_no_numbers(f"{label}: column {name!r}", of_source)
         return kind, joined
     for setting, (_, values) in tidied.items():
         _check_range(f"{setting}: column {name!r}", values)
@@ -395,17 +406,22 @@ def _images_with_test_set(x_train: Any, y_train: Any, x_test: Any, y_test: Any) 
     return from_examples(np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test]), len(x_test))
 
 
-def from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None) -> Dataset:
+def from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None, label: str = "data.source") -> Dataset:
+    """Return the examples of a table of numbers `[n, features]` or images; for `label` see `from_table`.
+
+    Raises:
+        InputError: a number is not finite, or beyond `LARGEST`.
+    """
     target = pd.Series(y)
     if x.ndim == 2:
-        parts = {"data.source": pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])])}
+        parts = {label: pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])])}
         messages = Messages()
         features, kinds = _features(parts, messages)
         return Dataset(features, target, None, kinds, test_rows=test_rows, messages=messages)
     # Written so that NaN, which compares as false, is refused too.
     if not (float(x.min()) >= -LARGEST and float(x.max()) <= LARGEST):
         raise InputError(
-            f"data.source: images must be finite numbers of at most {LARGEST:.1e}; got NaN, infinity or a larger number"
+            f"{label}: images must be finite numbers of at most {LARGEST:.1e}; got NaN, infinity or a larger number"
         )
     return Dataset(x, target, test_rows=test_rows, pixel_max=_pixel_max(x))
 

@@ -37,9 +37,9 @@ def dataset_of(
     if isinstance(x, pd.DataFrame):
         while name in x:
             name = f"{name}_"
-        dataset = from_table(x.assign(**{name: target}), data.model_copy(update={"target": name}))
+        dataset = from_table(x.assign(**{name: target}), data.model_copy(update={"target": name}), label="X")
     else:
-        dataset = from_examples(x, target.to_numpy(), None)
+        dataset = from_examples(x, target.to_numpy(), None, "X")
     rows = np.arange(len(x)) if dataset.numbers is None else dataset.numbers
     dataset = replace(
         dataset,

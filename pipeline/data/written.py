@@ -25,9 +25,10 @@ def as_values(
     Raises:
         InputError: the second table has a value that is written in another way.
     """
-    source = next(iter(tables.values()))
-    notations = _notations(source, data, target, messages)
-    dates = _date_orders(source.drop(columns=[target, *([] if data.group is None else [data.group])]), data, messages)
+    label, source = next(iter(tables.items()))
+    notations = _notations(label, source, data, target, messages)
+    candidates = source.drop(columns=[target, *([] if data.group is None else [data.group])])
+    dates = _date_orders(label, candidates, data, messages)
     tables = {
         setting: _in_dates(setting, _in_numbers(setting, table, notations), dates, messages)
         for setting, table in tables.items()
@@ -35,7 +36,7 @@ def as_values(
     return tables, {name: {"notation": notation} for name, notation in notations.items()} | dates
 
 
-def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages) -> dict[str, Notation]:
+def _notations(label: str, table: pd.DataFrame, data: Data, target: str, messages: Messages) -> dict[str, Notation]:
     """Return how numbers are written in columns of text, with a note for each way; classes and groups stay text."""
     decimal_commas = has_decimal_commas(table)
     text = {data.group} | ({target} if data.task == "classification" else set())
@@ -52,15 +53,14 @@ def _notations(table: pd.DataFrame, data: Data, target: str, messages: Messages)
         number = read_numbers(pd.Series([written]), notations[names[0]]).iloc[0]
         read = f"such as {written!r} as {number:.10g}, in column {shown(names)}"
         messages.notes.append(
-            f"data.source: times of day are read as hours, {read}"
+            f"{label}: times of day are read as hours, {read}"
             if notations[names[0]]["unit"] == CLOCK
-            else f"data.source: text is read as numbers, {read}; data.read.decimal and data.read.thousands set "
-            "other marks"
+            else f"{label}: text is read as numbers, {read}; data.read.decimal and data.read.thousands set other marks"
         )
     return notations
 
 
-def _date_orders(table: pd.DataFrame, data: Data, messages: Messages) -> dict[str, dict[str, Any]]:
+def _date_orders(label: str, table: pd.DataFrame, data: Data, messages: Messages) -> dict[str, dict[str, Any]]:
     """Return how each column of dates is written, with a note: its `order`, and whether it is `lenient` with others."""
     written: dict[str, dict[str, Any]] = {}
     features = "; its features are year, month, day of the year, weekday and, where there are any, hours (in UTC)"
@@ -73,7 +73,7 @@ def _date_orders(table: pd.DataFrame, data: Data, messages: Messages) -> dict[st
         first = dates.first_valid_index()
         doubt = "" if order[1] else ", though day and month might be the other way round"
         messages.notes.append(
-            f"data.source: column {name!r} holds dates, such as {str(present[first])!r} for "
+            f"{label}: column {name!r} holds dates, such as {str(present[first])!r} for "
             f"{dates[first]:%Y-%m-%d}{doubt}{'' if name in data.drop else features}"
         )
     return written
