@@ -109,7 +109,7 @@ def in_copy(folder: Path, root: Path, change: Callable[..., None], main: Callabl
         return {path.name: path.read_bytes() for path in Path("experiments/results").iterdir()}
 
 
-@pytest.mark.parametrize("module", [search, study], ids=["search", "study"])
+@pytest.mark.parametrize("module", [pytest.param(search, marks=pytest.mark.reference), study], ids=["search", "study"])
 def test_results_are_those_of_processes_of_this_machine(search_settings, change, cluster, tmp_path_factory, module):
     search_settings(trials=5, generation=2)
     change(study=STUDY)

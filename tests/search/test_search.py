@@ -478,6 +478,7 @@ def test_number_of_workers_changes_no_byte_of_the_results(search_settings):
     assert trials["complete"] + trials["pruned"] == 10
 
 
+@pytest.mark.reference  # two whole searches, of which others test the parts
 def test_database_gives_the_results_of_a_journal(search_settings, database):
     in_journal = by_stage(search_settings(engine={"workers": 2}, **PRUNED))
     search_settings(engine={"workers": 2}, storage=database, **PRUNED)

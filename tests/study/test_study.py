@@ -284,6 +284,7 @@ def test_nothing_is_trained_or_chosen_by_the_test_set(project, run):
     assert {path: path.stat().st_mtime_ns for path in study_jobs.CACHE.iterdir()} == files
 
 
+@pytest.mark.reference  # a whole study more
 def test_the_same_study_trained_anew_gives_the_same_bytes(project, run):
     files = (STUDY_FILE, STUDY_SEEDS_FILE, STUDY_CURVES_FILE)
     before = [path.read_bytes() for path in files]
