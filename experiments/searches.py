@@ -11,7 +11,7 @@ from optuna.storages import InMemoryStorage
 from rich.console import Console
 
 from experiments.defaults import MODEL, SEARCH, TRAIN
-from experiments.prepared import Subject
+from experiments.prepared import Subject, given
 from experiments.search.conduct import Observer, StageObserver, conduct, log_outcome
 from experiments.search.output import copy_of
 from experiments.search.plan import check_searchable, study_name, trial_settings
@@ -19,7 +19,6 @@ from experiments.search.results import summarize, trial_rows
 from experiments.search.rows import examples_of
 from experiments.search.storage import open_study
 from experiments.search.trials import Trials
-from pipeline.data.examples import Examples
 from pipeline.errors import value_errors
 from pipeline.settings import Data, Engine, Model, Search, Settings, Train
 from pipeline.tracking.parent import ParentRun
@@ -105,13 +104,8 @@ def run_search(
         console = None if progress else Console(quiet=True)
         log = None if tracking is None else ParentRun("search", study.study_name)
         observer = Observer() if log is None else StageObserver(log, study)
-        conduct(at_work, partial(_same, examples), observer, console)
+        conduct(at_work, partial(given, examples), observer, console)
         outcome = summarize(copy_of(study, at_work.recorded), at_work.recorded, settings)
         if log is not None:
             log_outcome(log, outcome, settings)
     return SearchResult(study, settings, outcome)
-
-
-def _same(examples: Examples) -> Examples:
-    """Return the rows that a worker has got, which the stage reads from files."""
-    return examples

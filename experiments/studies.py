@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike
 from rich.console import Console
 
 from experiments.defaults import MODEL, STUDY, TRAIN
-from experiments.prepared import Subject
+from experiments.prepared import Subject, given
 from experiments.records import STUDY_FILE, Recommendation, StudyRun, TestLooks
 from experiments.records import Study as StudyRecord
 from experiments.report.figures import draw
 from experiments.report.numbers import Numbers
 from experiments.report.page import render, render_answers
 from experiments.study.cost import cost, equal_time
-from experiments.study.rows import Rows, pooled
+from experiments.study.rows import pooled
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
 from experiments.study.seeds import fresh_seeds
@@ -199,7 +199,7 @@ def run_study(
         splits, summary = prepared.splits, prepared.summary
         rows = pooled(splits["train"], splits["validation"], chosen_seeds, summary.problem)
         console = None if progress else Console(quiet=True)
-        with Trainings(settings, chosen_seeds, partial(_same, rows), console=console) as trainings:
+        with Trainings(settings, chosen_seeds, partial(given, rows), console=console) as trainings:
             sections_of_study = Sections(settings, rows, chosen_seeds, search.summary if search else {}, trainings)
             compared = sections_of_study.run()
         from experiments.study.conclusions import conclude  # imports Keras, which would delay the workers' start
@@ -226,11 +226,6 @@ def _log(study: StudyRecord, tables: Tables, settings: Settings, summary: Summar
         tables.write(Path(folder))
         files = sorted(Path(folder).iterdir())
         return log_study(study, None, tables, settings, summary, files=files, in_project=False)
-
-
-def _same(rows: Rows) -> Rows:
-    """Return the rows that a worker has got, which the stages read from files."""
-    return rows
 
 
 def _columns(name: str, interval: Any) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Whether the owner of a task still waits for it, which the task asks now and then."""
+"""A question that a running task asks now and then: does its owner still wait for the result?"""
 
 from collections.abc import Callable
 from contextvars import ContextVar

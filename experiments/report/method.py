@@ -52,7 +52,7 @@ STATISTICS = [
      "is left. It is then true of these rows, and may not be of others."),
 ]  # fmt: skip
 
-# What takes the place of the statistics of these names where rows are ordered in time.
+# Where rows are ordered in time, these texts replace the ones above that have the same names.
 IN_TIME = {
     "Ring of folds": ("Rolling origin", "The later half of the training and validation rows is cut into folds that "
      "follow each other in time (Tashman, 2000, International Journal of Forecasting 16, 437-450). Each seed trains on "

@@ -32,7 +32,7 @@ def read_cells(setting: str, path: Path, sheet: int | str | None) -> tuple[pd.Da
                 cells = book.parse(chosen, header=None, dtype="object", keep_default_na=False, na_values=[""])
     except ValueError:
         raise
-    # What a damaged workbook raises depends on where the damage is; there is no class in common.
+    # openpyxl raises many kinds of errors for a damaged workbook, which have no class of their own in common.
     except Exception as error:
         raise ValueError(f"it is damaged: {error}") from None
     cells = cells.dropna(how="all").dropna(how="all", axis="columns")

@@ -105,7 +105,8 @@ def test_a_table_is_read_as_what_was_written(data):
     packing = draw(st.sampled_from(sorted(PACK)))
     path = Path(f"t.csv{packing}")
     path.write_bytes(PACK[packing](content))
-    # What the file leaves open: `1.080` and `1 080`, and Latin letters that come in pairs as Chinese ones do.
+    # A file cannot tell whether `1.080` or `1 080` has a thousands mark, nor Latin letters in pairs from Chinese ones;
+    # there the settings say it.
     read: dict[str, str] = {}
     if thousands in (".", " "):
         read |= {"decimal": decimal, "thousands": thousands}

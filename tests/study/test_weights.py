@@ -57,7 +57,7 @@ def test_an_evaluation_scores_every_split_as_scikit_learn_does_with_sample_weigh
         for metric, score in (("rmse", root_mean_squared_error), ("r2", r2_score)):
             expected = [score(actual, of_seed, sample_weight=split.weights) for of_seed in outputs]
             np.testing.assert_allclose(results.seeds[f"{name}_{metric}"], expected, rtol=1e-5)
-    # What the trainer has scored after the last epoch says the same.
+    # The trainer's own scores after the last epoch are weighted alike.
     last = results.history[results.history["epoch"] == 4]
     np.testing.assert_allclose(last["train_rmse"], results.seeds["train_rmse"], rtol=1e-4)
 
