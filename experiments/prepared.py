@@ -17,7 +17,7 @@ Rows = TypeVar("Rows")
 
 
 def given(rows: Rows) -> Rows:
-    """Return the rows themselves; `partial(given, rows)` sends them to workers, which read files for the stages."""
+    """Return the rows: `partial(given, rows)` is the `load` of an `Engine` whose rows are in memory, not in files."""
     return rows
 
 
