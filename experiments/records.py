@@ -15,7 +15,7 @@ STUDY_SEEDS_FILE = RESULTS / "study.csv"
 STUDY_CURVES_FILE = RESULTS / "study_curves.csv"
 
 SectionName = Literal[
-    "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
+    "peers", "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"  # as MLflow takes one
 NewRows = Literal["holdout", "test"]  # the rows that judge
@@ -215,6 +215,41 @@ class Recommendation(Record):
     beats_nothing: bool | None
 
 
+PeerFinding = Literal["better", "worse", "no detectable difference", "neither beats knowing nothing"]
+
+
+class PeerComparison(Record):
+    """A peer compared with the recommended network by one metric, row by row.
+
+    Attributes:
+        difference: the peer's metric less the network's; the intervals of all peers hold together.
+        p_adjusted: the p-value, adjusted by Holm's method over the peers.
+        detectable: the difference that four of five such studies would have found.
+        verdict: on the peer.
+    """
+
+    difference: Interval
+    p: float | None
+    p_adjusted: float | None
+    detectable: float | None
+    verdict: PeerFinding | None
+
+
+class Peer(Record):
+    """A model that is no network, trained and judged on the same rows as the recommended network.
+
+    Attributes:
+        estimator: scikit-learn's text of it, with the settings that are not scikit-learn's defaults.
+        scores: by split (train, holdout, test) and metric, as those of an arm.
+        comparisons: by metric: loss, accuracy and Brier score, or RMSE.
+    """
+
+    name: str
+    estimator: str
+    scores: dict[str, dict[str, Interval]]
+    comparisons: dict[str, PeerComparison]
+
+
 class Incumbent(Record):
     """The best of the first `trials` trials of a search: its promised loss, and the same settings' losses afterwards.
 
@@ -278,6 +313,7 @@ class Study(Record):
 
     about: About
     arms: list[Arm]
+    peers: list[Peer] | None
     overfits: Overfits
     chosen_remedy: str | None
     power_law: dict[RemedyGroup, PowerLaw] | None

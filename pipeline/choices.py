@@ -26,6 +26,10 @@ Initializer = Literal[
 ]  # fmt: skip
 
 
+# Models that a study compares the network with.
+Peer = Literal["linear", "nearest_neighbors", "random_forest", "gradient_boosting", "gradient_boosting_stopped"]
+
+
 @dataclass(frozen=True)
 class OptimizerFacts:
     """Facts about an optimizer that are needed without Keras, whose import takes seconds; a test holds them to Keras.

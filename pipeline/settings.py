@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.choices import OPTIMIZERS, Activation, Initializer, Optimizer
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Optimizer, Peer
 from pipeline.errors import without_password
 
 
@@ -312,7 +312,7 @@ class Search(Section):
 
 
 StudySection = Literal[
-    "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
+    "peers", "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
 
 
@@ -330,6 +330,7 @@ class Study(Section):
     sizes: Annotated[int, Field(ge=2, le=100)] = 7
     widths: Annotated[list[Width], Field(max_length=MOST_LAYERS)] = [2, 4, 8, 16, 32, 64, 128, 256, 512]
     depths: Annotated[list[Annotated[int, Field(ge=1, le=MOST_LAYERS)]], Field(max_length=MOST_LAYERS)] = [1, 2, 3]
+    peers: Annotated[list[Peer], Field(min_length=1)] = list(get_args(Peer))
     optimizers: list[Optimizer] = ["sgd", "momentum", "rmsprop", "adam"]
     activations: list[Activation] = ["relu", "tanh", "gelu", "sigmoid"]
 

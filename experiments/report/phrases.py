@@ -16,7 +16,6 @@ from experiments.report.arms import (
     short_name,
 )
 from experiments.report.numbers import NO_BREAK, Numbers, count, listed, p_value, percent, some, times_as_many
-from pipeline.statistics.intervals import Interval
 
 MOST_NAMES = 6
 FOUND_IN = "would have been found in four of five such studies"
@@ -68,7 +67,7 @@ class Phrases:
         relative = "" if share is None else f", {-100 * share:.0f}{NO_BREAK}%"
         better = arm.probability_better
         by_seed = f"; seed by seed it is better in {percent(better)} of cases" if is_known(better) else ""
-        return f"by {self.numbers.losses(turned(difference_of(arm)))}{relative}{by_seed}"
+        return f"by {self.numbers.losses(difference_of(arm).negated())}{relative}{by_seed}"
 
     def detectable(self, arms: list[Arm]) -> str:
         """Return the difference that would have been found in arms without one; an empty text if all have one."""
@@ -156,11 +155,6 @@ def _full_name(arm: Arm) -> str:
     if remedy is None:
         return arm.name
     return f"{remedy_name(arm) if arm.section == 'learning_curve' else short_name(arm) + ' units'} {remedy}"
-
-
-def turned(difference: Interval) -> Interval:
-    """Return a difference with its sign turned."""
-    return Interval(*(None if end is None else 0.0 - end for end in (difference.mean, difference.high, difference.low)))
 
 
 def _number_of(some_arms: list, all_arms: list) -> str:

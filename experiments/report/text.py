@@ -20,7 +20,7 @@ from experiments.report.arms import (
     short_name,
 )
 from experiments.report.numbers import NO_BREAK, Numbers, count, epoch, listed, sentence
-from experiments.report.phrases import FOUND_IN, Phrases, turned
+from experiments.report.phrases import FOUND_IN, Phrases
 from pipeline.statistics.intervals import Interval
 
 
@@ -84,7 +84,7 @@ class Text:
         meanwhile = f"{kind}, while the {numbers.loss_name} is higher by {numbers.losses(gap)}."
         if not is_known(overfits.score_rise):
             return meanwhile
-        change = f"the accuracy on new rows changes by {numbers.score_differences(turned(overfits.score_rise))}"
+        change = f"the accuracy on new rows changes by {numbers.score_differences(overfits.score_rise.negated())}"
         if not overfits.rises:
             return f"{meanwhile} From the best epoch to the last, {change}."
         if overfits.score_rise.low > 0:

@@ -9,7 +9,7 @@ import numpy as np
 from experiments import records as record
 from experiments.study.arm_records import metrics, settings_of
 from experiments.study.compared import Compared, loss_factor, over_nothing
-from experiments.study.scored import Scored, best, crossfitted, negated
+from experiments.study.scored import Scored, best, crossfitted
 from pipeline.settings import Dimension, Settings, StudySection
 from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.learning_curve import what_twice_the_data_brings
@@ -34,7 +34,7 @@ def overfits(remedies: Compared) -> record.Overfits:
     base, [at_best] = remedies.arms[0], remedies.choices("best_epoch")
     loss, score = METRICS[base.rows.problem.task]
     gap = {name: base.gap(name) for name in (loss, score)}
-    least_gap, rise = gap[loss].low, negated(remedies.judged[at_best.name].verdict.difference)
+    least_gap, rise = gap[loss].low, remedies.judged[at_best.name].verdict.difference.negated()
     train_rise, onsets = base.table["train_rise"].mean(), base.table["onset_epoch"].dropna()
     return record.Overfits(
         answer=None if least_gap is None else least_gap > 0,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.study.arms import Arm
+from experiments.study.held_out import HeldOut
 from experiments.study.scored import Scored, chosen
 from pipeline.statistics.comparisons import (
     Finding,
@@ -105,7 +106,7 @@ def _judged(pairs: list[tuple[Scored, Scored]]) -> list[Judged]:
         arm if difference.mean < 0 else reference
         for (arm, reference), difference in zip(pairs, mean_differences, strict=True)
     ]
-    verdicts = judge(mean_differences, estimates([arm.loss_rows - arm.floor_rows for arm in better], ring))
+    verdicts = judge(mean_differences, estimates([arm.loss_rows - arm.floor_rows(arm.loss) for arm in better], ring))
     comparisons = []
     for (arm, reference), of_rows, verdict in zip(pairs, differences, verdicts, strict=True):
         factor = loss_factor(arm.loss, arm.mean_loss, reference.mean_loss)
@@ -127,6 +128,6 @@ def loss_factor(loss: str, one: float, other: float) -> float:
     return 1 / (one + other) if loss == "rmse" and one + other > 0 else 1.0
 
 
-def over_nothing(arm: Scored) -> Estimate:
+def over_nothing(arm: HeldOut) -> Estimate:
     """Estimate the holdout loss of an arm less that of knowing nothing, a row."""
-    return estimates([arm.loss_rows - arm.floor_rows], arm.rows.ring)[0]
+    return estimates([arm.loss_rows - arm.floor_rows(arm.loss)], arm.rows.ring)[0]

@@ -2,20 +2,27 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+
+import pandas as pd
 
 from experiments import records as record
 from experiments.study import choices as choose
 from experiments.study.arm_records import records
 from experiments.study.arms import WITH, WITHOUT
 from experiments.study.compared import Compared
-from experiments.study.on_test_set import Tested, judged_on_test, score_test
+from experiments.study.held_out import HeldOut
+from experiments.study.on_test_set import Tested, judged_on_test, score_outputs, score_test
+from experiments.study.peers import fit_peer
 from experiments.study.rows import knowing_nothing
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
 from experiments.study.tables import Tables, curves, seed_rows
+from experiments.study.worth import ScoredPeer, peer_records
 from pipeline.data.examples import Split
 from pipeline.data.splits import Summary
+from pipeline.progress import Bar
 from pipeline.settings import StudySection
 from pipeline.statistics.intervals import Interval
 
@@ -34,6 +41,7 @@ def conclude(
     of_search = compared["winner"].arms if "winner" in compared else []
     tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *of_search)} if len(test) else {}
     compared = with_winner_on_test(compared, tested)
+    peers = _peers(sections, by_others, test)
     remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
     remedy = choose.chosen_remedy(remedies)
     on_test = {name: _scores_of_section(tested, name) for name in compared}
@@ -41,6 +49,7 @@ def conclude(
     study = record.Study(
         about=_about(sections, summary, test),
         arms=[arm for name in in_order for arm in records(compared[name], base, on_test[name])],
+        peers=None if peers is None else peer_records(peers, by_others),
         recommendation=choose.recommendation(
             recommended, by_others, base, on_test[recommended.section].get(recommended.name)
         ),
@@ -53,7 +62,25 @@ def conclude(
     by_seed = seed_rows(
         (arm for name in in_order for arm in compared[name].arms), {key: arm.table for key, arm in tested.items()}
     )
+    by_seed = pd.concat([by_seed, *(peer.seed_rows(sections.seeds) for peer in peers or [])], ignore_index=True)
     return study, Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms)), recommended
+
+
+def _peers(sections: Sections, network: HeldOut, test: Split) -> list[ScoredPeer] | None:
+    """Train and score the peers of the recommended network; None where the study does not ask for them."""
+    study, rows = sections.settings.study, sections.rows
+    if "peers" not in study.sections:
+        return None
+    outputs = []
+    with Bar("peers", len(study.peers), sections.trainings.console) as bar:
+        for number, peer in enumerate(study.peers, start=1):
+            outputs.append(fit_peer(peer, rows, sections.seeds, test.x))
+            bar.show(number, "", partial("peers: {} of {}".format, number, len(study.peers)))
+    nothing = rows.knowing_nothing()[:, None]
+    return [
+        ScoredPeer.of(peer, rows, network.judging, score_outputs(rows, peer.test, nothing, test) if len(test) else None)
+        for peer in outputs
+    ]
 
 
 def with_winner_on_test(compared: BySection, tested: ByArm) -> BySection:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.study.compared import Judged, loss_factor
+from experiments.study.rows import Rows
 from experiments.study.scored import Scored
 from pipeline.data.examples import Split
 from pipeline.data.splits import Summary
@@ -69,7 +70,16 @@ def score_test(arm: Scored, test: Split) -> Tested:
     rows, weights = arm.rows, arm.result.fitted.weights
     nothing = rows.knowing_nothing(arm.configuration.rows)[:, None]
     outputs = predict(arm.configuration.model, rows.problem, weights, test.x)
-    outputs = np.where(is_sound(weights)[:, None, None], outputs, nothing)
+    return score_outputs(rows, np.where(is_sound(weights)[:, None, None], outputs, nothing), nothing, test)
+
+
+def score_outputs(rows: Rows, outputs: np.ndarray, nothing: np.ndarray, test: Split) -> Tested:
+    """Score outputs on the test set.
+
+    Args:
+        outputs: of each seed, `[R, n, n_outputs]`.
+        nothing: those of knowing nothing, `[R, 1, n_outputs]`.
+    """
     task, scale = rows.problem.task, rows.problem.target_scale
     # A regression is scored in the target's unit; its mean is the same for both and cancels out.
     if task == "regression":

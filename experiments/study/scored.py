@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from experiments.study.arms import Arm
+from experiments.study.held_out import HeldOut
 from experiments.study.jobs import Result
 from experiments.study.rows import Rows
 from pipeline.settings import StudySection
@@ -20,26 +20,22 @@ from pipeline.statistics.weights import average
 ROLES = ("holdout", "validation")  # the splits of a training that the two roles of the ring judge
 
 
-@dataclass(frozen=True, eq=False)
-class Scored:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scored(HeldOut):
     """An arm with its numbers.
 
     Attributes:
         table: a row per seed, in the order of the seeds: epochs, best_epoch, onset_epoch, train_rise, diverged,
             `<split>_<metric>` for the splits train and holdout.
-        row_scores: of every row, see `jobs.Result`; None for an arm that is read at an epoch before its last.
+        row_scores: see `jobs.Result`; None for an arm that is read at an epoch before its last.
         train: the mean of each row score over the training rows, `[2, R]`, of the model that judges in each role.
-        judging: rows that judge, bool `[n]`; the others had a say in the arm's settings.
         picks: which of several competing arms judges each row, int `[rings, n]`, and their names; None for one arm.
     """
 
     configuration: Arm
     result: Result
-    rows: Rows
     table: pd.DataFrame
-    row_scores: dict[str, np.ndarray] | None
     train: dict[str, np.ndarray]
-    judging: np.ndarray
     picks: tuple[np.ndarray, list[str]] | None = None
 
     @property
@@ -58,36 +54,9 @@ class Scored:
         return self.configuration.name
 
     @property
-    def loss(self) -> str:
-        """Return the name of the loss."""
-        return scores.METRICS[self.rows.problem.task][0]
-
-    @property
     def train_rows(self) -> int:
         """Return the number of rows that each seed trains on."""
         return self.configuration.rows or self.rows.train.shape[1]
-
-    def judged_rows(self, name: str) -> np.ndarray:
-        """Return the row score behind a metric for every row, `[rings, 2, n]`; NaN where none may judge."""
-        if self.row_scores is None:
-            return np.full(self.rows.ring.judges.shape, np.nan)
-        judging = self.judging & (self.rows.ring.judges >= 0)
-        return np.where(judging, self.row_scores[scores.row_score_of(name)], np.nan)
-
-    @cached_property
-    def loss_rows(self) -> np.ndarray:
-        """Return the loss of every row, cross-entropy or squared error, `[rings, 2, n]`; NaN where none may judge."""
-        return self.judged_rows(self.loss)
-
-    @property
-    def floor_rows(self) -> np.ndarray:
-        """Return the loss of knowing nothing on every row, `[rings, 2, n]`; NaN where none may judge."""
-        return np.where(self.judging, self.rows.floor[scores.row_score_of(self.loss)], np.nan)
-
-    @property
-    def floor_loss(self) -> float:
-        """Return the mean holdout loss of knowing nothing."""
-        return float(scores.from_mean(self.loss, self.rows.ring.mean(self.floor_rows)))
 
     @property
     def mean_loss(self) -> float:
@@ -96,24 +65,11 @@ class Scored:
             return float(self.table[f"validation_{self.loss}"].mean())
         return self.mean(self.loss)
 
-    def mean(self, name: str) -> float:
-        """Return the mean of a metric over the rows that judge."""
-        return float(scores.from_mean(name, self.rows.ring.mean(self.judged_rows(name)), self.rows.variance))
-
     def metric(self, name: str) -> Interval:
         """Return a metric over all rows that judge; nothing is known where none does."""
         if self.row_scores is None:
             return scores.interval_over_seeds(name, self.table[f"holdout_{name}"], self.rows.ring.n)
-        values = self.judged_rows(name)
-        if not np.isfinite(values).any():
-            return Interval()
-        [estimate] = estimates([values], self.rows.ring)
-        return scores.interval_of(name, estimate, self.rows.variance)
-
-    def loss_on(self, rows: np.ndarray) -> Interval | None:
-        """Return the holdout loss on some of the rows, bool `[n]`; None where none of them judges a seed."""
-        loss = replace(self, judging=rows).metric(self.loss)
-        return loss if loss.mean is not None else None
+        return super().metric(name)
 
     def gap(self, name: str) -> Interval:
         """Return how much worse a metric is on the rows that judge than on training rows.
@@ -132,7 +88,7 @@ class Scored:
             return _worsening(name, estimate.interval(), self.mean(name), train_mean, self.rows.variance)
         level = replace(estimate, mean=self.rows.ring.mean(row_scores))
         gap = scores.interval_of(name, level, self.rows.variance).shifted(-train_mean)
-        return negated(gap) if name in scores.HIGHER_IS_BETTER else gap
+        return gap.negated() if name in scores.HIGHER_IS_BETTER else gap
 
     def worse_than(self, other: "Scored", name: str) -> Interval:
         """Return how much worse a metric is than that of another arm, on the same rows."""
@@ -150,14 +106,8 @@ def _worsening(name: str, difference: Interval, one: float, other: float, varian
     if name == "r2":
         return difference.scaled(1 / variance) if variance > 0 else Interval()
     if name in scores.HIGHER_IS_BETTER:
-        return negated(difference)
+        return difference.negated()
     return difference
-
-
-def negated(interval: Interval) -> Interval:
-    """Return the interval of a difference with its sign turned, without a negative 0."""
-    values = (interval.mean, interval.high, interval.low)
-    return Interval(*(None if value is None else 0.0 - value for value in values))
 
 
 def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
@@ -188,7 +138,15 @@ def score(arm: Arm, result: Result, rows: Rows, seeds: Sequence[int]) -> Scored:
                 values = _at(history, epochs[0], seeds, f"{split}_{name}")
                 table[f"{split}_{name}"] = np.where(is_lost[0], floor, values)
     judging = ~rows.searched if arm.section == "winner" else np.ones(len(rows.y), bool)
-    return Scored(arm, result, rows, table, result.row_scores if arm.read_at is None else None, train, judging)
+    return Scored(
+        configuration=arm,
+        result=result,
+        rows=rows,
+        table=table,
+        row_scores=result.row_scores if arm.read_at is None else None,
+        train=train,
+        judging=judging,
+    )
 
 
 def _at(history: pd.DataFrame, epochs: np.ndarray, seeds: Sequence[int], column: str) -> np.ndarray:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rich.console import Console
+
 from experiments.study.arms import WITH, WITHOUT, Arm
 from experiments.study.choices import chosen_remedy
 from experiments.study.compared import Compared
@@ -28,9 +30,10 @@ Arms = dict[StudySection, list[Scored]]
 
 
 class Trains(Protocol):
-    """The part of `workers.Trainings` that is needed."""
+    """The part of `trainings.Trainings` that is needed."""
 
     results: dict[Job, Result]
+    console: Console | None
 
     def run(self, jobs: list[Job], label: str) -> None: ...
 

@@ -55,7 +55,7 @@ class Tables:
         Raises:
             InputError: an arm has no row, or a row no arm; an arm has an epoch twice, or one that it cannot have.
         """
-        arms = {(arm.section, arm.name) for arm in study.arms}
+        arms = {(arm.section, arm.name) for arm in study.arms} | {("peers", peer.name) for peer in study.peers or []}
         if {*zip(self.seeds["section"], self.seeds["arm"], strict=True)} != arms:
             raise InputError(
                 f"{record.STUDY_SEEDS_FILE} has other arms than {record.STUDY_FILE}; delete both and run `dvc repro`"

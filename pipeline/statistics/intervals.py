@@ -33,6 +33,10 @@ class Interval:
         """Return the interval with a number added to all of its numbers."""
         return Interval(*(None if value is None else value + distance for value in (self.mean, self.low, self.high)))
 
+    def negated(self) -> "Interval":
+        """Return the interval of a difference with its sign turned, without a negative 0."""
+        return Interval(*(None if value is None else 0.0 - value for value in (self.mean, self.high, self.low)))
+
     def reaching(self, distance: float) -> "Interval":
         """Return the interval with ends at least this far from the mean; ends that are not known stay so."""
         if self.mean is None or self.low is None or self.high is None:
