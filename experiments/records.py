@@ -15,7 +15,7 @@ STUDY_SEEDS_FILE = RESULTS / "study.csv"
 STUDY_CURVES_FILE = RESULTS / "study_curves.csv"
 
 SectionName = Literal[
-    "peers", "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
+    "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"  # as MLflow takes one
 NewRows = Literal["holdout", "test"]  # the rows that judge
@@ -313,7 +313,7 @@ class Study(Record):
 
     about: About
     arms: list[Arm]
-    peers: list[Peer] | None
+    peers: list[Peer] | None = None
     overfits: Overfits
     chosen_remedy: str | None
     power_law: dict[RemedyGroup, PowerLaw] | None

@@ -311,9 +311,12 @@ class Search(Section):
         return self
 
 
-StudySection = Literal[
-    "peers", "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
+ArmSection = Literal[
+    "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
+
+
+StudySection = Literal["peers", ArmSection]
 
 
 class Study(Section):

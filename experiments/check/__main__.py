@@ -23,7 +23,7 @@ from experiments.check import search as check_search
 from experiments.check.comparison import Comparison, printed
 from experiments.records import RUN_ID, STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
 from experiments.search.output import SEARCH_FILE, TRIALS_FILE
-from experiments.study.log import arm_key, arm_numbers, headline_numbers
+from experiments.study.log import arm_key, arm_numbers, headline_numbers, peer_key, peer_numbers
 from experiments.study.tables import ARM
 from pipeline.data.splits import SPLITS
 from pipeline.errors import InputError, run_stage
@@ -104,10 +104,12 @@ def study_and_mlflow() -> Iterator[Comparison]:
     )
     left: dict[str, object] = {}
     right: dict[str, object] = {}
-    for arm in study.arms:
-        key, rows = arm_key(arm), by_seed.get((arm.section, arm.name), table.head(0))
+    rows_of, none = by_seed.get, table.head(0)
+    numbers_of = {arm_key(arm): arm_numbers(arm, rows_of((arm.section, arm.name), none)) for arm in study.arms}
+    for peer in study.peers or []:
+        numbers_of[peer_key(peer)] = peer_numbers(peer, rows_of(("peers", peer.name), none), study.about.loss)
+    for key, numbers in numbers_of.items():
         logged = children[key].metrics if key in children else {}
-        numbers = arm_numbers(arm, rows)
         left |= {f"{key} {name}": value for name, value in numbers.items()}
         right |= {f"{key} {name}": logged[name] for name in numbers if name in logged}
     children_name = f"the runs under {_name(run)}"

@@ -23,7 +23,8 @@ from pipeline.paths import RESULTS
 REPORT_FILE = RESULTS / "report.html"
 ARM = ("section", "arm")
 PICTURES = (
-    "baseline", "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner",
+    "peers", "baseline", "remedies", "learning_curve", "capacity", "optimizers", "activations",
+    "memorization", "winner",
 )  # fmt: skip
 FIGURES = {name: RESULTS / f"study_{name}.svg" for name in PICTURES}
 

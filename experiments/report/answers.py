@@ -1,7 +1,5 @@
 """The answers that the report begins with, which follow from the recorded numbers whichever way they point."""
 
-from typing import NamedTuple
-
 from experiments.records import Arm, NewRows, Study
 from experiments.report.arms import (
     MORE_DATA,
@@ -18,18 +16,13 @@ from experiments.report.arms import (
     short_reference,
 )
 from experiments.report.numbers import Numbers, count, sentence
-from experiments.report.phrases import Phrases
+from experiments.report.peers import Peers
+from experiments.report.phrases import Answer, Phrases
 from pipeline.statistics.intervals import Interval
 
 TUNED = "each at the best of ten settings around Keras' defaults (ten learning rates, or five with two momenta)"
+WORTH_IT = "Is a network worth it here?"
 DEFAULTS = "each at Keras' defaults"
-
-
-class Answer(NamedTuple):
-    """An answer in a word or two (`lead`), and the numbers that it rests on (`detail`)."""
-
-    lead: str
-    detail: str
 
 
 class Answers:
@@ -37,7 +30,7 @@ class Answers:
 
     def __init__(self, study: Study, numbers: Numbers) -> None:
         self.study, self.numbers = study, numbers
-        self.phrases = Phrases(study, numbers)
+        self.phrases, self.peers = Phrases(study, numbers), Peers(study, numbers)
         self.baseline = study.section("remedies")[0]
 
     def in_order(self) -> list[tuple[str, Answer]]:
@@ -45,6 +38,7 @@ class Answers:
         worthless = self.worthless()
         return [
             *([("Is it worth anything?", worthless)] if worthless else []),
+            *([] if self.study.peers is None else [(WORTH_IT, self.peers.answer())]),
             ("Does it overfit?", self.overfits()),
             ("What helps most?", self.helps_most()),
             ("Which optimizer?", self.optimizer()),

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.records import Arm, SectionName, Study, StudyRun
 from experiments.report.alt import Alt
-from experiments.report.answers import Answers
+from experiments.report.answers import WORTH_IT, Answers
 from experiments.report.arms import ranked, remedy_name
 from experiments.report.method import Method
 from experiments.report.numbers import Numbers, sentence
@@ -27,6 +27,12 @@ TITLES: dict[SectionName, str] = {
     "memorization": "Does it memorize?",
     "winner": "What did the search's winner really bring?",
 }
+
+
+NOT_ASKED = (
+    "Not asked in this study: {} is not in study.sections of params.yaml, or the data or the search gives nothing to "
+    "compare."
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def render(study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, st
             numbers=numbers,
             answers=page.text.answers.in_order(),
             yaml=as_yaml(study.recommendation.settings, page.text.baseline.settings),
-            sections=[page.overfitting(), *(page.section(name) for name in TITLES)],
+            sections=[page.peers(), page.overfitting(), *(page.section(name) for name in TITLES)],
             method=Method(study, run, numbers),
             warnings=warnings(study, run),
         )
@@ -109,6 +115,14 @@ class Page:
         self.text, self.alt = Text(study, run, numbers), Alt(study, run, numbers)
         self.tables = Tables(study, run, numbers)
 
+    def peers(self) -> Section:
+        """Return the section about models that are no networks."""
+        of_peers = self.text.answers.peers
+        if not of_peers.peers:
+            return Section("peers", WORTH_IT, missing=NOT_ASKED.format("peers"))
+        picture = self._picture("peers", of_peers.alt(), of_peers.caption())
+        return Section("peers", WORTH_IT, of_peers.sentences(), picture, of_peers.tables_of(self.tables))
+
     def overfitting(self) -> Section:
         """Return the section about the baseline."""
         overfits, baseline = self.study.overfits, self.text.baseline
@@ -133,8 +147,7 @@ class Page:
         """Return the section of one question of the study."""
         arms = self.study.section(name)
         if not arms:
-            why = f"Not asked in this study: {name} is not in study.sections of params.yaml, or the data or the search "
-            return Section(name, TITLES[name], missing=f"{why}gives no arms for it.")
+            return Section(name, TITLES[name], missing=NOT_ASKED.format(name))
         tables: dict[SectionName, Callable[[], list[Table]]] = {
             "remedies": self._remedies,
             "learning_curve": lambda: [self.tables.compared("Fewer training rows", self._sizes(), STANDARD)],

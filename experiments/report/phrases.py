@@ -1,7 +1,8 @@
 """Parts of the report's sentences: differences, verdicts and detectable differences."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from typing import NamedTuple
 
 from experiments.records import Arm, Influence, NewRows, Study
 from experiments.report.arms import (
@@ -19,6 +20,13 @@ from experiments.report.numbers import NO_BREAK, Numbers, count, listed, p_value
 
 MOST_NAMES = 6
 FOUND_IN = "would have been found in four of five such studies"
+
+
+class Answer(NamedTuple):
+    """An answer in a word or two (`lead`), and the numbers that it rests on (`detail`)."""
+
+    lead: str
+    detail: str
 
 
 class Phrases:
@@ -104,13 +112,13 @@ class Phrases:
             names = [name(arm) + _with_diverged(arm) for arm in arms if arm.verdict == verdict]
             if names:
                 word = verbs[verdict][len(names) > 1]
-                parts.append(f"{_number_of(names, arms)} {word} ({some(names, most)})")
+                parts.append(f"{number_of(names, arms)} {word} ({some(names, most)})")
         undetected = [arm for arm in arms if arm.verdict == NO_DIFFERENCE]
         if undetected:
-            parts.append(f"{_number_of(undetected, arms)} made {NO_DIFFERENCE}{self.detectable(undetected)}")
+            parts.append(f"{number_of(undetected, arms)} made {NO_DIFFERENCE}{self.detectable(undetected)}")
         unknown = [arm for arm in arms if arm.verdict is None]
         if unknown:
-            parts.append(f"{_number_of(unknown, arms)} could not be compared")
+            parts.append(f"{number_of(unknown, arms)} could not be compared")
         return listed(parts)
 
     def few_rows(self, arms: list[tuple[Arm, Influence]]) -> str:
@@ -157,7 +165,7 @@ def _full_name(arm: Arm) -> str:
     return f"{remedy_name(arm) if arm.section == 'learning_curve' else short_name(arm) + ' units'} {remedy}"
 
 
-def _number_of(some_arms: list, all_arms: list) -> str:
+def number_of(some_arms: Sized, all_arms: Sized) -> str:
     """Return the number of arms as a sentence has it: `2`, or `all 3`, `both` or `it` if these are all arms."""
     if len(some_arms) < len(all_arms):
         return str(len(some_arms))

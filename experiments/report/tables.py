@@ -89,8 +89,8 @@ class Tables:
         if self.study.about.rows.get("test"):
             rows.append(self._nothing("knowing nothing, test rows", "test"))
         loss, score = self.numbers.loss, self.numbers.score
-        gap = [self._loss(overfits.gap.get(loss), True), self._score_difference(overfits.gap.get(score)), Cell("")]
-        rise = [self._loss(overfits.rise, True), self._score_difference(overfits.score_rise), Cell("")]
+        gap = [self.loss(overfits.gap.get(loss), True), self.score_difference(overfits.gap.get(score)), Cell("")]
+        rise = [self.loss(overfits.rise, True), self.score_difference(overfits.score_rise), Cell("")]
         measures = [
             (Cell("gap", "holdout rows against training rows"), gap),
             (Cell("rise", "last epoch against the best, holdout rows"), rise),
@@ -113,13 +113,13 @@ class Tables:
         return Table("The baseline: every regularizer off", "", columns, cut)
 
     def _scores(self, name: str, arm: Arm, split: str) -> Row:
-        cells = [self._loss_on(split, arm), self._score_on(split, arm), _brier(score_of(arm, split, "brier"))]
+        cells = [self._loss_on(split, arm), self._score_on(split, arm), brier(score_of(arm, split, "brier"))]
         return Cell(name), cells
 
     def _nothing(self, name: str, split: NewRows) -> Row:
-        return Cell(name), [*self._floors(split), Cell("")]
+        return Cell(name), [*self.floors(split), Cell("")]
 
-    def _floors(self, split: NewRows) -> list[Cell]:
+    def floors(self, split: NewRows) -> list[Cell]:
         """Return the loss and the score of knowing nothing."""
         floor, numbers = self.study.about.knowing_nothing.get(split, {}), self.numbers
         return [Cell(numbers.loss_text(floor.get(numbers.loss))), Cell(numbers.score_text(floor.get(numbers.score)))]
@@ -149,7 +149,7 @@ class Tables:
             for title, members in arms.items()
             if members
         ]
-        by_column = dict(zip(FLOORS, [*self._floors("holdout"), *self._floors("test")], strict=True))
+        by_column = dict(zip(FLOORS, [*self.floors("holdout"), *self.floors("test")], strict=True))
         floors = [by_column.get(column, Cell("")) for column in shown]
         if any(cell.text not in ("", UNKNOWN) for cell in floors):
             groups.append(Group("", [(Cell("knowing nothing"), floors)]))
@@ -163,16 +163,16 @@ class Tables:
             columns[f"{split} loss"] = (f"{name} {self.numbers.loss_name}", partial(self._loss_on, split))
             columns[f"{split} score"] = (f"{name} {self.numbers.score_label}", partial(self._score_on, split))
         columns["promised"] = ("promised by the search", lambda arm: Cell(self._promised(arm)))
-        columns["Brier score"] = ("Brier score", lambda arm: _brier(score_of(arm, "holdout", "brier")))
+        columns["Brier score"] = ("Brier score", lambda arm: brier(score_of(arm, "holdout", "brier")))
         columns["score gap"] = (
             f"gap, {self.numbers.score_label}",
-            lambda arm: self._score_difference(arm.gap.get(score)),
+            lambda arm: self.score_difference(arm.gap.get(score)),
         )
-        columns["gap"] = (f"gap, {self.numbers.loss_name}", lambda arm: self._loss(arm.gap.get(loss), sign=True))
+        columns["gap"] = (f"gap, {self.numbers.loss_name}", lambda arm: self.loss(arm.gap.get(loss), sign=True))
         plain: dict[str, Callable[[Arm], Cell]] = {
             "kind": lambda arm: Cell(kind_of(arm), kind="kind"),
             "onset epoch": lambda arm: Cell(epoch(arm.onset_epoch.mean)),
-            "difference": lambda arm: self._loss(arm.difference, sign=True),
+            "difference": lambda arm: self.loss(arm.difference, sign=True),
             "in %": lambda arm: _percent(share_of_reference(arm, self.study)),
             "detectable": lambda arm: Cell(self.numbers.loss_text(arm.detectable)),
             "P(better)": lambda arm: _share(arm.probability_better),
@@ -190,13 +190,13 @@ class Tables:
             rows = []
             for arm in arms:
                 rate = (arm.settings.get("train") or {}).get("learning_rate")
-                cells = [Cell(UNKNOWN if rate is None else f"{rate:g}"), self._loss(score_of(arm, "holdout", loss))]
-                cells += [self._score(score_of(arm, "holdout", score)), self._run_id(arm)]
+                cells = [Cell(UNKNOWN if rate is None else f"{rate:g}"), self.loss(score_of(arm, "holdout", loss))]
+                cells += [self.score(score_of(arm, "holdout", score)), self._run_id(arm)]
                 rows.append((Cell(method(arm), self._diverged(arm)), cells))
             all_groups.append(Group(title, rows))
         if self.run.equal_time:
             all_groups.append(self._equal_time(self.run.equal_time))
-        floors = [Cell(""), *self._floors("holdout"), Cell("")]
+        floors = [Cell(""), *self.floors("holdout"), Cell("")]
         all_groups = [group for group in all_groups if group.rows]
         if all_groups:
             all_groups.append(Group("", [(Cell("knowing nothing"), floors)]))
@@ -207,7 +207,7 @@ class Tables:
         rows = []
         for name, loss in equal.losses.items():
             epochs = f"{equal.epochs[name]:.0f} epochs" if name in equal.epochs else ""
-            rows.append((Cell(name, epochs), [Cell(), self._loss(loss), Cell(), Cell()]))
+            rows.append((Cell(name, epochs), [Cell(), self.loss(loss), Cell(), Cell()]))
         return Group(f"Equal time, {equal.seconds:.2g} s of training each", rows)
 
     def changes(self, caption: str, arms: list[Arm]) -> Table:
@@ -224,7 +224,7 @@ class Tables:
                 f"{name}{number(difference, self._row_decimals, sign=True)}"
                 for name, difference in zip(names, influence.differences, strict=True)
             ]
-            cells = [self._loss(Interval(mean), True) for mean in (difference_of(arm).mean, influence.without)]
+            cells = [self.loss(Interval(mean), True) for mean in (difference_of(arm).mean, influence.without)]
             rows.append((Cell(remedy_name(arm)), [*cells, Cell("; ".join(by_row), kind="settings")]))
         unit = "squared error" if self.numbers.loss == "rmse" else self.numbers.loss_name
         columns = ["difference", "without these rows", f"rows of the source, and the difference of each in its {unit}"]
@@ -260,27 +260,34 @@ class Tables:
         return f"{arm.diverged} of {count(len(self.study.about.seeds), 'seed')} diverged" if arm.diverged else ""
 
     def _loss_on(self, split: str, arm: Arm) -> Cell:
-        return self._loss(_without_ends(score_of(arm, split, self.numbers.loss), split))
+        return self.loss(_without_ends(score_of(arm, split, self.numbers.loss), split))
 
     def _score_on(self, split: str, arm: Arm) -> Cell:
-        return self._score(_without_ends(score_of(arm, split, self.numbers.score), split))
+        return self.score(_without_ends(score_of(arm, split, self.numbers.score), split))
 
-    def _loss(self, interval: Interval | None, sign: bool = False) -> Cell:
+    def loss(self, interval: Interval | None, sign: bool = False) -> Cell:
+        """Return a loss or a difference of losses with its interval."""
         if interval is None or interval.mean is None:
             return Cell()
         decimals = decimals_of(interval, self.numbers.loss_decimals)
         return Cell(number(interval.mean, decimals, sign), ends(interval, decimals))
 
-    def _score(self, interval: Interval) -> Cell:
+    def score(self, interval: Interval) -> Cell:
+        """Return a score with its interval."""
         return Cell(self.numbers.score_text(interval.mean), self.numbers.score_ends(interval))
 
-    def _score_difference(self, interval: Interval | None) -> Cell:
+    def score_difference(self, interval: Interval | None) -> Cell:
+        """Return a difference of scores with its interval."""
         if interval is None or interval.mean is None:
             return Cell()
         return Cell(self.numbers.score_text(interval.mean, sign=True), self.numbers.score_ends(interval))
 
     def _run_id(self, arm: Arm) -> Cell:
-        run_id = self.run.runs.get(f"{arm.section}/{arm.name}")
+        return self.run_id(f"{arm.section}/{arm.name}")
+
+    def run_id(self, key: str) -> Cell:
+        """Return the id of an MLflow run by its key among those of the study."""
+        run_id = self.run.runs.get(key)
         return Cell(run_id[:SHORT_ID], full=run_id, kind="id") if run_id else Cell()
 
 
@@ -314,8 +321,9 @@ def _picks(arm: Arm) -> str:
     )
 
 
-def _brier(interval: Interval) -> Cell:
-    return Cell(number(interval.mean, BRIER_DECIMALS), ends(interval, BRIER_DECIMALS))
+def brier(interval: Interval, sign: bool = False) -> Cell:
+    """Return a Brier score or a difference of Brier scores with its interval."""
+    return Cell(number(interval.mean, BRIER_DECIMALS, sign), ends(interval, BRIER_DECIMALS))
 
 
 def _share(interval: Interval | None) -> Cell:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from experiments.study.rows import Labels
 from pipeline.choices import OPTIMIZERS, Optimizer
 from pipeline.params import with_values
-from pipeline.settings import REGULARIZERS, Model, Settings, StudySection, Train, flat
+from pipeline.settings import REGULARIZERS, ArmSection, Model, Settings, Train, flat
 
 BASELINE, BEST_EPOCH, TOGETHER = "baseline", "baseline at its best epoch", "all together"
 WITHOUT: Final = "without"  # the chosen remedy
@@ -24,7 +24,7 @@ class Arm:
         read_at: the epoch at which the arm is scored, in place of its last; None for the last.
     """
 
-    section: StudySection
+    section: ArmSection
     name: str
     factor: str
     group: str
@@ -38,7 +38,7 @@ class Arm:
     read_at: int | None = None
 
     @classmethod
-    def of(cls, settings: Settings, section: StudySection, name: str, factor: str, group: str, **others: Any) -> "Arm":
+    def of(cls, settings: Settings, section: ArmSection, name: str, factor: str, group: str, **others: Any) -> "Arm":
         """Return the arm that trains the network of these settings."""
         return cls(
             section=section, name=name, factor=factor, group=group, model=settings.model, train=settings.train, **others

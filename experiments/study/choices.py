@@ -10,13 +10,13 @@ from experiments import records as record
 from experiments.study.arm_records import metrics, settings_of
 from experiments.study.compared import Compared, loss_factor, over_nothing
 from experiments.study.scored import Scored, best, crossfitted
-from pipeline.settings import Dimension, Settings, StudySection
+from pipeline.settings import ArmSection, Dimension, Settings
 from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.learning_curve import what_twice_the_data_brings
 from pipeline.statistics.scores import METRICS
 
 # Which arms may be recommended, by section and group.
-CANDIDATES: dict[StudySection, tuple[str, ...]] = {"remedies": ("single", "together"), "winner": ("winner",)}
+CANDIDATES: dict[ArmSection, tuple[str, ...]] = {"remedies": ("single", "together"), "winner": ("winner",)}
 EDGE = 0.05  # of a range, on its own scale, that counts as its end
 
 
@@ -48,7 +48,7 @@ def overfits(remedies: Compared) -> record.Overfits:
     )
 
 
-def recommended(sections: Mapping[StudySection, Compared], base: Scored) -> tuple[Scored, Scored]:
+def recommended(sections: Mapping[ArmSection, Compared], base: Scored) -> tuple[Scored, Scored]:
     """Return the arm to use, and the same arm with scores on rows that did not choose it.
 
     Of the baseline and those that help, by the verdicts of their sections, it is the one with the lowest holdout loss.

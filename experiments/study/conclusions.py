@@ -23,10 +23,10 @@ from experiments.study.worth import ScoredPeer, peer_records
 from pipeline.data.examples import Split
 from pipeline.data.splits import Summary
 from pipeline.progress import Bar
-from pipeline.settings import StudySection
+from pipeline.settings import ArmSection
 from pipeline.statistics.intervals import Interval
 
-BySection = Mapping[StudySection, Compared]
+BySection = Mapping[ArmSection, Compared]
 ByArm = Mapping[tuple[str, str], Tested]  # by section and name
 
 
@@ -45,7 +45,7 @@ def conclude(
     remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
     remedy = choose.chosen_remedy(remedies)
     on_test = {name: _scores_of_section(tested, name) for name in compared}
-    in_order = [name for name in sections.settings.study.sections if name in compared]
+    in_order = [name for name in sections.settings.study.sections if name != "peers" and name in compared]
     study = record.Study(
         about=_about(sections, summary, test),
         arms=[arm for name in in_order for arm in records(compared[name], base, on_test[name])],
@@ -121,5 +121,5 @@ def _key(arm: Scored) -> tuple[str, str]:
     return arm.section, arm.name
 
 
-def _scores_of_section(tested: ByArm, section: StudySection) -> dict[str, dict[str, Interval]]:
+def _scores_of_section(tested: ByArm, section: ArmSection) -> dict[str, dict[str, Interval]]:
     return {name: arm.scores for (of_section, name), arm in tested.items() if of_section == section}

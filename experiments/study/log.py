@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Study, StudyRun
+from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Arm, Peer, Study, StudyRun
 from experiments.study.tables import Tables
 from pipeline.data.constants import read_preprocessing
 from pipeline.data.splits import SPLITS, Summary
@@ -102,6 +102,19 @@ def child_records(study: Study, tables: Tables) -> Iterator[ChildRecord]:
             began=now + place,  # in the order of the study
             ended=now + place,
         )
+    for place, peer in enumerate(study.peers or [], start=len(study.arms)):
+        yield ChildRecord(
+            key=peer_key(peer),
+            name=f"peers: {peer.name}",
+            status="FINISHED",
+            params={"estimator": peer.estimator},
+            scores=peer_numbers(peer, by_seed["peers", peer.name], study.about.loss),
+            curves={},
+            tags={"section": "peers", "arm": peer.name, "factor": "model", "group": "peers"}
+            | _verdict_tag(peer.comparisons[study.about.loss].verdict if peer.comparisons else None),
+            began=now + place,
+            ended=now + place,
+        )
 
 
 def arm_numbers(arm: Arm, rows: pd.DataFrame) -> dict[str, float]:
@@ -116,6 +129,23 @@ def arm_numbers(arm: Arm, rows: pd.DataFrame) -> dict[str, float]:
     numbers |= {"p_adjusted": arm.p_adjusted, "detectable": arm.detectable}
     numbers |= {"diverged": arm.diverged, "weights": arm.weights}
     return _known(numbers | {"train_rows": arm.train_rows})
+
+
+def peer_key(peer: Peer) -> str:
+    """Return the name that a peer has among all arms of the study."""
+    return f"peers/{peer.name}"
+
+
+def peer_numbers(peer: Peer, rows: pd.DataFrame, loss: str) -> dict[str, float]:
+    """Return a peer's metrics as `arm_numbers` does; its difference by the loss is named as those of arms are."""
+    numbers = _split_numbers(peer.scores, rows)
+    for metric, comparison in peer.comparisons.items():
+        name, interval = "difference" if metric == loss else f"difference.{metric}", comparison.difference
+        numbers |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    if loss in peer.comparisons:
+        comparison = peer.comparisons[loss]
+        numbers |= {"p_adjusted": comparison.p_adjusted, "detectable": comparison.detectable}
+    return _known(numbers)
 
 
 def epoch_curves(rows: pd.DataFrame) -> dict[str, list[float | None]]:
@@ -171,4 +201,8 @@ def _known(numbers: Mapping[str, float | None]) -> dict[str, float]:
 
 def _tags(arm: Arm) -> dict[str, str]:
     tags = {"section": arm.section, "arm": arm.name, "factor": arm.factor, "group": arm.group}
-    return tags | ({} if arm.verdict is None else {"verdict": arm.verdict})
+    return tags | _verdict_tag(arm.verdict)
+
+
+def _verdict_tag(verdict: str | None) -> dict[str, str]:
+    return {} if verdict is None else {"verdict": verdict}

@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.utils.validation import has_fit_parameter
 
 from experiments.study.rows import Rows
-from pipeline.settings import Peer
+from pipeline.choices import Peer
 
 NEIGHBOURS = 5  # scikit-learn's default
 # Logistic regression in scikit-learn's default of 100 steps often ends before it has converged, with a warning.
@@ -91,10 +91,9 @@ def _estimator(peer: Peer, rows: Rows, seed: int | None) -> BaseEstimator:
 def _fitted(peer: Peer, rows: Rows, place: int, seed: int) -> BaseEstimator:
     estimator, trained = _estimator(peer, rows, seed), rows.train[place]
     weights = rows.ring.weights
-    takes_weights = weights is not None and has_fit_parameter(estimator, "sample_weight")
-    return estimator.fit(
-        rows.x[trained], rows.y[trained], **({"sample_weight": weights[trained]} if takes_weights else {})
-    )
+    if weights is None or not has_fit_parameter(estimator, "sample_weight"):
+        return estimator.fit(rows.x[trained], rows.y[trained])
+    return estimator.fit(rows.x[trained], rows.y[trained], sample_weight=weights[trained])
 
 
 def _outputs(estimator: BaseEstimator, rows: Rows, x: np.ndarray) -> np.ndarray:

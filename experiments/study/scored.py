@@ -10,7 +10,7 @@ from experiments.study.arms import Arm
 from experiments.study.held_out import HeldOut
 from experiments.study.jobs import Result
 from experiments.study.rows import Rows
-from pipeline.settings import StudySection
+from pipeline.settings import ArmSection
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import choose, estimates
 from pipeline.statistics.intervals import Interval
@@ -39,7 +39,7 @@ class Scored(HeldOut):
     picks: tuple[np.ndarray, list[str]] | None = None
 
     @property
-    def section(self) -> StudySection:
+    def section(self) -> ArmSection:
         """Return the section of the study that the arm belongs to."""
         return self.configuration.section
 

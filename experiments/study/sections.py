@@ -21,12 +21,12 @@ from experiments.study.rows import Rows
 from experiments.study.scored import Scored, chosen, score
 from pipeline.data.examples import Problem
 from pipeline.errors import InputError
-from pipeline.settings import Model, Settings, StudySection
+from pipeline.settings import ArmSection, Model, Settings
 
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
 FEWEST_ROWS = 16
 
-Arms = dict[StudySection, list[Scored]]
+Arms = dict[ArmSection, list[Scored]]
 
 
 class Trains(Protocol):
@@ -52,7 +52,7 @@ class Sections:
     search: dict[str, Any]
     trainings: Trains
 
-    def run(self) -> dict[StudySection, Compared]:
+    def run(self) -> dict[ArmSection, Compared]:
         """Train the arms of all sections, compare each section once, and return them in the order of their training."""
         settings, is_classification = self.settings, self.rows.problem.is_classification
         alone = remedies(settings, is_classification)

@@ -13,7 +13,7 @@ from experiments.study.held_out import HeldOut
 from experiments.study.on_test_set import Tested
 from experiments.study.peers import PeerOutputs
 from experiments.study.rows import Rows
-from pipeline.settings import Peer
+from pipeline.choices import Peer
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import Finding, Verdict, estimates, judge
 from pipeline.statistics.intervals import Interval

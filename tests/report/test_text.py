@@ -30,6 +30,8 @@ from experiments.records import (
     Interval,
     Optimism,
     Overfits,
+    Peer,
+    PeerComparison,
     PowerLaw,
     Recommendation,
     SectionName,
@@ -96,6 +98,9 @@ class Made:
     rises: bool = True
     beats_nothing: bool = True
     scored: bool = True
+    peers: dict[str, str] | None = field(
+        default_factory=lambda: {"linear model": NO_DIFFERENCE, "random forest": "worse"}
+    )
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -325,6 +330,26 @@ class Made:
             arms.append(self.arm("winner", f"trial {trial}", "trial", "incumbent", loss, trial, test=True))
         return arms
 
+    def peer(self, name: str, verdict: str) -> Peer:
+        """A model that is no network, as much better or worse than the network as its verdict says."""
+        by = {"better": -0.03, "worse": 0.05}.get(verdict, 0.001)
+        scores = {
+            split: {self.loss: self.interval((0.1 + by) * self.scale, 0.01), self.score: self.interval(0.95 - by, 0.01)}
+            for split in ("train", "holdout", "test")
+        }
+        comparison = PeerComparison(
+            difference=self.interval(by * self.scale, 0.01 * self.scale),
+            p=0.2 if self.seeds > 1 else None,
+            p_adjusted=0.4 if self.seeds > 1 else None,
+            detectable=0.02 * self.scale if self.seeds > 1 else None,
+            verdict=verdict if self.seeds > 1 and self.scored else None,
+        )
+        by_accuracy = {"accuracy": comparison} if self.task == "classification" else {}
+        comparisons = {self.loss: comparison, **by_accuracy} if self.scored else {}
+        for seed in range(self.seeds):
+            self.rows.append({"section": "peers", "arm": name, "seed": 1000 + seed, "diverged": False})
+        return Peer(name=name, estimator="Ridge()", scores=scores, comparisons=comparisons)
+
     def study(self) -> Study:
         self.rows.clear()
         arms = [arm for section in self.sections for arm in getattr(self, section)()]
@@ -365,6 +390,7 @@ class Made:
                 warnings=[],
             ),
             arms=arms,
+            peers=None if self.peers is None else [self.peer(*each) for each in self.peers.items()],
             overfits=Overfits(
                 answer=self.overfits if self.seeds > 1 and self.scored else None,
                 gap={
@@ -607,7 +633,7 @@ def test_pictures_and_tables_are_told_to_those_who_do_not_see_them(reported, nam
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_picture_is_written(reported, name):
-    assert set(report.FIGURES) == {"baseline", *SECTIONS}
+    assert set(report.FIGURES) == {"peers", "baseline", *SECTIONS}
     for path in report.FIGURES.values():
         assert path.name.startswith("study_")
         assert ElementTree.parse(reported(name).folder / path).getroot().tag == "{http://www.w3.org/2000/svg}svg"

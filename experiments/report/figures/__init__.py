@@ -13,6 +13,7 @@ from experiments.records import Arm, SectionName, Study
 from experiments.report.arms import more_data
 from experiments.report.figures.arms import activations, optimizers, remedies
 from experiments.report.figures.epochs import baseline, memorization
+from experiments.report.figures.peers import peers
 from experiments.report.figures.sizes import capacity, learning_curve
 from experiments.report.figures.winner import winner
 from experiments.report.numbers import Numbers
@@ -44,7 +45,10 @@ def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbe
         "winner": lambda _: winner(study, numbers, nothing),
     }
     base = study.section("remedies")[0]
-    drawn = {"baseline": baseline(base, curves, study.overfits, numbers, nothing)}
+    drawn = {
+        "peers": peers(study.peers or [], numbers),
+        "baseline": baseline(base, curves, study.overfits, numbers, nothing),
+    }
     for name, picture in pictures.items():
         arms = study.section(name)
         drawn[name] = picture(arms) if arms else note(f"{name.replace('_', ' ')}: not in this study")
