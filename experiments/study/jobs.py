@@ -32,6 +32,7 @@ CODE = (
     "pipeline/statistics/ring.py",
     "pipeline/statistics/scores.py",
     "pipeline/statistics/weights.py",
+    "experiments/study/outputs.py",
     "experiments/study/rows.py",
     "experiments/study/worker.py",
 )

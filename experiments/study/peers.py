@@ -70,17 +70,16 @@ def fit_peer(peer: Peer, rows: Rows, seeds: Sequence[int], x_test: np.ndarray) -
     It chooses nothing by the rows that a seed holds out, so both of the seed's folds judge one and the same model.
     """
     fitted = [_fitted(peer, rows, place, seed) for place, seed in enumerate(seeds)]
-    held_out = np.full((*rows.ring.judges.shape, rows.problem.n_outputs), np.nan)
-    for place, estimator in enumerate(fitted):
-        for role in range(2):
-            judging = rows.ring.held_out(place, role)
-            held_out[place // rows.ring.turns, role, judging] = _outputs(estimator, rows, rows.x[judging])
+
+    def predicted(_: int, x: np.ndarray) -> np.ndarray:
+        return np.stack([_outputs(one, rows, of_seed) for one, of_seed in zip(fitted, x, strict=True)])
+
     return PeerOutputs(
         peer=peer,
         estimator=str(_estimator(peer, rows, None)),
-        train=np.stack([_outputs(one, rows, rows.x[of]) for one, of in zip(fitted, rows.train, strict=True)]),
-        held_out=held_out,
-        test=np.stack([_outputs(one, rows, x_test) for one in fitted]),
+        train=predicted(0, rows.x[rows.train]),
+        held_out=rows.held_out_outputs(predicted),
+        test=predicted(0, np.broadcast_to(x_test, (len(seeds), *x_test.shape))),
     )
 
 

@@ -1,6 +1,6 @@
 """The rows of a study: a pool that the seeds of a ring hold out in turn, and what knowing nothing scores on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -65,6 +65,30 @@ class Rows:
         train, weights = self.train[:, :train_rows], self.ring.weights
         classes = self.problem.n_outputs if self.problem.is_classification else None
         return floor.knowing_nothing(self.y[train], classes, None if weights is None else weights[train])
+
+    def held_out_outputs(self, predict: Callable[[int, np.ndarray], np.ndarray]) -> np.ndarray:
+        """Return the outputs for every row by the seed that holds it out, `[rings, 2, n, n_outputs]`; NaN for none.
+
+        Args:
+            predict: takes a role of the ring and rows of each seed, `[R, k, n_features]`, and returns their outputs,
+                `[R, k, n_outputs]`, by models that had no say of rows in that role.
+        """
+        outputs = np.full((*self.ring.holders.shape, self.problem.n_outputs), np.nan, np.float32)
+        for role in range(2):
+            held_out = self.held_out(role)
+            most = max(len(part) for part in held_out)
+            # Folds differ in size; what fills the smaller ones up is left out again.
+            predicted = predict(role, self.x[np.stack([np.resize(part, most) for part in held_out])])
+            for seed, part in enumerate(held_out):
+                outputs[seed // self.ring.turns, role, part] = predicted[seed, : len(part)]
+        return outputs
+
+    def score_held_out(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Score outputs of `held_out_outputs`, `[rings, 2, n]` for each of `scores.ROW_SCORES`; NaN for none."""
+        is_held_out = self.ring.holders >= 0
+        return {
+            name: np.where(is_held_out, values, np.nan) for name, values in self.score(outputs, slice(None)).items()
+        }
 
     def score(self, outputs: np.ndarray, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
         """Score outputs `[..., k, n_outputs]` on rows, by the names of `scores.ROW_SCORES`, in the target's unit."""

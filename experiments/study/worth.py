@@ -61,7 +61,7 @@ class ScoredPeer:
     @classmethod
     def of(cls, outputs: PeerOutputs, rows: Rows, judging: np.ndarray, test: Tested | None) -> "ScoredPeer":
         """Score a peer on the rows that judge, bool `[n]`."""
-        held_out = HeldOut(rows, rows.score(outputs.held_out, slice(None)), judging)
+        held_out = HeldOut(rows, rows.score_held_out(outputs.held_out), judging)
         return cls(outputs, held_out, rows.score(outputs.train, rows.train), test)
 
     def seed_rows(self, seeds: Sequence[int]) -> pd.DataFrame:

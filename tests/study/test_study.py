@@ -145,8 +145,9 @@ def test_verdicts_and_intervals_never_contradict_each_other(project):
 
 def test_the_table_has_a_row_for_each_arm_and_seed_and_the_means_are_its_means(project):
     record, table = read_study(), pd.read_csv(STUDY_SEEDS_FILE)
-    assert len(table) == 3 * len(record.arms)
+    assert len(table) == 3 * (len(record.arms) + len(record.peers))
     assert sorted(table["seed"].unique()) == [1000, 1001, 1002]
+    assert {peer.name for peer in record.peers} == {*table.loc[table["section"] == "peers", "arm"]}
     means = table.groupby(["section", "arm"])["train_cross_entropy"].mean()
     for arm in record.arms:
         assert means[arm.section, arm.name] == pytest.approx(arm.scores["train"]["cross_entropy"].mean, rel=1e-5)
@@ -198,7 +199,7 @@ def test_from_python_the_study_is_shown(project, tmp_path):
     result.to_html(tmp_path / "report.html")
     assert "<title>Does it overfit, and what helps? table</title>" in (tmp_path / "report.html").read_text()
     assert set(result.model.predict(table.drop(columns="stays"))) <= {"yes", "no"}
-    with pytest.raises(ValueError, match="section must be one of baseline, remedies"):
+    with pytest.raises(ValueError, match="section must be one of peers, baseline, remedies"):
         result.figure("seasons")
 
 
@@ -235,7 +236,8 @@ def test_scores_are_those_of_the_rows_that_are_kept(project):
 
 def test_mlflow_has_a_run_for_each_arm_under_the_studys_own(project):
     record, run = read_study(), read_study_run()
-    assert set(run.runs) == {f"{arm.section}/{arm.name}" for arm in record.arms}
+    names = [(arm.section, arm.name) for arm in record.arms] + [("peers", peer.name) for peer in record.peers]
+    assert set(run.runs) == {f"{section}/{name}" for section, name in names}
     looks = run.test_looks
     # The stage evaluate has looked before, with the same settings.
     assert (looks.looks, looks.settings_changed_after_a_look) == (2, False)

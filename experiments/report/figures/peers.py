@@ -8,11 +8,11 @@ from experiments.report.figures.parts import (
     ROW,
     draw_interval,
     handles_of,
+    holdout_label,
     legend,
     limit_to,
     name_rows,
     page_axes,
-    plain,
 )
 from experiments.report.numbers import Numbers
 from experiments.report.svg import INK, MUTED, PAPER
@@ -43,8 +43,6 @@ def peers(peers: list[Peer], numbers: Numbers) -> Figure:
     name_rows(axes, [peer.name for peer in compared])
     axes.grid(visible=False, axis="y")
     limit_to(axes, [*(peer.comparisons[numbers.loss].difference for peer in compared), Interval(0.0)])
-    axes.set_xlabel(
-        f"{plain(f'{numbers.loss_axis} on new rows, less that of the network')}\nleft of the line is better"
-    )
+    axes.set_xlabel(f"{holdout_label(numbers)}\nless that of the network: left of the line is better")
     legend(figure, handles_of(axes))
     return figure
