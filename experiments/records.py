@@ -308,6 +308,75 @@ class Cost(Record):
     seconds: float
 
 
+class EnsembleSize(Record):
+    """The loss on the test rows of so many seeds that predict together, a mean over sets of them."""
+
+    members: int
+    loss: float
+
+
+class Ensemble(Record):
+    """The seeds of the recommended arm together: the mean of their probabilities, or of their numbers.
+
+    Attributes:
+        members: the seeds with sound weights.
+        pair_gain: the loss of one seed less that of the two together that hold a row out, on the rows held out; it says
+            whether the seeds are served together.
+        serves: whether `models/champion.keras` is all members together, and not the first of them.
+        test: the scores of all together on the test set, with intervals for other rows of the kind; None without test
+            rows, as `gain`.
+        gain: the loss of one seed less that of all together on the test rows, with an interval for other rows and other
+            seeds.
+        by_size: the loss on the test rows of 1, 2, 4, ... and of all members.
+    """
+
+    members: int
+    pair_gain: Interval
+    serves: bool
+    test: dict[str, Interval] | None
+    gain: Interval | None
+    by_size: list[EnsembleSize]
+
+
+class Importance(Record):
+    """How much the recommended networks rely on a column.
+
+    Attributes:
+        rise: the loss on held-out rows when the column's values change places among the rows, less the loss; the
+            intervals of all columns hold together.
+        matters: whether a rise is found; None where it is not known.
+    """
+
+    column: str
+    rise: Interval
+    p_adjusted: float | None
+    matters: bool | None
+
+
+class DoubtfulLabel(Record):
+    """A row whose label may be wrong.
+
+    Attributes:
+        row: its number in the source, counted from 1; None where it is not known.
+        label, other: the class that it is in, and the class that the networks put it into.
+        probability, probability_of_other: that the networks give to the one and to the other.
+    """
+
+    row: int | None
+    label: str
+    other: str
+    probability: float
+    probability_of_other: float
+
+
+class DoubtfulLabels(Record):
+    """The rows whose labels may be wrong, of those that were held out; at most 100 are listed."""
+
+    count: int
+    judged: int
+    rows: list[DoubtfulLabel]
+
+
 class Study(Record):
     """The whole of `study.json`; the results of a section that is switched off are None."""
 
@@ -318,6 +387,9 @@ class Study(Record):
     chosen_remedy: str | None
     power_law: dict[RemedyGroup, PowerLaw] | None
     recommendation: Recommendation
+    ensemble: Ensemble | None = None
+    importance: list[Importance] | None = None
+    doubtful_labels: DoubtfulLabels | None = None
     optimism: Optimism | None
     overtuning: list[Incumbent] | None
 

@@ -204,7 +204,9 @@ def run_study(
             compared = sections_of_study.run()
         from experiments.study.conclusions import conclude  # imports Keras, which would delay the workers' start
 
-        result, tables, recommended = conclude(sections_of_study, compared, summary, lambda: splits["test"])
+        result, tables, recommended = conclude(
+            sections_of_study, compared, summary, prepared.preprocessing, lambda: splits["test"]
+        )
         parent, runs = (None, {}) if tracking is None else _log(result, tables, settings, summary)
     run = StudyRun(
         parent_run=parent,

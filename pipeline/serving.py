@@ -6,7 +6,7 @@ model and runs where this project is not, so it imports nothing of it.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -187,14 +187,14 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
         return ((pixels - center) / scale).astype(np.float32)
     if missing := [column["name"] for column in preprocessing["columns"] if column["name"] not in raw]:
         raise ValueError(f"column {', '.join(map(repr, missing))} is missing; one without values may be empty")
-    ends = np.cumsum([_width(column) for column in preprocessing["columns"]]).tolist()
+    ends = np.cumsum([width(column) for column in preprocessing["columns"]]).tolist()
     features = np.zeros((len(raw), ends[-1]), np.float32)
     for column, first, end in zip(preprocessing["columns"], [0, *ends], ends, strict=False):
         _fill(features[:, first:end], raw, column)
     return features
 
 
-def _width(column: dict[str, Any]) -> int:
+def width(column: Mapping[str, Any]) -> int:
     """Return the number of a column's features."""
     if column["kind"] == "text":
         return len(column["categories"]) + bool(column.get("rare"))
@@ -324,6 +324,9 @@ class Champion:
     def predict(self, raw: Any) -> pd.DataFrame:
         """Return the predicted class and each class's probability, or the prediction in the target's unit, by row.
 
+        Where seeds predict together, `spread` is the standard deviation over them of the predicted class's probability,
+        or of the prediction: how uncertain it is for want of data.
+
         Args:
             raw: a table with the original column names, whatever `pandas.DataFrame` takes for one; or images
                 `[n, height, width]`, or their pixels `[n, pixels]`.
@@ -336,15 +339,28 @@ class Champion:
         elif not isinstance(raw, pd.DataFrame):
             raw = _as_table(raw)
         rows = apply(self.preprocessing, raw)
-        # Keras predicts nothing for no rows.
-        outputs = self.model.predict(rows, verbose=0) if len(rows) else np.zeros((0, self.model.output_shape[-1]))
+        outputs, spread = self._outputs(rows)
         index = raw.index if isinstance(raw, pd.DataFrame) else None
-        outputs, classes = outputs.astype(np.float64), self.preprocessing["classes"]
+        classes, best = self.preprocessing["classes"], outputs.argmax(axis=1)
         if classes is None:
-            return pd.DataFrame({"prediction": outputs[:, 0]}, index=index)
-        names = pd.Series(classes, dtype=object).take(outputs.argmax(axis=1)).to_numpy()
-        probabilities = {f"probability_{name}": outputs[:, place] for place, name in enumerate(classes)}
-        return pd.DataFrame({"class": names} | probabilities, index=index)
+            predicted = {"prediction": outputs[:, 0]}
+        else:
+            names = pd.Series(classes, dtype=object).take(best).to_numpy()
+            predicted = {"class": names} | {
+                f"probability_{name}": outputs[:, place] for place, name in enumerate(classes)
+            }
+        if spread is not None:
+            predicted["spread"] = np.take_along_axis(spread, best[:, None], axis=1)[:, 0]
+        return pd.DataFrame(predicted, index=index)
+
+    def _outputs(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the outputs, and their standard deviations over the members, which a single network has not."""
+        # Keras predicts nothing for no rows, so that there is one at least.
+        outputs = self.model.predict(rows if len(rows) else np.zeros((1, rows.shape[1]), np.float32), verbose=0)
+        if not isinstance(outputs, dict):
+            return outputs[: len(rows)].astype(np.float64), None
+        mean, members = (outputs[name][: len(rows)].astype(np.float64) for name in ("mean", "members"))
+        return mean, members.std(axis=1, ddof=1)
 
     def _check_size(self, shape: tuple[int, ...]) -> None:
         pixels = self.model.input_shape[-1]

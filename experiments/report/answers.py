@@ -160,7 +160,7 @@ class Answers:
         """Return the scores of the recommended model on new rows, with those of knowing nothing."""
         recommendation, about, numbers = self.study.recommendation, self.study.about, self.numbers
         split: NewRows = "test" if recommendation.test else "holdout"
-        scores = recommendation.test or recommendation.holdout
+        scores, ensemble = recommendation.test or recommendation.holdout, self.study.ensemble
         rows = f"{about.rows.get('test', 0):,} test rows, with intervals for other seeds and other rows of the kind"
         if split == "holdout":
             rows = f"the {about.rows['pool']:,} rows held out in turn, since there are no test rows"
@@ -171,6 +171,11 @@ class Answers:
         lead = sentence(f"{numbers.score_name} {numbers.scores(scores.get(numbers.score))}")
         loss = f" and {numbers.loss_name} {numbers.losses(scores.get(numbers.loss))}"
         means = f"means over {self.phrases.seeds} on {rows}"
+        if ensemble and ensemble.serves and ensemble.test:
+            alone, scores = f"; one of them alone has {numbers.losses(scores.get(numbers.loss))}", ensemble.test
+            lead = sentence(f"{numbers.score_name} {numbers.scores(scores.get(numbers.score))}")
+            loss = f" and {numbers.loss_name} {numbers.losses(scores.get(numbers.loss))}"
+            means = f"by {ensemble.members} seeds that predict together, on {rows}{alone}"
         return Answer(
             lead, f"{loss}, {means}. Knowing nothing gives {nothing}.{self._no_more_often_right(scores, split)}"
         )

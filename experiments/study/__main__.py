@@ -24,6 +24,7 @@ from experiments.study.seeds import fresh_seeds
 from experiments.study.tables import Tables
 from experiments.study.trainings import Trainings
 from pipeline.alone import alone
+from pipeline.data.constants import read_preprocessing
 from pipeline.data.splits import Summary, read_split, read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.files import write_json
@@ -52,7 +53,7 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
     """
     if settings.train.train_score_rows == 0:
         raise InputError("the study compares new rows with training rows: set train.train_score_rows above 0")
-    began = time.monotonic()
+    began, preprocessing = time.monotonic(), read_preprocessing(summary)
     seeds, search = fresh_seeds(settings), read_search(settings)
     rows = read_rows(seeds, summary, cross_validated_search=bool(search.get("folds")))
     load = partial(read_rows, seeds, summary)
@@ -64,8 +65,8 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
     from experiments.study.conclusions import conclude
     from experiments.study.on_test_set import save_champion
 
-    result, tables, recommended = conclude(sections, compared, summary, partial(read_split, "test"))
-    save_champion(recommended, summary)
+    result, tables, recommended = conclude(sections, compared, summary, preprocessing, partial(read_split, "test"))
+    save_champion(recommended, summary, is_ensemble=result.ensemble is not None and result.ensemble.serves)
     trainings.forget_others()
     seconds = time.monotonic() - began + trainings.seconds_before()
     run = record.StudyRun(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import pandas as pd
 
@@ -12,8 +13,12 @@ from experiments.study import choices as choose
 from experiments.study.arm_records import records
 from experiments.study.arms import WITH, WITHOUT
 from experiments.study.compared import Compared
+from experiments.study.ensemble import Members
 from experiments.study.held_out import HeldOut
+from experiments.study.importance import importance
+from experiments.study.labels import doubtful_labels
 from experiments.study.on_test_set import Tested, judged_on_test, score_outputs, score_test
+from experiments.study.outputs import held_out_outputs
 from experiments.study.peers import fit_peer
 from experiments.study.rows import knowing_nothing
 from experiments.study.scored import Scored
@@ -25,13 +30,18 @@ from pipeline.data.splits import Summary
 from pipeline.progress import Bar
 from pipeline.settings import ArmSection
 from pipeline.statistics.intervals import Interval
+from pipeline.training.predict import predict
 
 BySection = Mapping[ArmSection, Compared]
 ByArm = Mapping[tuple[str, str], Tested]  # by section and name
 
 
 def conclude(
-    sections: Sections, compared: BySection, summary: Summary, read_test: Callable[[], Split]
+    sections: Sections,
+    compared: BySection,
+    summary: Summary,
+    preprocessing: Mapping[str, Any],
+    read_test: Callable[[], Split],
 ) -> tuple[record.Study, Tables, Scored]:
     """Choose, look at the test set, and return the study's record, its tables and the recommended arm."""
     base = compared["remedies"].arms[0]
@@ -41,6 +51,7 @@ def conclude(
     of_search = compared["winner"].arms if "winner" in compared else []
     tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *of_search)} if len(test) else {}
     compared = with_winner_on_test(compared, tested)
+    members = _members(recommended, test)
     peers = _peers(sections, by_others, test)
     remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
     remedy = choose.chosen_remedy(remedies)
@@ -49,6 +60,11 @@ def conclude(
     study = record.Study(
         about=_about(sections, summary, test),
         arms=[arm for name in in_order for arm in records(compared[name], base, on_test[name])],
+        ensemble=members.to_record(test),
+        importance=importance(recommended, preprocessing),
+        doubtful_labels=doubtful_labels(recommended.rows, members.held_out, summary.classes)
+        if summary.classes
+        else None,
         peers=None if peers is None else peer_records(peers, by_others),
         recommendation=choose.recommendation(
             recommended, by_others, base, on_test[recommended.section].get(recommended.name)
@@ -64,6 +80,13 @@ def conclude(
     )
     by_seed = pd.concat([by_seed, *(peer.seed_rows(sections.seeds) for peer in peers or [])], ignore_index=True)
     return study, Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms)), recommended
+
+
+def _members(arm: Scored, test: Split) -> Members:
+    """Return the outputs of an arm's seeds, to be seen together."""
+    model, problem, fitted = arm.configuration.model, arm.rows.problem, arm.result.fitted
+    sound = {name: value[fitted.sound] for name, value in fitted.weights.items()}
+    return Members(arm.rows, held_out_outputs(model, arm.rows, fitted), predict(model, problem, sound, test.x))
 
 
 def _peers(sections: Sections, network: HeldOut, test: Split) -> list[ScoredPeer] | None:

@@ -18,7 +18,7 @@ from pipeline.statistics.intervals import Interval, crossed
 from pipeline.statistics.weights import average, variance
 from pipeline.training.fitted import is_sound
 from pipeline.training.keras_file import save_model
-from pipeline.training.model import build_keras, set_weights
+from pipeline.training.model import build_ensemble, build_keras, set_weights
 from pipeline.training.predict import predict
 
 
@@ -110,17 +110,23 @@ def judged_on_test(winner: Tested, default: Tested) -> Judged:
     )
 
 
-def save_champion(recommended: Scored, summary: Summary) -> None:
-    """Write the recommended arm's first sound seed as a plain Keras model, `models/champion.keras`.
+def save_champion(recommended: Scored, summary: Summary, is_ensemble: bool) -> None:
+    """Write the recommended arm as a plain Keras model, `models/champion.keras`: its sound seeds, or the first of them.
+
+    Args:
+        is_ensemble: whether all its sound seeds predict together; see `model.build_ensemble`.
 
     Raises:
         InputError: all its seeds diverged.
     """
-    weights = recommended.result.fitted.weights
+    weights, model, problem = recommended.result.fitted.weights, recommended.configuration.model, summary.problem
     sound = is_sound(weights)
     if not sound.any():
         raise InputError("train.learning_rate is too high: no seed of the baseline stayed finite; try a tenth of it")
-    model, problem = recommended.configuration.model, summary.problem
-    plain = build_keras(model, problem, problem.target_mean, problem.target_scale)
-    set_weights(plain, {name: value[sound.argmax()] for name, value in weights.items()})
+    of_target = problem.target_mean, problem.target_scale
+    if is_ensemble:
+        plain = build_ensemble(model, problem, {name: value[sound] for name, value in weights.items()}, *of_target)
+    else:
+        plain = build_keras(model, problem, *of_target)
+        set_weights(plain, {name: value[sound.argmax()] for name, value in weights.items()})
     save_model(plain, CHAMPION_FILE)

@@ -40,6 +40,7 @@ def register_champion(
     preprocessing: Mapping[str, Any],
     run_id: str,
     scores: Mapping[str, float] | None = None,
+    is_ensemble: bool = False,
 ) -> int | None:
     """Log the model under a run, register it and give it the alias, once for each run; its version.
 
@@ -49,8 +50,9 @@ def register_champion(
         model: from prepared rows to probabilities, or to numbers in the target's unit; or its `.keras` file.
         preprocessing: the content of `data/prepared/preprocessing.json`.
         scores: what to expect of it, shown beside it.
+        is_ensemble: whether the model is several seeds, so that its predictions have a spread; see `serving.Champion`.
     """
-    write = partial(write_champion, model=model, summary=summary, preprocessing=preprocessing)
+    write = partial(write_champion, model=model, summary=summary, preprocessing=preprocessing, is_ensemble=is_ensemble)
     uri = tracking_uri()
     try:
         return _register(open_client(uri), registered_name(summary.name), run_id, write, scores or {})
@@ -69,6 +71,7 @@ def write_champion(
     model: "keras.Model | Path",
     summary: Summary,
     preprocessing: Mapping[str, Any],
+    is_ensemble: bool = False,
 ) -> None:
     """Write the logged form: code, and as its artifacts the model and the preprocessing; nothing is pickled."""
     with tempfile.TemporaryDirectory() as beside, without_advice():
@@ -86,7 +89,7 @@ def write_champion(
             python_model=str(SERVED_MODEL),
             code_paths=[serving.__file__],
             artifacts={name: str(path) for name, path in artifacts.items()},
-            signature=_signature(preprocessing),
+            signature=_signature(preprocessing, is_ensemble),
             input_example=_example(preprocessing),
             pip_requirements=requirements(*PACKAGES),
             metadata=_about(summary, preprocessing),
@@ -101,18 +104,18 @@ def _about(summary: Summary, preprocessing: Mapping[str, Any]) -> dict[str, Any]
     return about | {"columns": {column["name"]: column["kind"] for column in preprocessing["columns"]}}
 
 
-def _signature(preprocessing: Mapping[str, Any]) -> "ModelSignature":
+def _signature(preprocessing: Mapping[str, Any], is_ensemble: bool) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
     # The model itself checks what comes in, and the columns stand in the metadata. Under `double` MLflow refuses whole
     # numbers (int64), under `string` and `boolean` a column that is all NaN, its server makes a missing boolean False,
     # and of columns of any type it reads no text/csv. Images are [n, height, width] or [n, pixels], of any type.
-    classes = preprocessing["classes"]
+    classes, spread = preprocessing["classes"], [ColSpec("double", "spread")] if is_ensemble else []
     if classes is None:
-        return ModelSignature(outputs=Schema([ColSpec("double", "prediction")]))
+        return ModelSignature(outputs=Schema([ColSpec("double", "prediction"), *spread]))
     probabilities = [ColSpec("double", f"probability_{name}") for name in classes]
-    return ModelSignature(outputs=Schema([ColSpec("string", "class"), *probabilities]))
+    return ModelSignature(outputs=Schema([ColSpec("string", "class"), *probabilities, *spread]))
 
 
 def _example(preprocessing: Mapping[str, Any]) -> pd.DataFrame | None:

@@ -69,6 +69,30 @@ def build_keras(model: Model, problem: Problem, mean: float = 0.0, scale: float 
     return keras.Model(network.input, outputs, name=network.name)
 
 
+def build_ensemble(
+    model: Model, problem: Problem, weights: dict[str, np.ndarray], mean: float = 0.0, scale: float = 1.0
+) -> keras.Model:
+    """Return trained seeds as one Keras model, which predicts the mean of their probabilities or numbers.
+
+    Its outputs are a dictionary: `mean`, `[n, n_outputs]`, and `members`, `[n, R, n_outputs]`, whose spread tells how
+    far the seeds agree.
+
+    Args:
+        weights: of R seeds, `[R, ...]` by path.
+        mean, scale: see `build_keras`.
+    """
+    rows, members = keras.Input((problem.n_features,), name="rows"), []
+    for place in range(len(next(iter(weights.values())))):
+        plain = build_keras(model, problem, mean, scale)
+        set_weights(plain, {path: value[place] for path, value in weights.items()})
+        member = keras.Model(plain.input, plain.output, name=f"member_{place + 1}")
+        in_a_row = keras.layers.Reshape((1, problem.n_outputs), name=f"row_{place + 1}", dtype=plain.output.dtype)
+        members.append(in_a_row(member(rows)))
+    joined = keras.layers.Concatenate(axis=1, name="members", dtype=members[0].dtype)(members)
+    together = keras.layers.GlobalAveragePooling1D(name="mean", dtype=members[0].dtype)(joined)
+    return keras.Model(rows, {"mean": together, "members": joined}, name="ensemble")
+
+
 def set_weights(plain: keras.Model, weights: dict[str, np.ndarray]) -> None:
     """Give a Keras model one seed's weights by path."""
     for variable in plain.weights:

@@ -1,0 +1,96 @@
+"""The seeds of the recommended arm together: what that gains, by rows that chose nothing, and whether it is served."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments import records as record
+from experiments.study.compared import loss_factor
+from experiments.study.on_test_set import Tested, score_outputs
+from experiments.study.rows import Rows
+from pipeline.data.examples import Split
+from pipeline.statistics import scores
+from pipeline.statistics.comparisons import estimates
+from pipeline.statistics.ensembles import gain, subsets, together
+from pipeline.statistics.intervals import Interval
+from pipeline.statistics.weights import average
+
+SUBSETS = 50  # drawn at most of each size
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The outputs of seeds that may predict together.
+
+    Attributes:
+        held_out: of every row by the seeds that hold it out, `[rings, 2, n, n_outputs]`.
+        test: of the seeds with sound weights on the test rows, `[R, n, n_outputs]`.
+    """
+
+    rows: Rows
+    held_out: np.ndarray
+    test: np.ndarray
+
+    def to_record(self, test: Split) -> record.Ensemble:
+        """Return what `study.json` says of them."""
+        pair = self.pair_gain()
+        return record.Ensemble(
+            members=len(self.test),
+            pair_gain=pair,
+            serves=pair.low is not None and pair.low > 0 and len(self.test) > 1,
+            test=self._scored(self._together(range(len(self.test))), test).scores if len(test) else None,
+            gain=self.gain(test) if len(test) else None,
+            by_size=self._by_size(test) if len(test) else [],
+        )
+
+    def pair_gain(self) -> Interval:
+        """Return how much lower the loss is of the two seeds that hold a row out, together, than that of one of them.
+
+        Of more seeds no row is held out by all. In time a row judges a single seed, and nothing is known.
+        """
+        task, ring = self.rows.problem.task, self.rows.ring
+        if not (ring.judges >= 0).all(axis=1).any():
+            return Interval()
+        loss = scores.row_score_of(scores.METRICS[task][0])
+        alone = self.rows.score(self.held_out, slice(None))[loss]
+        pair = self.rows.score(together(task, self.held_out, axis=1), slice(None))[loss]
+        judged = (ring.judges >= 0).all(axis=1, keepdims=True)
+        [estimate] = estimates([np.where(judged, alone - pair[:, None], np.nan)], ring)
+        one, two = (ring.mean(np.where(judged, values, np.nan)) for values in (alone, np.stack([pair, pair], axis=1)))
+        return estimate.interval().scaled(self._factor(one, two))
+
+    def gain(self, test: Split) -> Interval:
+        """Return how much lower the loss of all seeds together is on the test rows than that of one of them."""
+        members = len(self.test)
+        losses, all_of_them = (self._losses(outputs, test) for outputs in (self.test, self._together(range(members))))
+        others = [self._together(np.delete(np.arange(members), place)) for place in range(members) if members > 1]
+        without = np.concatenate([self._losses(outputs, test) for outputs in others or [self.test]])
+        estimate = gain(losses, all_of_them[0], without, test.weights)
+        one, of_all = (float(average(values, test.weights).mean()) for values in (losses, all_of_them))
+        return estimate.interval().scaled(self._factor(one, of_all))
+
+    def _by_size(self, test: Split) -> list[record.EnsembleSize]:
+        """Return the mean loss of subsets of each size, which doubles up to all members."""
+        members, rng = len(self.test), np.random.default_rng(0)
+        sizes = sorted({min(2**power, members) for power in range(members.bit_length() + 1)})
+        by_size = []
+        for size in sizes:
+            outputs = [self._together(subset) for subset in subsets(members, size, SUBSETS, rng)]
+            mean = average(self._losses(np.concatenate(outputs), test), test.weights)
+            by_size.append(record.EnsembleSize(members=size, loss=float(self._metric(mean.mean()))))
+        return by_size
+
+    def _together(self, members: range | np.ndarray) -> np.ndarray:
+        return together(self.rows.problem.task, self.test[np.asarray(members)])[None]
+
+    def _losses(self, outputs: np.ndarray, test: Split) -> np.ndarray:
+        return self._scored(outputs, test).loss_rows
+
+    def _scored(self, outputs: np.ndarray, test: Split) -> Tested:
+        return score_outputs(self.rows, outputs, self.rows.knowing_nothing()[:1, None], test)
+
+    def _metric(self, mean: np.ndarray) -> np.ndarray:
+        return scores.from_mean(scores.METRICS[self.rows.problem.task][0], mean)
+
+    def _factor(self, one: float, other: float) -> float:
+        return loss_factor(scores.METRICS[self.rows.problem.task][0], *map(float, self._metric(np.array([one, other]))))
