@@ -24,7 +24,7 @@ REPORT_FILE = RESULTS / "report.html"
 ARM = ("section", "arm")
 PICTURES = (
     "peers", "baseline", "remedies", "learning_curve", "capacity", "optimizers", "activations",
-    "memorization", "winner",
+    "memorization", "winner", "importance",
 )  # fmt: skip
 FIGURES = {name: RESULTS / f"study_{name}.svg" for name in PICTURES}
 

@@ -11,6 +11,7 @@ from experiments.report.alt import Alt
 from experiments.report.answers import WORTH_IT, Answers
 from experiments.report.arms import ranked, remedy_name
 from experiments.report.method import Method
+from experiments.report.model import RecommendedModel
 from experiments.report.numbers import Numbers, sentence
 from experiments.report.settings import as_yaml
 from experiments.report.svg import inline
@@ -29,6 +30,7 @@ TITLES: dict[SectionName, str] = {
 }
 
 
+MODEL = "Can the recommended model be used?"
 NOT_ASKED = (
     "Not asked in this study: {} is not in study.sections of params.yaml, or the data or the search gives nothing to "
     "compare."
@@ -69,7 +71,7 @@ def render(study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, st
             numbers=numbers,
             answers=page.text.answers.in_order(),
             yaml=as_yaml(study.recommendation.settings, page.text.baseline.settings),
-            sections=[page.peers(), page.overfitting(), *(page.section(name) for name in TITLES)],
+            sections=[page.peers(), page.overfitting(), *(page.section(name) for name in TITLES), page.model()],
             method=Method(study, run, numbers),
             warnings=warnings(study, run),
         )
@@ -122,6 +124,14 @@ class Page:
             return Section("peers", WORTH_IT, missing=NOT_ASKED.format("peers"))
         picture = self._picture("peers", of_peers.alt(), of_peers.caption())
         return Section("peers", WORTH_IT, of_peers.sentences(), picture, of_peers.tables_of(self.tables))
+
+    def model(self) -> Section:
+        """Return the section about the recommended model."""
+        model = RecommendedModel(self.study, self.numbers)
+        if not model.is_known:
+            return Section("model", MODEL, missing="This study was made before the recommended model was looked into.")
+        picture = self._picture("importance", model.alt(), model.caption()) if self.study.importance else None
+        return Section("model", MODEL, model.sentences(), picture, model.tables_of(self.tables))
 
     def overfitting(self) -> Section:
         """Return the section about the baseline."""

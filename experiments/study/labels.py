@@ -10,7 +10,7 @@ MOST_LISTED = 100
 
 
 def doubtful_labels(rows: Rows, outputs: np.ndarray, classes: list[str]) -> record.DoubtfulLabels:
-    """List rows that all seeds which held them out put into one other class, as surely as rows of that class.
+    """List rows that all seeds which held them out put into one other class, together as surely as rows of that class.
 
     That is confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70, 1373-1411): a network is sure of a class
     where it gives it at least the probability that rows with this label have on average. The least plausible label
@@ -27,9 +27,8 @@ def doubtful_labels(rows: Rows, outputs: np.ndarray, classes: list[str]) -> reco
     sure = np.array([of_label[judged & (rows.y == k)].mean() if (judged & (rows.y == k)).any() else 1.0
                      for k in range(rows.problem.n_outputs)])  # fmt: skip
     other = mean.argmax(axis=1)
-    of_other = np.take_along_axis(probabilities, other[None, :, None], axis=-1)[..., 0]
-    agrees = (of_other >= sure[other]) & (np.nan_to_num(probabilities).argmax(axis=-1) == other)
-    doubtful = judged & (other != rows.y) & (agrees | ~is_held_out).all(axis=0)
+    agree = ((np.nan_to_num(probabilities).argmax(axis=-1) == other) | ~is_held_out).all(axis=0)
+    doubtful = judged & (other != rows.y) & agree & (mean.max(axis=1) >= sure[other])
     margin = of_label - mean.max(axis=1)
     order = np.flatnonzero(doubtful)[np.argsort(margin[doubtful], kind="stable")]
     return record.DoubtfulLabels(

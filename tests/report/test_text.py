@@ -24,7 +24,12 @@ from experiments.records import (
     About,
     Arm,
     Cost,
+    DoubtfulLabel,
+    DoubtfulLabels,
+    Ensemble,
+    EnsembleSize,
     EqualTime,
+    Importance,
     Incumbent,
     Influence,
     Interval,
@@ -391,6 +396,41 @@ class Made:
             ),
             arms=arms,
             peers=None if self.peers is None else [self.peer(*each) for each in self.peers.items()],
+            ensemble=Ensemble(
+                members=self.seeds,
+                pair_gain=self.interval(0.02 * scale, 0.01 * scale),
+                serves=self.seeds > 1 and self.scored,
+                test={name: self.interval(each.mean, 0.01 * scale) for name, each in metrics.items()}
+                if has_test
+                else None,
+                gain=self.interval(0.03 * scale, 0.01 * scale) if has_test else None,
+                by_size=[
+                    EnsembleSize(members=1, loss=0.1 * scale),
+                    EnsembleSize(members=self.seeds, loss=0.07 * scale),
+                ],
+            ),
+            importance=[
+                Importance(
+                    column=column,
+                    rise=self.interval(rise * scale, 0.01 * scale),
+                    p_adjusted=0.01,
+                    matters=rise > 0.01 if self.seeds > 1 and self.scored else None,
+                )
+                for column, rise in {self.target or "age": 0.3, "size": 0.001}.items()
+            ]
+            if self.features
+            else None,
+            doubtful_labels=DoubtfulLabels(
+                count=1,
+                judged=1280,
+                rows=[
+                    DoubtfulLabel(
+                        row=7, label=self.classes[0], other=self.classes[1], probability=0.01, probability_of_other=0.98
+                    )
+                ],
+            )
+            if self.task == "classification"
+            else None,
             overfits=Overfits(
                 answer=self.overfits if self.seeds > 1 and self.scored else None,
                 gap={
@@ -633,7 +673,7 @@ def test_pictures_and_tables_are_told_to_those_who_do_not_see_them(reported, nam
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_picture_is_written(reported, name):
-    assert set(report.FIGURES) == {"peers", "baseline", *SECTIONS}
+    assert set(report.FIGURES) == {"peers", "baseline", "importance", *SECTIONS}
     for path in report.FIGURES.values():
         assert path.name.startswith("study_")
         assert ElementTree.parse(reported(name).folder / path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
@@ -681,7 +721,8 @@ def test_answer_comes_first(reported):
     assert "Accuracy 97.0 % [96.0, 98.0] and cross-entropy 0.0890 [0.0790, 0.0990] nats" in answer
     assert "Knowing nothing gives accuracy 10.0 % and cross-entropy 2.3000." in answer
     assert "with intervals for other seeds and other rows of the kind" in answer
-    assert "means over 10 seeds on 360 test rows" in answer
+    assert "by 10 seeds that predict together, on 360 test rows" in answer
+    assert answer.startswith("The answer Is a network worth it here? Not detectably : its cross-entropy on new rows is")
     assert "Those of “dropout 0.35”" in answer
     assert "worth nothing" not in answer
 

@@ -13,6 +13,7 @@ from experiments.records import Arm, SectionName, Study
 from experiments.report.arms import more_data
 from experiments.report.figures.arms import activations, optimizers, remedies
 from experiments.report.figures.epochs import baseline, memorization
+from experiments.report.figures.importance import importance
 from experiments.report.figures.peers import peers
 from experiments.report.figures.sizes import capacity, learning_curve
 from experiments.report.figures.winner import winner
@@ -47,6 +48,7 @@ def draw(study: Study, curves: pd.DataFrame, seeds: pd.DataFrame, numbers: Numbe
     base = study.section("remedies")[0]
     drawn = {
         "peers": peers(study.peers or [], numbers),
+        "importance": importance(study.importance or [], numbers),
         "baseline": baseline(base, curves, study.overfits, numbers, nothing),
     }
     for name, picture in pictures.items():

@@ -1,0 +1,148 @@
+"""The section on the recommended model: its seeds together, the columns that it relies on, and doubtful labels."""
+
+from experiments.records import DoubtfulLabels, Ensemble, Importance, Study
+from experiments.report.arms import is_known
+from experiments.report.numbers import UNKNOWN, Numbers, count, number, p_value, sentence, some
+from experiments.report.phrases import Phrases
+from experiments.report.tables import Cell, Group, Table, Tables
+
+MOST_NAMES = 6
+UNFOLDED = 15  # rows of a table that is shown without a click
+
+
+class RecommendedModel:
+    """What one study says of the model that it recommends."""
+
+    def __init__(self, study: Study, numbers: Numbers) -> None:
+        self.study, self.numbers, self.phrases = study, numbers, Phrases(study, numbers)
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether the study says anything of it."""
+        return self.study.ensemble is not None
+
+    def sentences(self) -> list[str]:
+        """Return the sentences of the section."""
+        ensemble, columns, labels = self.study.ensemble, self.study.importance, self.study.doubtful_labels
+        return [
+            *([self._together(ensemble)] if ensemble else []),
+            *([self._relies_on(columns)] if columns else []),
+            *([self._doubts(labels)] if labels else []),
+        ]
+
+    def _together(self, ensemble: Ensemble) -> str:
+        """Return what the seeds gain together, and whether they are served so."""
+        gain, numbers, name = ensemble.pair_gain, self.numbers, self.phrases.on_new_rows
+        served = "models/champion.keras is one of them"
+        if ensemble.serves:
+            served = f"models/champion.keras is all {ensemble.members} together, and says how far they agree"
+        if not is_known(gain):
+            return f"Rows that chose nothing cannot tell whether seeds do better together; {served}."
+        verdict = "lower" if gain.low > 0 else "do not detectably lower" if gain.high > 0 else "raise"
+        return (
+            f"Two seeds that predict together (the mean of their outputs) {verdict} the {name}, by "
+            f"{numbers.losses(gain)}; so {served}.{self._on_test_rows(ensemble)}"
+        )
+
+    def _on_test_rows(self, ensemble: Ensemble) -> str:
+        if not ensemble.test or not is_known(ensemble.gain):
+            return ""
+        return (
+            f" On the test rows all {ensemble.members} have {self.numbers.losses(ensemble.test[self.numbers.loss])}, "
+            f"lower than one alone by {self.numbers.losses(ensemble.gain)}."
+        )
+
+    def _relies_on(self, columns: list[Importance]) -> str:
+        """Return the columns without which the loss rises."""
+        found = [column for column in columns if column.matters]
+        if not found:
+            return (
+                f"Of {count(len(columns), 'column')}, no single one is found to matter: permuting it among held-out "
+                "rows makes no detectable difference. What two columns both tell is not missed when one of them is "
+                "permuted."
+            )
+        listed = some(
+            [f"{column.column} {self.numbers.loss_text(column.rise.mean, True)}" for column in found], MOST_NAMES
+        )
+        return (
+            f"The model relies on {len(found)} of {count(len(columns), 'column')}: permuting one among held-out rows "
+            f"raises the {self.numbers.loss_name} ({listed})."
+        )
+
+    def _doubts(self, labels: DoubtfulLabels) -> str:
+        """Return how many labels are doubtful."""
+        if not labels.count:
+            return f"None of the {labels.judged:,} labels is doubtful."
+        return (
+            f"{sentence(count(labels.count, 'label'))} of {labels.judged:,} may be wrong: all networks that held the "
+            "row out are as sure of another class as they are of rows in that class. Look at these rows before others."
+        )
+
+    def tables_of(self, tables: Tables) -> list[Table]:
+        """Return the tables of the section."""
+        return [
+            *([self._sizes(self.study.ensemble)] if self.study.ensemble and self.study.ensemble.by_size else []),
+            *([self._columns(self.study.importance, tables)] if self.study.importance else []),
+            *(
+                [_labels(self.study.doubtful_labels)]
+                if self.study.doubtful_labels and self.study.doubtful_labels.rows
+                else []
+            ),
+        ]
+
+    def _sizes(self, ensemble: Ensemble) -> Table:
+        rows = [
+            (Cell(count(size.members, "seed")), [Cell(self.numbers.loss_text(size.loss))]) for size in ensemble.by_size
+        ]
+        floor = self.phrases.nothing(self.numbers.loss, "test")
+        rows.append((Cell("knowing nothing"), [Cell(self.numbers.loss_text(floor))]))
+        column = f"test {self.numbers.loss_name}"
+        return Table("So many seeds together, means over sets of them", "together", [column], [Group("", rows)])
+
+    def _columns(self, columns: list[Importance], tables: Tables) -> Table:
+        rows = []
+        for column in columns:
+            verdict = "no detectable difference" if not column.matters else "matters"
+            cell = Cell(
+                UNKNOWN if column.matters is None else verdict, kind=f"verdict {'helps' if column.matters else 'no'}"
+            )
+            rows.append(
+                (Cell(column.column), [tables.loss(column.rise, sign=True), Cell(p_value(column.p_adjusted)), cell])
+            )
+        heads = [f"rise of the {self.numbers.loss_name}", "adjusted p", "verdict"]
+        title = f"Columns, by the rise of the {self.numbers.loss_name} when their values change places"
+        return Table(title, "column", heads, [Group("", rows)], folded=len(rows) > UNFOLDED)
+
+    def caption(self) -> str:
+        """Return the picture's caption."""
+        return (
+            f"Rise of the {self.numbers.loss_name} on held-out rows when the values of a column change places. "
+            "Marks are means, lines 95 % intervals that hold together."
+        )
+
+    def alt(self) -> str:
+        """Return the picture's alternative text."""
+        columns = self.study.importance or []
+        parts = [
+            f"{column.column} {self.numbers.loss_text(column.rise.mean, True)}" for column in columns if column.matters
+        ]
+        found = f"These matter: {', '.join(parts)}." if parts else "None is found to matter."
+        return f"Forest plot of columns by what the {self.numbers.loss_name} rises without them. {found}"
+
+
+def _labels(labels: DoubtfulLabels) -> Table:
+    rows = [
+        (
+            Cell(UNKNOWN if doubt.row is None else f"row {doubt.row:,}"),
+            [
+                Cell(doubt.label),
+                Cell(number(doubt.probability, 3)),
+                Cell(doubt.other),
+                Cell(number(doubt.probability_of_other, 3)),
+            ],
+        )
+        for doubt in labels.rows
+    ]
+    columns = ["label", "its probability", "predicted", "its probability "]
+    title = f"Doubtful labels, the least plausible first: {len(rows)} of {labels.count:,}"
+    return Table(title, "row of the source", columns, [Group("", rows)], folded=len(rows) > UNFOLDED)
