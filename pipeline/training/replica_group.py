@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipeline.data.examples import Examples, Problem
 from pipeline.settings import Model, Train
-from pipeline.training.batches import batch_size, epoch_batches
+from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.model import build_network, initial_weights
 from pipeline.training.replicas import Replicas
 from pipeline.training.scored_splits import ScoredSplits, first_scored
@@ -85,13 +85,14 @@ class ReplicaGroup:
 
     def __init__(self, examples: Examples, replicas: list[tuple[Model, Train, int]], seeds: list[int], part: slice):
         (model, train, _), places = replicas[0], [place for _, _, place in replicas]
-        self.seeds, self.part, self.row_weights = [seeds[place] for place in places], part, examples.weights
+        self.seeds, self.part = [seeds[place] for place in places], part
         self.train_rows, val_rows, holdout_rows = (
             rows if len(rows) == 1 else rows[places]
             for rows in (examples.train_rows, examples.val_rows, examples.holdout_rows)
         )
         self.batch_size = batch_size(train, self.train_rows.shape[1])
         self.steps = -(-self.train_rows.shape[1] // self.batch_size)
+        self.row_weights = row_weights(examples, self.train_rows, [of_replica for _, of_replica, _ in replicas])
         scored = first_scored(self.train_rows, train.train_score_rows)
         network = _network(model, examples.problem)
         block_rows = max(1, NUMBERS_PER_SCORED_BLOCK // (len(self.seeds) * _width(network)))

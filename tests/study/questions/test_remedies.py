@@ -40,6 +40,15 @@ def test_each_remedy_has_a_name_of_its_own():
     ]  # fmt: skip
 
 
+def test_class_weights_go_by_that_name_alone_where_there_is_one_choice():
+    def arms(*choices: object) -> list[str]:
+        strengths = {"train.class_weight": list(choices)}
+        return names(remedies(settings(remedies=strengths, half_width=False), is_classification=True))[2:]
+
+    assert arms("balanced") == ["class weights"]
+    assert arms("balanced", {"yes": 5}) == ["class weights balanced", "class weights yes 5"]
+
+
 def test_label_smoothing_is_left_out_where_it_has_no_meaning():
     strengths = {"train.label_smoothing": [0.1]}
     assert "label smoothing 0.1" in names(remedies(settings(remedies=strengths), is_classification=True))
