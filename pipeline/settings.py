@@ -395,13 +395,14 @@ class Settings(Section):
 
 
 def flat(settings: BaseModel) -> dict[str, Any]:
-    """Settings under dotted names: `{"train.optimizer": "adam", ...}`."""
+    """Settings under dotted names: `{"train.optimizer": "adam", ...}`; class weights are one value."""
     return dict(_flat("", settings.model_dump(mode="json")))
 
 
 def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
-        if isinstance(value, dict):
+        # The name of a class, such as ">50K", may have characters that MLflow does not take in the name of a setting.
+        if isinstance(value, dict) and name != "class_weight":
             yield from _flat(f"{prefix}{name}.", value)
         else:
             yield f"{prefix}{name}", value

@@ -277,6 +277,7 @@ def test_class_weights_are_hashable_and_come_back_as_a_mapping():
     train = Train(class_weight={1: 5, "no": 0.5})
     assert hash(train) == hash(Train(class_weight={"1": 5.0, "no": 0.5}))
     assert train.model_dump(mode="json")["class_weight"] == {"1": 5.0, "no": 0.5}
+    assert flat(train)["class_weight"] == {"1": 5.0, "no": 0.5}
     assert Train.model_validate(train.model_dump()) == Train.model_validate(dict(train)) == train
 
 

@@ -62,7 +62,7 @@ def _arm_name(remedy: str, strength: Any, is_only: bool) -> str:
     if strength is True or (remedy in NAMED_ALONE and is_only):
         return remedy
     if isinstance(strength, dict):
-        strength = ", ".join(f"{key} {value}" for key, value in strength.items())
+        strength = ", ".join(f"{key}={value}" for key, value in strength.items())
     if isinstance(strength, int | float) and float(short := f"{strength:g}") == strength:
         return f"{remedy} {short}"
     return f"{remedy} {strength}"

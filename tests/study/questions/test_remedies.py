@@ -46,7 +46,7 @@ def test_class_weights_go_by_that_name_alone_where_there_is_one_choice():
         return names(remedies(settings(remedies=strengths, half_width=False), is_classification=True))[2:]
 
     assert arms("balanced") == ["class weights"]
-    assert arms("balanced", {"yes": 5}) == ["class weights balanced", "class weights yes 5"]
+    assert arms("balanced", {"yes": 5}) == ["class weights balanced", "class weights yes=5"]
 
 
 def test_label_smoothing_is_left_out_where_it_has_no_meaning():
