@@ -222,6 +222,7 @@ class Train(Section):
     ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Regularizer("weight averaging", "switch")] = None
     loss: Literal["cross_entropy", "mean_squared_error"] | None = None
     label_smoothing: Annotated[Rate, Regularizer("label smoothing", "number")] = 0.0
+    mixup: Annotated[Positive | None, Regularizer("mixup", "switch")] = None
     class_weight: Annotated[ClassWeight, Regularizer("class weights", "switch", is_remedy=False)] = None
     batch_size: Count = 128
     epochs: Epochs = 10

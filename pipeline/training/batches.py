@@ -8,6 +8,7 @@ from sklearn.utils import compute_class_weight
 from pipeline.data.examples import Examples
 from pipeline.settings import Train
 from pipeline.training.fast import noise
+from pipeline.training.mixup import Mixing
 
 # Graphs are padded to a power of two steps, this many at least, so that nearby sizes share one. An epoch of one step
 # has a graph of its own.
@@ -26,6 +27,7 @@ class Batches(NamedTuple):
             ones.
         learning_rates: float32 `[steps, R]`.
         keys: of the random numbers, uint32 `[steps, R, 2]`.
+        mixing: of the examples of each batch; None without mixup.
     """
 
     steps: np.int32
@@ -35,6 +37,7 @@ class Batches(NamedTuple):
     learning_rates: np.ndarray
     keys: np.ndarray
     weights: np.ndarray | None = None
+    mixing: Mixing | None = None
 
 
 def batch_size(train: Train, rows: int) -> int:
@@ -54,6 +57,7 @@ def epoch_batches(
     size: int,
     learning_rates: np.ndarray,
     weights: np.ndarray | None = None,
+    alphas: list[float] | None = None,
 ) -> Batches:
     """Return the batches of an epoch (from 1), each seed's rows in an order of its own.
 
@@ -63,6 +67,7 @@ def epoch_batches(
         learning_rates: `[steps, R]`.
         weights: of all rows, as `row_weights` returns them. A batch's loss is the mean of weighted losses, so that over
             an epoch a row counts in proportion to its weight whatever batch it is in.
+        alphas: the strength of mixup for each seed; nothing without it.
     """
     orders = [epoch_order(seed, epoch, train_rows.shape[1]) for seed in seeds]
     rows, counted = in_batches(np.take_along_axis(train_rows, np.stack(orders), axis=1), size)
@@ -75,6 +80,7 @@ def epoch_batches(
         learning_rates=_padded(learning_rates.astype(np.float32)),
         keys=_padded(noise.keys(seeds, epoch, steps)),
         weights=None if weights is None else _padded(weights[np.arange(rows.shape[1])[:, None] % len(weights), rows]),
+        mixing=Mixing(*map(_padded, Mixing.of(seeds, alphas, epoch, counted))) if alphas else None,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.data.examples import Examples, Problem
+from pipeline.errors import InputError
 from pipeline.settings import Model, Train
 from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.model import build_network, initial_weights
@@ -81,6 +82,9 @@ class ReplicaGroup:
     Args:
         replicas: the configuration of each, and the place of its seed among the seeds.
         part: which of all replicas of the training these are.
+
+    Raises:
+        InputError: mixup for a network that looks its inputs up.
     """
 
     def __init__(self, examples: Examples, replicas: list[tuple[Model, Train, int]], seeds: list[int], part: slice):
@@ -92,9 +96,16 @@ class ReplicaGroup:
         )
         self.batch_size = batch_size(train, self.train_rows.shape[1])
         self.steps = -(-self.train_rows.shape[1] // self.batch_size)
-        self.row_weights = row_weights(examples, self.train_rows, [of_replica for _, of_replica, _ in replicas])
+        trains = [of_replica for _, of_replica, _ in replicas]
+        self.row_weights = row_weights(examples, self.train_rows, trains)
+        self.alphas = [of_replica.mixup for of_replica in trains if of_replica.mixup]
         scored = first_scored(self.train_rows, train.train_score_rows)
         network = _network(model, examples.problem)
+        if self.alphas and any(isinstance(layer, keras.layers.Embedding) for layer in network.layers):
+            raise InputError(
+                f"train.mixup mixes the inputs, and those of an Embedding, which model.build {model.build} has, are "
+                "codes; set it to null"
+            )
         block_rows = max(1, NUMBERS_PER_SCORED_BLOCK // (len(self.seeds) * _width(network)))
         self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows)
         self.graph = shared_graph(*structure(model, train), examples.problem, len(self.seeds))
@@ -119,7 +130,8 @@ class ReplicaGroup:
         Returns:
             The mean training loss of each replica, `[R]`, NaN where its weights are not finite.
         """
-        batches = epoch_batches(self.seeds, epoch, self.train_rows, self.batch_size, learning_rates, self.row_weights)
+        rows = self.train_rows, self.batch_size
+        batches = epoch_batches(self.seeds, epoch, *rows, learning_rates, self.row_weights, self.alphas)
         self.state, losses = self.graph.train(x, y, self.state, batches, self.strengths)
         return losses.numpy()
 

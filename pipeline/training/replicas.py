@@ -15,6 +15,7 @@ from pipeline.data.examples import Problem
 from pipeline.settings import Train
 from pipeline.training.batches import Batches
 from pipeline.training.fast.gradients import gradients_forgotten
+from pipeline.training.mixup import Mixing
 from pipeline.training.optimizers import Strengths, stacked_optimizer
 from pipeline.training.stacked import Stack, Step, along, side_by_side
 from pipeline.training.strengths import is_penalized
@@ -130,12 +131,15 @@ class Replicas:
         weights = self.optimizer.split(self.optimizer.values())
         rows, shares = batches.rows[number], batches.shares[number]
         step = Step(self.stack.draw(batches.keys[number], rows.shape[-1]), strengths, shares)
+        row_weights = None if batches.weights is None else batches.weights[number]
+        mixing = None if batches.mixing is None else Mixing(*(part[number] for part in batches.mixing))
+        inputs = tf.gather(x, rows)
+        if mixing is not None:
+            inputs = mixing.mix(inputs, mixing.partner(inputs))
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            outputs, statistics = self.stack(weights, statistics, tf.gather(x, rows), step)
-            losses_of_rows = self._loss(outputs, tf.gather(y, rows), strengths)
-            if batches.weights is not None:
-                losses_of_rows *= batches.weights[number]
+            outputs, statistics = self.stack(weights, statistics, inputs, step)
+            losses_of_rows = self._losses(outputs, tf.gather(y, rows), strengths, mixing, row_weights)
             data_losses = tf.reduce_sum(losses_of_rows * shares, axis=-1)
         # The replicas share no weight, so the gradient of the sum of their losses is that of each loss.
         gradients = tape.gradient(data_losses, weights, unconnected_gradients="zero")
@@ -145,6 +149,29 @@ class Replicas:
         self._constrain(strengths)
         averages = self._averaged(averages, strengths, is_first=batches.first_step + number == 0)
         return [losses + data_losses, statistics, averages]
+
+    def _losses(
+        self,
+        outputs: tf.Tensor,
+        targets: tf.Tensor,
+        strengths: Strengths,
+        mixing: Mixing | None,
+        row_weights: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """Return the weighted data loss of each example, `[R, batch]`; of a mixture, that of both of its examples.
+
+        The mixed loss of two targets has the gradient of the loss of the mixed target: the cross-entropy is linear in
+        the target, and for the squared error the two differ by a number that no weight changes.
+        """
+        losses = self._loss(outputs, targets, strengths)
+        if row_weights is not None:
+            losses *= row_weights
+        if mixing is None:
+            return losses
+        of_partners = self._loss(outputs, mixing.partner(targets), strengths)
+        if row_weights is not None:
+            of_partners *= mixing.partner(row_weights)
+        return mixing.mix(losses, of_partners)
 
     def _loss(self, outputs: tf.Tensor, targets: tf.Tensor, strengths: Strengths) -> tf.Tensor:
         """Return the data loss of each example, `[R, batch]`."""
