@@ -220,6 +220,9 @@ class Train(Section):
     schedule: Schedule = Schedule()
     clip_norm: Annotated[Positive | None, Regularizer("gradient clipping", "switch", is_remedy=False)] = None
     ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Regularizer("weight averaging", "switch")] = None
+    swa: Annotated[Annotated[float, Field(gt=0, le=1)] | None, Regularizer("stochastic weight averaging", "switch")] = (
+        None
+    )
     loss: Literal["cross_entropy", "mean_squared_error"] | None = None
     label_smoothing: Annotated[Rate, Regularizer("label smoothing", "number")] = 0.0
     mixup: Annotated[Positive | None, Regularizer("mixup", "switch")] = None

@@ -14,6 +14,7 @@ from pipeline.settings import Model, Train
 from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.model import build_network, initial_weights
 from pipeline.training.replicas import Replicas
+from pipeline.training.schedules import kept_share
 from pipeline.training.scored_splits import ScoredSplits, first_scored
 from pipeline.training.stacked import ONE_BY_ONE
 from pipeline.training.strengths import model_strengths, train_strengths
@@ -96,9 +97,9 @@ class ReplicaGroup:
         )
         self.batch_size = batch_size(train, self.train_rows.shape[1])
         self.steps = -(-self.train_rows.shape[1] // self.batch_size)
-        trains = [of_replica for _, of_replica, _ in replicas]
-        self.row_weights = row_weights(examples, self.train_rows, trains)
-        self.alphas = [of_replica.mixup for of_replica in trains if of_replica.mixup]
+        self.trains = [of_replica for _, of_replica, _ in replicas]
+        self.row_weights = row_weights(examples, self.train_rows, self.trains)
+        self.alphas = [of_replica.mixup for of_replica in self.trains if of_replica.mixup]
         scored = first_scored(self.train_rows, train.train_score_rows)
         network = _network(model, examples.problem)
         if self.alphas and any(isinstance(layer, keras.layers.Embedding) for layer in network.layers):
@@ -132,7 +133,10 @@ class ReplicaGroup:
         """
         rows = self.train_rows, self.batch_size
         batches = epoch_batches(self.seeds, epoch, *rows, learning_rates, self.row_weights, self.alphas)
-        self.state, losses = self.graph.train(x, y, self.state, batches, self.strengths)
+        strengths = self.strengths
+        if kept := [kept_share(train.swa, epoch, train.epochs) for train in self.trains if train.swa]:
+            strengths = strengths | {"swa": tf.constant(kept, tf.float32)}
+        self.state, losses = self.graph.train(x, y, self.state, batches, strengths)
         return losses.numpy()
 
     def scores(self, x: tf.Tensor, y: tf.Tensor) -> np.ndarray:

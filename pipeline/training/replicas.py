@@ -28,11 +28,13 @@ class State(NamedTuple):
         optimizer: its variables, the weights first.
         statistics: weights that follow the batches instead of the optimizer, such as moving means.
         averages: moving averages of the weights, in the optimizer's form; empty without them.
+        means: the weights averaged over the last epochs (`train.swa`), in that form; empty without them.
     """
 
     optimizer: list[tf.Tensor]
     statistics: list[tf.Tensor]
     averages: list[tf.Tensor]
+    means: list[tf.Tensor]
 
 
 class Replicas:
@@ -46,7 +48,7 @@ class Replicas:
     def __init__(self, network: keras.Model, train: Train, problem: Problem, replicas: int):
         self.problem, self.replicas = problem, replicas
         self.squared_error = train.loss == "mean_squared_error" or not problem.is_classification
-        self.has_averages = train.ema is not None
+        self.has_averages, self.has_means = train.ema is not None, train.swa is not None
         self.plain = network.trainable_variables
         self.stack = Stack(network, replicas)
         self.optimizer = stacked_optimizer(train, [tuple(variable.shape) for variable in self.plain], replicas)
@@ -62,7 +64,8 @@ class Replicas:
         self.optimizer.assign(trained)
         statistics = [tf.constant(weights[variable.path]) for variable in self.stack.statistics]
         variables = [tf.constant(variable.numpy()) for variable in self.optimizer.variables]
-        return State(variables, statistics, trained if self.has_averages else [])
+        averages, means = (trained if has_them else [] for has_them in (self.has_averages, self.has_means))
+        return State(variables, statistics, averages, means)
 
     def weights(self, state: State) -> dict[str, np.ndarray]:
         """Return the weights that score, `[R, ...]` by path."""
@@ -83,7 +86,7 @@ class Replicas:
         return self._compiled_score(self._scoring(state), state.statistics, x, targets).numpy()
 
     def _scoring(self, state: State) -> list[tf.Tensor]:
-        return state.averages or self.optimizer.values_in(state.optimizer)
+        return state.means or state.averages or self.optimizer.values_in(state.optimizer)
 
     def _load(self, values: list[Any]) -> None:
         for variable, value in zip(self.optimizer.variables, values, strict=True):
@@ -115,7 +118,9 @@ class Replicas:
         weights = [tf.reshape(weight, (self.replicas, -1)) for weight in self.optimizer.values()]
         finite = [tf.reduce_all(tf.math.is_finite(weight), axis=1) for weight in weights]
         losses = tf.where(tf.reduce_all(finite, axis=0), losses / tf.cast(batches.steps, tf.float32), np.nan)
-        return State(variables, statistics, averages), losses
+        # Like the moving averages, they score with the moving statistics of the network itself.
+        means = _moved(state.means, averages or self.optimizer.values(), strengths["swa"]) if self.has_means else []
+        return State(variables, statistics, averages, means), losses
 
     def _step(
         self,
@@ -223,8 +228,7 @@ class Replicas:
         if not averages:
             return averages
         momentum = tf.where(is_first, 0.0, strengths["ema"])
-        pairs = [(a, w, along(momentum, w)) for a, w in zip(averages, self.optimizer.values(), strict=True)]
-        return [average * share + weight * (1 - share) for average, weight, share in pairs]
+        return _moved(averages, self.optimizer.values(), momentum)
 
     def _score(
         self, trained: list[tf.Tensor], statistics: list[tf.Tensor], x: tf.Tensor, targets: tf.Tensor
@@ -237,6 +241,12 @@ class Replicas:
             return tf.stack([errors, tf.zeros_like(errors)])
         hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == targets
         return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), tf.cast(hits, tf.float32)])
+
+
+def _moved(averages: list[tf.Tensor], weights: list[tf.Tensor], kept: tf.Tensor) -> list[tf.Tensor]:
+    """Return averages of which a share is kept, `[R]`, the rest are weights."""
+    pairs = [(a, w, along(kept, w)) for a, w in zip(averages, weights, strict=True)]
+    return [average * share + weight * (1 - share) for average, weight, share in pairs]
 
 
 def _loop(times: tf.Tensor, body: Callable[[tf.Tensor, Any], Any], start: Any) -> Any:

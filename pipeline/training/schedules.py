@@ -1,4 +1,4 @@
-"""Learning rates over the steps of a training, and patience over its epochs."""
+"""Learning rates over the steps of a training, averaging and patience over its epochs."""
 
 from dataclasses import dataclass
 
@@ -29,6 +29,17 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
             factor = np.ones(len(step))
     warming = np.minimum(1, (step + 1) / max(1, warmup))
     return (base * factor * warming).reshape(epochs, steps_per_epoch)
+
+
+def kept_share(swa: float, epoch: int, epochs: int) -> float:
+    """Return the share of the mean so far in the mean of the weights after an epoch (from 1), which has the rest.
+
+    The mean is of the last epochs, `swa` of all, rounded, and one at least; up to the first of them it is the weights
+    themselves (stochastic weight averaging: Izmailov, Podoprikhin, Garipov, Vetrov and Wilson 2018). It is scored after
+    each epoch, so early stopping may choose any epoch, and a seed that it stops before them ends without a mean.
+    """
+    averaged = max(0, epoch - 1 - epochs + max(1, round(swa * epochs)))
+    return averaged / (averaged + 1)
 
 
 @dataclass

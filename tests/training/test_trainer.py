@@ -301,6 +301,54 @@ def test_weight_averaging_equals_keras_ema(digits):
     assert largest_difference(fit(digits, model, train, [0]), plain) < 1e-4
 
 
+class WeightsOfEpochs(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.weights: list[list[np.ndarray]] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append(self.model.get_weights())
+
+    def set_mean(self, last: int) -> None:
+        self.model.set_weights([np.mean(values, axis=0) for values in zip(*self.weights[-last:], strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("swa", "last", "optimizer"), [(0.4, 4, "adam"), (0.01, 1, "adam"), (1.0, 10, "momentum"), (0.25, 2, "lamb")]
+)
+def test_stochastic_weight_averaging_is_the_mean_of_the_last_epochs_weights_in_keras(digits, swa, last, optimizer):
+    model, train = Model(hidden_units=[16]), settings(epochs=10, swa=swa, optimizer=optimizer)
+    fitted, recorder = fit(digits, model, train, [2, 3]), WeightsOfEpochs()
+    plain = fit_keras(digits, model, train, 3, callbacks=[recorder])
+    recorder.set_mean(last)
+    assert largest_difference(fitted, plain, replica=1) < 1e-4
+    plain.compile(loss="sparse_categorical_crossentropy")
+    rows = digits.val_rows[0]
+    loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+    assert fitted.history.query("seed == 3")["validation_cross_entropy"].iloc[-1] == pytest.approx(loss, abs=1e-4)
+
+
+def test_averages_over_steps_are_averaged_over_epochs_where_both_are_asked_for(digits):
+    model, train = Model(hidden_units=[16]), settings(epochs=4, swa=0.5, ema=0.9)
+    ends = [fit(digits, model, settings(epochs=epochs, ema=0.9), [0]).weights for epochs in (3, 4)]
+    for name, value in fit(digits, model, train, [0]).weights.items():
+        np.testing.assert_allclose(value, (ends[0][name] + ends[1][name]) / 2, atol=1e-5)
+
+
+def test_early_stopping_chooses_among_the_means_as_they_were_after_each_epoch(digits):
+    model, stopping = Model(hidden_units=[32]), EarlyStopping(patience=3)
+    options = {"optimizer": "momentum", "learning_rate": 0.3, "epochs": 20}
+    fitted = fit(digits, model, settings(swa=0.9, early_stopping=stopping, **options), [0, 1, 2])
+    assert (fitted.best_epoch > 3).any()
+    rows = digits.val_rows[0]
+    for replica in range(3):
+        plain = build_keras(model, DIGITS)
+        set_weights(plain, {name: value[replica] for name, value in fitted.weights.items()})
+        plain.compile(loss="sparse_categorical_crossentropy")
+        loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+        of_seed = fitted.history.query("seed == @replica")
+        assert loss == pytest.approx(of_seed["validation_cross_entropy"].min(), abs=1e-5)
+
+
 @pytest.mark.parametrize("optimizer", ["lamb", "muon", "adafactor"])
 def test_optimizers_that_mix_a_tensor_treat_each_seed_alone(digits, optimizer):
     model, train = Model(hidden_units=[16]), settings(optimizer=optimizer)
@@ -515,6 +563,9 @@ def test_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(digits, 
         optimizer=optimizer,
         epochs=6,
         ema=0.9,
+        swa=0.9,
+        mixup=0.2,
+        class_weight="balanced",
         schedule=Schedule(name="plateau", decay_epochs=1),
         early_stopping=EarlyStopping(patience=2),
     )
