@@ -173,7 +173,7 @@ class Model(Section):
 class Schedule(Section):
     """The course of the learning rate; the shares are of `train.learning_rate`."""
 
-    name: Literal["constant", "cosine", "exponential", "step", "plateau"] = "constant"
+    name: Literal["constant", "cosine", "cosine_restarts", "exponential", "step", "plateau"] = "constant"
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     decay: Annotated[float, Field(gt=0, lt=1)] = 0.5
     decay_epochs: Count = 10

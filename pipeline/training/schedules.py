@@ -11,8 +11,9 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
     """Return the learning rate of every step, `[epochs, steps_per_epoch]`; the cuts of a plateau come on top.
 
     A linear warm-up comes first. After it, with t the epochs since its end, cosine decays to 0 at the last step
-    (Loshchilov and Hutter 2017, without restarts), exponential multiplies by `decay ** (t / decay_epochs)`, and step by
-    `decay ** floor(t / decay_epochs)`.
+    (Loshchilov and Hutter 2017, without restarts), cosine_restarts to 0 at the end of every `decay_epochs` and then
+    starts again (their SGDR with cycles of one length), exponential multiplies by `decay ** (t / decay_epochs)`, and
+    step by `decay ** floor(t / decay_epochs)`.
     """
     step = np.arange(epochs * steps_per_epoch)
     warmup = schedule.warmup_epochs * steps_per_epoch
@@ -21,6 +22,8 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
     match schedule.name:
         case "cosine":
             factor = 0.5 * (1 + np.cos(np.pi * since / max(1, len(step) - warmup)))
+        case "cosine_restarts":
+            factor = 0.5 * (1 + np.cos(np.pi * (drops % 1)))
         case "exponential":
             factor = schedule.decay**drops
         case "step":
