@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 from pipeline.params import parse_settings, read_settings, settings_in_use
 from pipeline.settings import REGULARIZERS, Model, Schedule, Settings, Train, flat
 
-SCHEDULES = "constant, exponential, step, plateau"
+SCHEDULES = "cosine_restarts, constant, exponential, step, plateau"
 
 
 def refusal(content: object) -> str:
