@@ -19,7 +19,11 @@ from pipeline.errors import value_errors
 from pipeline.fitting import FittedModel, fit
 from pipeline.settings import Data, Model, Train
 
-SETTINGS: dict[str, Any] = {name: field.default for part in (Model, Train) for name, field in part.model_fields.items()}
+# Classes have names of the settings' own, so the classifier takes `class_weight` by label instead.
+BY_LABEL = {"class_weight"}
+SETTINGS: dict[str, Any] = {
+    name: field.default for part in (Model, Train) for name, field in part.model_fields.items() if name not in BY_LABEL
+}
 # The schema's defaults are the textbook's, for images of digits; these are for a table of some hundred rows or more.
 TABLE = {"hidden_units": (128, 128), "batch_size": 32, "epochs": 60, "schedule": "constant"}
 DEFAULTS = SETTINGS | TABLE | {"validation": 0.2}
@@ -69,7 +73,7 @@ class _MLP(BaseEstimator):
         """Train on rows that are checked."""
         parameters = {name: _plain(value) for name, value in self.get_params().items()}
         model = Model.model_validate({name: parameters[name] for name in Model.model_fields})
-        train = Train.model_validate({name: parameters[name] for name in Train.model_fields})
+        train = Train.model_validate({name: parameters[name] for name in Train.model_fields.keys() - BY_LABEL})
         if train.optimizer == "gd" and not model.batch_norm:
             X, y, sample_weight = _counted_once(X, y, sample_weight)
         chooses = train.early_stopping is not None or train.schedule.name == "plateau"

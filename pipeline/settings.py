@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     field_validator,
     model_validator,
 )
@@ -32,7 +33,8 @@ class Regularizer:
         graph: how it enters the compiled graph of a training. A `number` is an argument of every graph; a `switch` is
             an argument of graphs that have it on; a `structure` makes another graph for each value; what acts from
             `outside` is not in it.
-        is_remedy: whether the study's baseline has it off. Clipping keeps a training stable, so it stays as it is.
+        is_remedy: whether the study's baseline has it off. Clipping keeps a training stable, and class weights say
+            what it is to learn, so they stay as they are.
     """
 
     name: str
@@ -171,7 +173,7 @@ class Model(Section):
 class Schedule(Section):
     """The course of the learning rate; the shares are of `train.learning_rate`."""
 
-    name: Literal["constant", "cosine", "exponential", "step", "plateau"] = "constant"
+    name: Literal["constant", "cosine", "cosine_restarts", "exponential", "step", "plateau"] = "constant"
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     decay: Annotated[float, Field(gt=0, lt=1)] = 0.5
     decay_epochs: Count = 10
@@ -185,6 +187,29 @@ class EarlyStopping(Section):
     start_from_epoch: Annotated[int, Field(ge=0)] = 0
 
 
+def _as_pairs(value: object) -> object:
+    if value is None or value == "balanced":
+        return value
+    pairs = tuple((str(name), weight) for name, weight in value.items()) if isinstance(value, dict) else value
+    if isinstance(pairs, tuple) and pairs and all(_is_above_0(weight) for _, weight in pairs):
+        return tuple((name, float(weight)) for name, weight in pairs)
+    raise ValueError("must be null, balanced, or classes with a weight above 0 each, such as {yes: 5, no: 1}")
+
+
+def _is_above_0(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _as_mapping(value: object) -> object:
+    return dict(value) if isinstance(value, tuple) else value
+
+
+# A mapping of YAML as pairs of name and weight, so that settings are hashable.
+ClassWeight = Annotated[
+    Literal["balanced"] | tuple[tuple[str, float], ...] | None, BeforeValidator(_as_pairs), PlainSerializer(_as_mapping)
+]
+
+
 class Train(Section):
     """The training of the model; the stage train. A null takes Keras' default for the optimizer."""
 
@@ -195,8 +220,13 @@ class Train(Section):
     schedule: Schedule = Schedule()
     clip_norm: Annotated[Positive | None, Regularizer("gradient clipping", "switch", is_remedy=False)] = None
     ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Regularizer("weight averaging", "switch")] = None
+    swa: Annotated[Annotated[float, Field(gt=0, le=1)] | None, Regularizer("stochastic weight averaging", "switch")] = (
+        None
+    )
     loss: Literal["cross_entropy", "mean_squared_error"] | None = None
     label_smoothing: Annotated[Rate, Regularizer("label smoothing", "number")] = 0.0
+    mixup: Annotated[Positive | None, Regularizer("mixup", "switch")] = None
+    class_weight: Annotated[ClassWeight, Regularizer("class weights", "switch", is_remedy=False)] = None
     batch_size: Count = 128
     epochs: Epochs = 10
     seeds: Seeds = 5
@@ -373,13 +403,14 @@ class Settings(Section):
 
 
 def flat(settings: BaseModel) -> dict[str, Any]:
-    """Settings under dotted names: `{"train.optimizer": "adam", ...}`."""
+    """Settings under dotted names: `{"train.optimizer": "adam", ...}`; class weights are one value."""
     return dict(_flat("", settings.model_dump(mode="json")))
 
 
 def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
-        if isinstance(value, dict):
+        # The name of a class, such as ">50K", may have characters that MLflow does not take in the name of a setting.
+        if isinstance(value, dict) and name != "class_weight":
             yield from _flat(f"{prefix}{name}.", value)
         else:
             yield f"{prefix}{name}", value

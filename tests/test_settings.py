@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 from pipeline.params import parse_settings, read_settings, settings_in_use
 from pipeline.settings import REGULARIZERS, Model, Schedule, Settings, Train, flat
 
-SCHEDULES = "constant, exponential, step, plateau"
+SCHEDULES = "cosine_restarts, constant, exponential, step, plateau"
 
 
 def refusal(content: object) -> str:
@@ -271,6 +271,20 @@ def test_regularizers_are_off_by_default_and_have_different_names():
     defaults = flat(Settings())
     assert not any(defaults[setting] for setting in REGULARIZERS)
     assert len({regularizer.name for regularizer in REGULARIZERS.values()}) == len(REGULARIZERS)
+
+
+def test_class_weights_are_hashable_and_come_back_as_a_mapping():
+    train = Train(class_weight={1: 5, "no": 0.5})
+    assert hash(train) == hash(Train(class_weight={"1": 5.0, "no": 0.5}))
+    assert train.model_dump(mode="json")["class_weight"] == {"1": 5.0, "no": 0.5}
+    assert flat(train)["class_weight"] == {"1": 5.0, "no": 0.5}
+    assert Train.model_validate(train.model_dump()) == Train.model_validate(dict(train)) == train
+
+
+@pytest.mark.parametrize("value", ["balance", {}, {"yes": 0}, {"yes": "5"}, {"yes": True}, [1, 2], 3])
+def test_class_weights_that_cannot_be_are_refused(value):
+    with pytest.raises(InputError, match=r"train\.class_weight must be null, balanced, or classes with a weight above"):
+        parse_settings({"train": {"class_weight": value}})
 
 
 def test_sections_of_equal_values_are_equal_keys():

@@ -130,11 +130,23 @@ def test_regression_that_diverges_is_told(diabetes_project, stage, change, capsy
             {"label_smoothing": 0.1},
             "error: train.label_smoothing is for classes, and the target is a number: set it to 0\n",
         ),
+        (
+            {"class_weight": "balanced"},
+            "error: train.class_weight is for classes, and the target is a number: set it to null\n",
+        ),
     ],
 )
 def test_regression_refuses_what_is_for_classes(diabetes_project, stage, change, capsys, train, expected):
     change(train=train)
     assert refusal(stage, capsys) == expected
+
+
+def test_weight_of_a_class_that_there_is_not_is_refused(digits_project, stage, change, capsys):
+    change(train={"class_weight": {3: 2.0, "ten": 2.0}})
+    assert refusal(stage, capsys) == (
+        "error: train.class_weight names 'ten', which is no class of the target; those are 0, 1, 2, 3, 4, 5, 6, 7, 8, "
+        "9\n"
+    )
 
 
 def test_unreachable_store_is_told_within_seconds_before_training(

@@ -11,6 +11,7 @@ from pipeline.data.splits import Summary
 from pipeline.errors import InputError
 from pipeline.params import with_values
 from pipeline.settings import Settings
+from pipeline.training.checks import check_task
 
 
 def trial_settings(settings: Settings, summary: Summary) -> Settings:
@@ -41,6 +42,10 @@ def check_searchable(settings: Settings, summary: Summary) -> None:
         )
     if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
         raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
+    weights = trial_settings(settings, summary).search.space.get("train.class_weight")
+    for choice in (weights and weights.choices) or []:
+        where = "search.space.train.class_weight"
+        check_task(with_values(settings, {"train.class_weight": choice}, where).train, summary.problem)
 
 
 def study_name(settings: Settings, summary: Summary) -> str:

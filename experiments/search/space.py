@@ -20,7 +20,7 @@ ON_OR_OFF = [True, False]
 HIDDEN_UNITS = "model.hidden_units"
 OPTIMIZER = "train.optimizer"
 # These settings have no meaning for a regression.
-FOR_CLASSES = ("train.loss", "train.label_smoothing")
+FOR_CLASSES = ("train.loss", "train.label_smoothing", "train.class_weight")
 # The search sets these itself.
 MOST_POINTS = 100_000
 NOT_SEARCHED = {"train.seeds", "train.epochs", "train.train_score_rows"}

@@ -22,6 +22,7 @@ from experiments.study.scored import Scored, chosen, score
 from pipeline.data.examples import Problem
 from pipeline.errors import InputError
 from pipeline.settings import ArmSection, Model, Settings
+from pipeline.training.checks import check_task
 
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
 FEWEST_ROWS = 16
@@ -83,6 +84,8 @@ class Sections:
     def _train(self, arms: list[Arm], label: str) -> Arms:
         """Train the arms of the sections that are asked for, and return them by section."""
         arms = [arm for arm in arms if arm.section in self.settings.study.sections]
+        for arm in arms:
+            check_task(arm.train, self.rows.problem)
         _check_settings_matter(arms, self.rows.problem)
         self.trainings.run([Job.of(arm) for arm in arms], label)
         by_section: Arms = {}

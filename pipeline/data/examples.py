@@ -16,6 +16,7 @@ class Problem:
         n_outputs: the number of classes, or 1 for regression.
         target_mean, target_scale: mean and standard deviation of a regression's target in the training part, in its
             own unit; 0 and 1 for classes.
+        classes: their names in the data, in the order of their indices; where it is empty, they are called 0, 1, ...
     """
 
     task: Task
@@ -23,10 +24,16 @@ class Problem:
     n_outputs: int
     target_mean: float = 0.0
     target_scale: float = 1.0
+    classes: tuple[str, ...] = field(default=(), compare=False)  # no graph depends on them
 
     @property
     def is_classification(self) -> bool:
         return self.task == "classification"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the name of each class."""
+        return self.classes or tuple(map(str, range(self.n_outputs)))
 
     def in_unit(self, standardized: np.ndarray) -> np.ndarray:
         """Return a regression's standardized targets or predictions in the target's own unit, float64."""

@@ -59,8 +59,9 @@ class Summary(BaseModel):
     @property
     def problem(self) -> Problem:
         """Return the problem that the prepared data poses to a model."""
-        n_outputs = len(self.classes) if self.classes else 1
-        return Problem(self.task, self.n_features, n_outputs, self.target_mean or 0.0, self.target_scale or 1.0)
+        classes = tuple(self.classes or ())
+        mean, scale = self.target_mean or 0.0, self.target_scale or 1.0
+        return Problem(self.task, self.n_features, len(classes) or 1, mean, scale, classes)
 
 
 def split_file(name: SplitName) -> Path:

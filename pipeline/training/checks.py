@@ -1,22 +1,32 @@
 """Settings that cannot be trained with on the data at hand."""
 
 from pipeline.data.examples import Examples, Problem
-from pipeline.errors import InputError
+from pipeline.errors import InputError, nearest_first
 from pipeline.settings import Train
 
 
 def check_task(train: Train, problem: Problem) -> None:
-    """Refuse settings that are for classes where the target is a number.
+    """Refuse settings that are for classes where the target is a number, and weights of classes that there are not.
 
     Raises:
-        InputError: the loss or label smoothing.
+        InputError: the loss, label smoothing or class weights.
     """
     if problem.is_classification:
+        _check_class_names(train, problem)
         return
     if train.loss == "cross_entropy":
         raise InputError("train.loss cross_entropy is for classes, and the target is a number; set it to null")
     if train.label_smoothing:
         raise InputError("train.label_smoothing is for classes, and the target is a number: set it to 0")
+    if train.class_weight:
+        raise InputError("train.class_weight is for classes, and the target is a number: set it to null")
+
+
+def _check_class_names(train: Train, problem: Problem) -> None:
+    for name, _ in train.class_weight if isinstance(train.class_weight, tuple) else ():
+        if name not in problem.class_names:
+            known = nearest_first(name, problem.class_names, most=10)
+            raise InputError(f"train.class_weight names {name!r}, which is no class of the target; those are {known}")
 
 
 def check_validation_rows(train: Train, examples: Examples) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.data.examples import Examples, Problem
+from pipeline.errors import InputError
 from pipeline.settings import Model, Train
-from pipeline.training.batches import batch_size, epoch_batches
+from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.model import build_network, initial_weights
 from pipeline.training.replicas import Replicas
+from pipeline.training.schedules import kept_share
 from pipeline.training.scored_splits import ScoredSplits, first_scored
 from pipeline.training.stacked import ONE_BY_ONE
 from pipeline.training.strengths import model_strengths, train_strengths
@@ -81,19 +83,30 @@ class ReplicaGroup:
     Args:
         replicas: the configuration of each, and the place of its seed among the seeds.
         part: which of all replicas of the training these are.
+
+    Raises:
+        InputError: mixup for a network that looks its inputs up.
     """
 
     def __init__(self, examples: Examples, replicas: list[tuple[Model, Train, int]], seeds: list[int], part: slice):
         (model, train, _), places = replicas[0], [place for _, _, place in replicas]
-        self.seeds, self.part, self.row_weights = [seeds[place] for place in places], part, examples.weights
+        self.seeds, self.part = [seeds[place] for place in places], part
         self.train_rows, val_rows, holdout_rows = (
             rows if len(rows) == 1 else rows[places]
             for rows in (examples.train_rows, examples.val_rows, examples.holdout_rows)
         )
         self.batch_size = batch_size(train, self.train_rows.shape[1])
         self.steps = -(-self.train_rows.shape[1] // self.batch_size)
+        self.trains = [of_replica for _, of_replica, _ in replicas]
+        self.row_weights = row_weights(examples, self.train_rows, self.trains)
+        self.alphas = [of_replica.mixup for of_replica in self.trains if of_replica.mixup]
         scored = first_scored(self.train_rows, train.train_score_rows)
         network = _network(model, examples.problem)
+        if self.alphas and any(isinstance(layer, keras.layers.Embedding) for layer in network.layers):
+            raise InputError(
+                f"train.mixup mixes the inputs, and those of an Embedding, which model.build {model.build} has, are "
+                "codes; set it to null"
+            )
         block_rows = max(1, NUMBERS_PER_SCORED_BLOCK // (len(self.seeds) * _width(network)))
         self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows)
         self.graph = shared_graph(*structure(model, train), examples.problem, len(self.seeds))
@@ -118,8 +131,12 @@ class ReplicaGroup:
         Returns:
             The mean training loss of each replica, `[R]`, NaN where its weights are not finite.
         """
-        batches = epoch_batches(self.seeds, epoch, self.train_rows, self.batch_size, learning_rates, self.row_weights)
-        self.state, losses = self.graph.train(x, y, self.state, batches, self.strengths)
+        rows = self.train_rows, self.batch_size
+        batches = epoch_batches(self.seeds, epoch, *rows, learning_rates, self.row_weights, self.alphas)
+        strengths = self.strengths
+        if kept := [kept_share(train.swa, epoch, train.epochs) for train in self.trains if train.swa]:
+            strengths = strengths | {"swa": tf.constant(kept, tf.float32)}
+        self.state, losses = self.graph.train(x, y, self.state, batches, strengths)
         return losses.numpy()
 
     def scores(self, x: tf.Tensor, y: tf.Tensor) -> np.ndarray:

@@ -15,6 +15,7 @@ from pipeline.data.examples import Problem
 from pipeline.settings import Train
 from pipeline.training.batches import Batches
 from pipeline.training.fast.gradients import gradients_forgotten
+from pipeline.training.mixup import Mixing
 from pipeline.training.optimizers import Strengths, stacked_optimizer
 from pipeline.training.stacked import Stack, Step, along, side_by_side
 from pipeline.training.strengths import is_penalized
@@ -27,11 +28,13 @@ class State(NamedTuple):
         optimizer: its variables, the weights first.
         statistics: weights that follow the batches instead of the optimizer, such as moving means.
         averages: moving averages of the weights, in the optimizer's form; empty without them.
+        means: the weights averaged over the last epochs (`train.swa`), in that form; empty without them.
     """
 
     optimizer: list[tf.Tensor]
     statistics: list[tf.Tensor]
     averages: list[tf.Tensor]
+    means: list[tf.Tensor]
 
 
 class Replicas:
@@ -45,7 +48,7 @@ class Replicas:
     def __init__(self, network: keras.Model, train: Train, problem: Problem, replicas: int):
         self.problem, self.replicas = problem, replicas
         self.squared_error = train.loss == "mean_squared_error" or not problem.is_classification
-        self.has_averages = train.ema is not None
+        self.has_averages, self.has_means = train.ema is not None, train.swa is not None
         self.plain = network.trainable_variables
         self.stack = Stack(network, replicas)
         self.optimizer = stacked_optimizer(train, [tuple(variable.shape) for variable in self.plain], replicas)
@@ -61,7 +64,8 @@ class Replicas:
         self.optimizer.assign(trained)
         statistics = [tf.constant(weights[variable.path]) for variable in self.stack.statistics]
         variables = [tf.constant(variable.numpy()) for variable in self.optimizer.variables]
-        return State(variables, statistics, trained if self.has_averages else [])
+        averages, means = (trained if has_them else [] for has_them in (self.has_averages, self.has_means))
+        return State(variables, statistics, averages, means)
 
     def weights(self, state: State) -> dict[str, np.ndarray]:
         """Return the weights that score, `[R, ...]` by path."""
@@ -82,7 +86,7 @@ class Replicas:
         return self._compiled_score(self._scoring(state), state.statistics, x, targets).numpy()
 
     def _scoring(self, state: State) -> list[tf.Tensor]:
-        return state.averages or self.optimizer.values_in(state.optimizer)
+        return state.means or state.averages or self.optimizer.values_in(state.optimizer)
 
     def _load(self, values: list[Any]) -> None:
         for variable, value in zip(self.optimizer.variables, values, strict=True):
@@ -114,7 +118,9 @@ class Replicas:
         weights = [tf.reshape(weight, (self.replicas, -1)) for weight in self.optimizer.values()]
         finite = [tf.reduce_all(tf.math.is_finite(weight), axis=1) for weight in weights]
         losses = tf.where(tf.reduce_all(finite, axis=0), losses / tf.cast(batches.steps, tf.float32), np.nan)
-        return State(variables, statistics, averages), losses
+        # Like the moving averages, they score with the moving statistics of the network itself.
+        means = _moved(state.means, averages or self.optimizer.values(), strengths["swa"]) if self.has_means else []
+        return State(variables, statistics, averages, means), losses
 
     def _step(
         self,
@@ -130,12 +136,15 @@ class Replicas:
         weights = self.optimizer.split(self.optimizer.values())
         rows, shares = batches.rows[number], batches.shares[number]
         step = Step(self.stack.draw(batches.keys[number], rows.shape[-1]), strengths, shares)
+        row_weights = None if batches.weights is None else batches.weights[number]
+        mixing = None if batches.mixing is None else Mixing(*(part[number] for part in batches.mixing))
+        inputs = tf.gather(x, rows)
+        if mixing is not None:
+            inputs = mixing.mix(inputs, mixing.partner(inputs))
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            outputs, statistics = self.stack(weights, statistics, tf.gather(x, rows), step)
-            losses_of_rows = self._loss(outputs, tf.gather(y, rows), strengths)
-            if batches.weights is not None:
-                losses_of_rows *= batches.weights[number]
+            outputs, statistics = self.stack(weights, statistics, inputs, step)
+            losses_of_rows = self._losses(outputs, tf.gather(y, rows), strengths, mixing, row_weights)
             data_losses = tf.reduce_sum(losses_of_rows * shares, axis=-1)
         # The replicas share no weight, so the gradient of the sum of their losses is that of each loss.
         gradients = tape.gradient(data_losses, weights, unconnected_gradients="zero")
@@ -145,6 +154,29 @@ class Replicas:
         self._constrain(strengths)
         averages = self._averaged(averages, strengths, is_first=batches.first_step + number == 0)
         return [losses + data_losses, statistics, averages]
+
+    def _losses(
+        self,
+        outputs: tf.Tensor,
+        targets: tf.Tensor,
+        strengths: Strengths,
+        mixing: Mixing | None,
+        row_weights: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """Return the weighted data loss of each example, `[R, batch]`; of a mixture, that of both of its examples.
+
+        The mixed loss of two targets has the gradient of the loss of the mixed target: the cross-entropy is linear in
+        the target, and for the squared error the two differ by a number that no weight changes.
+        """
+        losses = self._loss(outputs, targets, strengths)
+        if row_weights is not None:
+            losses *= row_weights
+        if mixing is None:
+            return losses
+        of_partners = self._loss(outputs, mixing.partner(targets), strengths)
+        if row_weights is not None:
+            of_partners *= mixing.partner(row_weights)
+        return mixing.mix(losses, of_partners)
 
     def _loss(self, outputs: tf.Tensor, targets: tf.Tensor, strengths: Strengths) -> tf.Tensor:
         """Return the data loss of each example, `[R, batch]`."""
@@ -196,8 +228,7 @@ class Replicas:
         if not averages:
             return averages
         momentum = tf.where(is_first, 0.0, strengths["ema"])
-        pairs = [(a, w, along(momentum, w)) for a, w in zip(averages, self.optimizer.values(), strict=True)]
-        return [average * share + weight * (1 - share) for average, weight, share in pairs]
+        return _moved(averages, self.optimizer.values(), momentum)
 
     def _score(
         self, trained: list[tf.Tensor], statistics: list[tf.Tensor], x: tf.Tensor, targets: tf.Tensor
@@ -210,6 +241,12 @@ class Replicas:
             return tf.stack([errors, tf.zeros_like(errors)])
         hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == targets
         return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), tf.cast(hits, tf.float32)])
+
+
+def _moved(averages: list[tf.Tensor], weights: list[tf.Tensor], kept: tf.Tensor) -> list[tf.Tensor]:
+    """Return averages of which a share is kept, `[R]`, the rest are weights."""
+    pairs = [(a, w, along(kept, w)) for a, w in zip(averages, weights, strict=True)]
+    return [average * share + weight * (1 - share) for average, weight, share in pairs]
 
 
 def _loop(times: tf.Tensor, body: Callable[[tf.Tensor, Any], Any], start: Any) -> Any:

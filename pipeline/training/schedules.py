@@ -1,4 +1,4 @@
-"""Learning rates over the steps of a training, and patience over its epochs."""
+"""Learning rates over the steps of a training, averaging and patience over its epochs."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,9 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
     """Return the learning rate of every step, `[epochs, steps_per_epoch]`; the cuts of a plateau come on top.
 
     A linear warm-up comes first. After it, with t the epochs since its end, cosine decays to 0 at the last step
-    (Loshchilov and Hutter 2017, without restarts), exponential multiplies by `decay ** (t / decay_epochs)`, and step by
-    `decay ** floor(t / decay_epochs)`.
+    (Loshchilov and Hutter 2017, without restarts), cosine_restarts to 0 at the end of every `decay_epochs` and then
+    starts again (their SGDR with cycles of one length), exponential multiplies by `decay ** (t / decay_epochs)`, and
+    step by `decay ** floor(t / decay_epochs)`.
     """
     step = np.arange(epochs * steps_per_epoch)
     warmup = schedule.warmup_epochs * steps_per_epoch
@@ -21,6 +22,8 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
     match schedule.name:
         case "cosine":
             factor = 0.5 * (1 + np.cos(np.pi * since / max(1, len(step) - warmup)))
+        case "cosine_restarts":
+            factor = 0.5 * (1 + np.cos(np.pi * (drops % 1)))
         case "exponential":
             factor = schedule.decay**drops
         case "step":
@@ -29,6 +32,17 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
             factor = np.ones(len(step))
     warming = np.minimum(1, (step + 1) / max(1, warmup))
     return (base * factor * warming).reshape(epochs, steps_per_epoch)
+
+
+def kept_share(swa: float, epoch: int, epochs: int) -> float:
+    """Return the share of the mean so far in the mean of the weights after an epoch (from 1), which has the rest.
+
+    The mean is of the last epochs, `swa` of all, rounded, and one at least; up to the first of them it is the weights
+    themselves (stochastic weight averaging: Izmailov, Podoprikhin, Garipov, Vetrov and Wilson 2018). It is scored after
+    each epoch, so early stopping may choose any epoch, and a seed that it stops before them ends without a mean.
+    """
+    averaged = max(0, epoch - 1 - epochs + max(1, round(swa * epochs)))
+    return averaged / (averaged + 1)
 
 
 @dataclass

@@ -13,7 +13,8 @@ GRAPH_SETTINGS = {
     "train": ("optimizer", "momentum", "loss"),
 }
 Part = TypeVar("Part", Model, Train)
-ANY_STRENGTH = 0.5  # stands for the strength of every regularizer that is on
+# Stands for the strength of every regularizer that is on; class weights have none.
+ANY_STRENGTH, ON = 0.5, {"class_weight": "balanced"}
 
 
 def structure(model: Model, train: Train) -> tuple[Model, Train]:
@@ -60,5 +61,5 @@ def _structure(section: str, settings: Part) -> Part:
         if regularizer is not None and regularizer.graph == "structure":
             fixed[setting] = value
         elif regularizer is not None and regularizer.graph == "switch" and value:
-            fixed[setting] = ANY_STRENGTH
+            fixed[setting] = ON.get(setting, ANY_STRENGTH)
     return type(settings).model_validate(fixed)

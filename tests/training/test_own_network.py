@@ -89,3 +89,9 @@ def test_an_edit_of_the_file_is_another_network_to_what_is_kept(tmp_path):
     digests = {source_digest(own(tmp_path, f"return {number}")) for number in (1, 2)}
     assert len(digests) == 2
     assert source_digest(Model()) is None
+
+
+def test_inputs_that_are_looked_up_are_not_mixed(tmp_path, digits):
+    model = own(tmp_path, "x = L.Flatten()(L.Embedding(17, 4)(rows))\nreturn keras.Model(rows, L.Dense(10)(x))")
+    with pytest.raises(InputError, match=r"train\.mixup mixes the inputs, and those of an Embedding"):
+        fit(digits, model, Train(mixup=0.2), [0])

@@ -19,6 +19,7 @@ KERAS = keras.optimizers.schedules
             Schedule(name="cosine", warmup_epochs=2),
             KERAS.CosineDecay(0.0, STEPS * (EPOCHS - 2), warmup_target=BASE, warmup_steps=STEPS * 2),
         ),
+        (Schedule(name="cosine_restarts", decay_epochs=2), KERAS.CosineDecayRestarts(BASE, STEPS * 2, t_mul=1.0)),
         (
             Schedule(name="exponential", decay=0.3, decay_epochs=2),
             KERAS.ExponentialDecay(BASE, decay_steps=STEPS * 2, decay_rate=0.3),
@@ -28,7 +29,7 @@ KERAS = keras.optimizers.schedules
             KERAS.ExponentialDecay(BASE, decay_steps=STEPS * 2, decay_rate=0.3, staircase=True),
         ),
     ],
-    ids=["cosine", "cosine after a warm-up", "exponential", "step"],
+    ids=["cosine", "cosine after a warm-up", "cosine with restarts", "exponential", "step"],
 )
 def test_rates_are_those_of_keras(schedule, keras_schedule):
     expected = np.array([float(keras_schedule(step)) for step in range(STEPS * EPOCHS)])
@@ -44,7 +45,7 @@ def test_constant_is_the_base_at_every_step():
     assert (learning_rates(Schedule(name="plateau"), BASE, STEPS, EPOCHS) == BASE).all()
 
 
-@pytest.mark.parametrize("name", ["constant", "cosine", "exponential", "step"])
+@pytest.mark.parametrize("name", ["constant", "cosine", "cosine_restarts", "exponential", "step"])
 def test_warm_up_rises_linearly_to_the_base_and_the_schedule_starts_after_it(name):
     schedule = Schedule(name=name, warmup_epochs=2, decay=0.5, decay_epochs=1)
     rates = learning_rates(schedule, BASE, STEPS, EPOCHS)

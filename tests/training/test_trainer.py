@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_diabetes, load_digits
+from sklearn.utils import compute_class_weight
 
 from pipeline.choices import Optimizer
 from pipeline.data.examples import Examples, Problem, Split
@@ -83,6 +84,18 @@ def fit_keras(examples: Examples, model: Model, train: Train, seed: int, callbac
     return plain
 
 
+def fit_keras_by_class(
+    examples: Examples, model: Model, train: Train, seed: int, by_class: dict[int, float]
+) -> keras.Model:
+    """The same with Keras' own class weights, which a generator cannot have."""
+    plain = build_keras(model, examples.problem)
+    set_weights(plain, initial_weights(build_network(model, examples.problem), seed))
+    plain.compile(optimizer=make_optimizer(train), loss="sparse_categorical_crossentropy")
+    for x, y in same_batches(examples, train, seed, one_hot=False):
+        plain.fit(x, y, class_weight=by_class, batch_size=len(x), shuffle=False, verbose=0)
+    return plain
+
+
 def largest_difference(fitted, plain: keras.Model, replica: int = 0) -> float:
     differences = []
     for name, value in fitted.weights.items():
@@ -130,6 +143,107 @@ def test_weighted_rows_equal_model_fit_with_sample_weights(digits):
     model, train = Model(hidden_units=[16], dropout=0.0), settings()
     fitted = fit(weighted, model, train, [2, 3])
     assert largest_difference(fitted, fit_keras(weighted, model, train, seed=3), replica=1) < 1e-4
+
+
+def test_class_weights_equal_those_of_model_fit_but_for_their_mean(digits):
+    by_class = {0: 0.5, 3: 4.0, 9: 2.0}
+    model, train = Model(hidden_units=[16]), settings(class_weight={str(k): v for k, v in by_class.items()}, epochs=2)
+    everywhere = {index: by_class.get(index, 1.0) for index in range(10)}
+    mean = np.mean([everywhere[index] for index in digits.y[digits.train_rows[0]]])
+    divided = {index: weight / mean for index, weight in everywhere.items()}
+    fitted = fit(digits, model, train, [2, 3])
+    assert largest_difference(fitted, fit_keras_by_class(digits, model, train, 3, divided), replica=1) < 1e-4
+    assert largest_difference(fitted, fit_keras(digits, model, train, seed=3), replica=1) > 1e-2
+
+
+def test_balanced_class_weights_are_those_of_each_seeds_own_training_rows(digits):
+    unequal = np.flatnonzero((digits.y > 4) | (np.arange(len(digits.y)) % 5 == 0))
+    splits = np.stack([np.random.default_rng(seed).permutation(unequal)[:150] for seed in range(2)])
+    examples = Examples(DIGITS, digits.x, digits.y, splits, digits.val_rows)
+    model, train = Model(hidden_units=[16]), settings(class_weight="balanced", epochs=2)
+    fitted = fit(examples, model, train, [0, 1])
+    for replica in range(2):
+        y = digits.y[splits[replica]]
+        balanced = dict(enumerate(compute_class_weight("balanced", classes=np.unique(y), y=y)))
+        alone = replace(examples, train_rows=splits[replica : replica + 1])
+        assert largest_difference(fitted, fit_keras_by_class(alone, model, train, replica, balanced), replica) < 1e-4
+
+
+def test_class_weights_multiply_the_weights_of_rows_and_leave_the_scores(digits):
+    by_class = np.linspace(0.5, 2, 10)
+    weights = np.random.default_rng(0).uniform(0.2, 3, len(digits.x)).astype(np.float32)
+    train = settings(class_weight={str(index): weight for index, weight in enumerate(by_class)}, epochs=1)
+    model = Model(hidden_units=[16])
+    both = fit(replace(digits, weights=weights), model, train, [0])
+    product = replace(digits, weights=(weights * by_class[digits.y]).astype(np.float32))
+    expected = fit(product, model, settings(epochs=1), [0])
+    for path, value in expected.weights.items():
+        np.testing.assert_allclose(both.weights[path], value, atol=1e-5)
+    alone = fit(digits, model, train, [0])
+    plain = build_keras(model, DIGITS)
+    set_weights(plain, {name: value[0] for name, value in alone.weights.items()})
+    plain.compile(loss="sparse_categorical_crossentropy")
+    for split, rows in (("train", digits.train_rows[0]), ("validation", digits.val_rows[0])):
+        loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+        assert alone.history[f"{split}_cross_entropy"][0] == pytest.approx(loss, abs=1e-5)
+
+
+def test_configurations_of_different_class_weights_train_together_as_they_would_apart(digits):
+    choices = ["balanced", {"3": 5.0}, {"0": 2.0, "1": 0.1}]
+    configurations = [(Model(hidden_units=[16]), settings(class_weight=choice)) for choice in choices]
+    assert len({together(*configuration) for configuration in configurations}) == 1
+    assert together(Model(), Train(class_weight="balanced")) != together(Model(), Train())
+    for fitted, (model, train) in zip(fit_together(digits, configurations, [3, 4]), configurations, strict=True):
+        apart = fit(digits, model, train, [3, 4])
+        for name, value in apart.weights.items():
+            np.testing.assert_allclose(fitted.weights[name], value, atol=1e-5)
+
+
+def mixed_batches(examples: Examples, train: Train, seed: int):
+    """The trainer's batches, mixed as Zhang et al. mix them: rows and targets, one-hot or numbers, with the reverse."""
+    for epoch in range(1, train.epochs + 1):
+        rows = epoch_order(seed, epoch, examples.train_rows.shape[1])
+        starts = range(0, len(rows), train.batch_size)
+        shares = np.random.default_rng([seed, 6, epoch]).beta(train.mixup, train.mixup, len(starts))
+        for start, share in zip(starts, shares, strict=True):
+            batch = examples.train_rows[0][rows[start : start + train.batch_size]]
+            x, y = examples.x[batch], examples.y[batch]
+            if examples.problem.is_classification:
+                y = np.eye(examples.problem.n_outputs)[y]
+            yield tuple((share * part + (1 - share) * part[::-1]).astype(np.float32) for part in (x, y))
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "options"),
+    [
+        ("digits", keras.losses.CategoricalCrossentropy(), {}),
+        ("digits", keras.losses.CategoricalCrossentropy(label_smoothing=0.1), {"label_smoothing": 0.1}),
+        ("digits", "mean_squared_error", {"loss": "mean_squared_error"}),
+        ("diabetes", "mean_squared_error", {}),
+    ],
+)
+def test_mixup_equals_model_fit_fed_the_mixed_batches(request, name, loss, options):
+    examples: Examples = request.getfixturevalue(name)
+    model, train = Model(hidden_units=[16]), settings(mixup=0.4, **options)
+    fitted = fit(examples, model, train, [2, 3])
+    plain = build_keras(model, examples.problem)
+    set_weights(plain, initial_weights(build_network(model, examples.problem), 3))
+    plain.compile(optimizer=make_optimizer(train), loss=loss)
+    for batch in mixed_batches(examples, train, 3):
+        plain.train_on_batch(*batch)
+    assert largest_difference(fitted, plain, replica=1) < 1e-4
+    assert largest_difference(fitted, fit_keras(examples, model, settings(), 3), replica=1) > 5e-3
+
+
+def test_mixup_of_each_strength_is_the_same_alone_and_among_others(digits):
+    weighted = replace(digits, weights=np.random.default_rng(0).uniform(0.2, 3, len(digits.x)).astype(np.float32))
+    model = Model(hidden_units=[16], dropout=0.2)
+    configurations = [(model, settings(mixup=alpha)) for alpha in (0.1, 1.0)]
+    assert together(*configurations[0]) == together(*configurations[1])
+    for fitted, (_, train) in zip(fit_together(weighted, configurations, [3, 4]), configurations, strict=True):
+        alone = fit(weighted, model, train, [4])
+        for name, value in alone.weights.items():
+            np.testing.assert_allclose(fitted.weights[name][1], value[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["digits", "diabetes"])
@@ -185,6 +299,54 @@ def test_weight_averaging_equals_keras_ema(digits):
     optimizer = keras.optimizers.Adam(use_ema=True, ema_momentum=0.9)
     plain = fit_keras(digits, model, train, 0, optimizer=optimizer)
     assert largest_difference(fit(digits, model, train, [0]), plain) < 1e-4
+
+
+class WeightsOfEpochs(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.weights: list[list[np.ndarray]] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append(self.model.get_weights())
+
+    def set_mean(self, last: int) -> None:
+        self.model.set_weights([np.mean(values, axis=0) for values in zip(*self.weights[-last:], strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("swa", "last", "optimizer"), [(0.4, 4, "adam"), (0.01, 1, "adam"), (1.0, 10, "momentum"), (0.25, 2, "lamb")]
+)
+def test_stochastic_weight_averaging_is_the_mean_of_the_last_epochs_weights_in_keras(digits, swa, last, optimizer):
+    model, train = Model(hidden_units=[16]), settings(epochs=10, swa=swa, optimizer=optimizer)
+    fitted, recorder = fit(digits, model, train, [2, 3]), WeightsOfEpochs()
+    plain = fit_keras(digits, model, train, 3, callbacks=[recorder])
+    recorder.set_mean(last)
+    assert largest_difference(fitted, plain, replica=1) < 1e-4
+    plain.compile(loss="sparse_categorical_crossentropy")
+    rows = digits.val_rows[0]
+    loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+    assert fitted.history.query("seed == 3")["validation_cross_entropy"].iloc[-1] == pytest.approx(loss, abs=1e-4)
+
+
+def test_averages_over_steps_are_averaged_over_epochs_where_both_are_asked_for(digits):
+    model, train = Model(hidden_units=[16]), settings(epochs=4, swa=0.5, ema=0.9)
+    ends = [fit(digits, model, settings(epochs=epochs, ema=0.9), [0]).weights for epochs in (3, 4)]
+    for name, value in fit(digits, model, train, [0]).weights.items():
+        np.testing.assert_allclose(value, (ends[0][name] + ends[1][name]) / 2, atol=1e-5)
+
+
+def test_early_stopping_chooses_among_the_means_as_they_were_after_each_epoch(digits):
+    model, stopping = Model(hidden_units=[32]), EarlyStopping(patience=3)
+    options = {"optimizer": "momentum", "learning_rate": 0.3, "epochs": 20}
+    fitted = fit(digits, model, settings(swa=0.9, early_stopping=stopping, **options), [0, 1, 2])
+    assert (fitted.best_epoch > 3).any()
+    rows = digits.val_rows[0]
+    for replica in range(3):
+        plain = build_keras(model, DIGITS)
+        set_weights(plain, {name: value[replica] for name, value in fitted.weights.items()})
+        plain.compile(loss="sparse_categorical_crossentropy")
+        loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+        of_seed = fitted.history.query("seed == @replica")
+        assert loss == pytest.approx(of_seed["validation_cross_entropy"].min(), abs=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["lamb", "muon", "adafactor"])
@@ -401,6 +563,9 @@ def test_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(digits, 
         optimizer=optimizer,
         epochs=6,
         ema=0.9,
+        swa=0.9,
+        mixup=0.2,
+        class_weight="balanced",
         schedule=Schedule(name="plateau", decay_epochs=1),
         early_stopping=EarlyStopping(patience=2),
     )

@@ -8,7 +8,9 @@ from experiments.study.questions.stopping import at_best_epoch
 from pipeline.params import with_values
 from pipeline.settings import REGULARIZERS, Model, Settings, Train
 
-EARLY_STOPPING, HALF_WIDTH = REGULARIZERS["train.early_stopping"].name, "half the width"
+HALF_WIDTH = "half the width"
+# These go by their name alone where a study has them once: it has no number to tell.
+NAMED_ALONE = {REGULARIZERS[setting].name for setting in ("train.early_stopping", "train.class_weight")}
 
 
 def remedies(settings: Settings, is_classification: bool) -> list[Arm]:
@@ -57,8 +59,10 @@ def _different(strengths: list[Any]) -> list[Any]:
 
 def _arm_name(remedy: str, strength: Any, is_only: bool) -> str:
     """Return a name that no other strength has."""
-    if strength is True or (remedy == EARLY_STOPPING and is_only):
+    if strength is True or (remedy in NAMED_ALONE and is_only):
         return remedy
+    if isinstance(strength, dict):
+        strength = ", ".join(f"{key}={value}" for key, value in strength.items())
     if isinstance(strength, int | float) and float(short := f"{strength:g}") == strength:
         return f"{remedy} {short}"
     return f"{remedy} {strength}"

@@ -40,6 +40,24 @@ def test_each_remedy_has_a_name_of_its_own():
     ]  # fmt: skip
 
 
+def test_class_weights_go_by_that_name_alone_where_there_is_one_choice():
+    def arms(*choices: object) -> list[str]:
+        strengths = {"train.class_weight": list(choices)}
+        return names(remedies(settings(remedies=strengths, half_width=False), is_classification=True))[2:]
+
+    assert arms("balanced") == ["class weights"]
+    assert arms("balanced", {"yes": 5}) == ["class weights balanced", "class weights yes=5"]
+
+
+def test_ways_of_training_are_remedies_of_their_own():
+    strengths = {"train.mixup": [0.2], "train.swa": [0.25], "train.ema": [0.99]}
+    base, _, *alone = remedies(settings(remedies=strengths, half_width=False), is_classification=True)
+    assert names(alone) == ["mixup 0.2", "stochastic weight averaging 0.25", "weight averaging 0.99"]
+    together, *_ = combined(settings(train={"mixup": 1.0, "swa": 0.5}), alone)
+    assert (together.train.mixup, together.train.swa, together.train.ema) == (0.2, 0.25, 0.99)
+    assert (base.train.mixup, base.train.swa) == (None, None)
+
+
 def test_label_smoothing_is_left_out_where_it_has_no_meaning():
     strengths = {"train.label_smoothing": [0.1]}
     assert "label smoothing 0.1" in names(remedies(settings(remedies=strengths), is_classification=True))
