@@ -399,11 +399,16 @@ class Study(Record):
 
 
 class StudyRun(Record):
-    """The results that differ between two runs of one study: times, and the MLflow runs by `section/arm`."""
+    """The results that differ between two runs of one study: times, and the MLflow runs by `section/arm`.
+
+    Attributes:
+        seconds: that each arm's training took, by `section/arm`.
+    """
 
     parent_run: Annotated[str, Field(pattern=RUN_ID)] | None
     runs: dict[str, str]
     cost: Cost
+    seconds: dict[str, float] = {}
     equal_time: EqualTime | None
     test_looks: TestLooks
 

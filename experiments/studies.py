@@ -18,7 +18,7 @@ from experiments.records import Study as StudyRecord
 from experiments.report.figures import draw
 from experiments.report.numbers import Numbers
 from experiments.report.page import render, render_answers
-from experiments.study.cost import cost, equal_time
+from experiments.study.cost import cost, equal_time, seconds_by_arm
 from experiments.study.rows import pooled
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
@@ -207,19 +207,24 @@ def run_study(
         result, tables, recommended = conclude(
             sections_of_study, compared, summary, prepared.preprocessing, lambda: splits["test"]
         )
-        parent, runs = (None, {}) if tracking is None else _log(result, tables, settings, summary)
-    run = StudyRun(
-        parent_run=parent,
-        runs=runs,
-        cost=cost(trainings.results, len(chosen_seeds), time.monotonic() - began),
-        equal_time=equal_time(compared.get("optimizers")),
-        test_looks=TestLooks(looks=None if len(splits["test"]) else 0, settings_changed_after_a_look=False),
-    )
+        run = StudyRun(
+            parent_run=None,
+            runs={},
+            cost=cost(trainings.results, len(chosen_seeds), time.monotonic() - began),
+            seconds=seconds_by_arm(compared),
+            equal_time=equal_time(compared.get("optimizers")),
+            test_looks=TestLooks(looks=None if len(splits["test"]) else 0, settings_changed_after_a_look=False),
+        )
+        if tracking is not None:
+            parent, runs = _log(result, run, tables, settings, summary)
+            run = run.model_copy(update={"parent_run": parent, "runs": runs})
     scored = [arm for name in settings.study.sections if name in compared for arm in compared[name].arms]
     return StudyResult(result, run, subject, scored, recommended, tables.seeds, tables.curves)
 
 
-def _log(study: StudyRecord, tables: Tables, settings: Settings, summary: Summary) -> tuple[str | None, dict[str, str]]:
+def _log(
+    study: StudyRecord, run: StudyRun, tables: Tables, settings: Settings, summary: Summary
+) -> tuple[str | None, dict[str, str]]:
     """Log a study in MLflow, with its files, and return the ids of its runs; see `log_study`."""
     from experiments.study.log import log_study  # needs MLflow
 
@@ -227,7 +232,7 @@ def _log(study: StudyRecord, tables: Tables, settings: Settings, summary: Summar
         write_json(Path(folder, STUDY_FILE.name), study.model_dump(mode="json"))
         tables.write(Path(folder))
         files = sorted(Path(folder).iterdir())
-        return log_study(study, None, tables, settings, summary, files=files, in_project=False)
+        return log_study(study, run, tables, settings, summary, files=files, in_project=False)
 
 
 def _columns(name: str, interval: Any) -> dict[str, float | None]:

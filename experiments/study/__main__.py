@@ -15,7 +15,7 @@ from typing import Any
 
 from experiments import records as record
 from experiments.study import searched
-from experiments.study.cost import cost, equal_time
+from experiments.study.cost import cost, equal_time, seconds_by_arm
 from experiments.study.jobs import context
 from experiments.study.log import log_study
 from experiments.study.rows import read_rows
@@ -73,6 +73,7 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
         parent_run=None,
         runs={},
         cost=cost(trainings.results, len(seeds), seconds),
+        seconds=seconds_by_arm(compared),
         equal_time=equal_time(compared.get("optimizers")),
         test_looks=looks_at_test(settings, summary),
     )

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,7 @@ NOT_CURVES = ("section", "arm", "epoch", "seeds")
 
 def log_study(
     study: Study,
-    run: StudyRun | None,
+    run: StudyRun,
     tables: Tables,
     settings: Settings,
     summary: Summary,
@@ -45,17 +46,17 @@ def log_study(
     error; the ids of what was logged before are returned all the same.
 
     Args:
-        run: what was logged of this very study before; None for a new one.
+        run: how long its arms took, and what was logged of this very study before.
         champion: the recommended model, a `.keras` file from prepared rows to probabilities or the target's unit; None
             to register none.
         files: the study's files, which are logged with it.
         in_project: whether `make ui` shows the store, and a line says so.
     """
     identity = hashlib.sha256(study.model_dump_json().encode()).hexdigest()
-    parent = ParentRun(EXPERIMENT, parent_name(study), run.parent_run if run else None, LOG_AGAIN, identity)
+    parent = ParentRun(EXPERIMENT, parent_name(study), run.parent_run, LOG_AGAIN, identity)
     with before_the_end(partial(parent.end, "KILLED")):
         parent.open()
-        parent.add(child_records(study, tables))
+        parent.add(child_records(study, run, tables))
     headline = headline_numbers(study, tables.seeds)
     params = {name: value for name, value in flat(settings).items() if not name.startswith("search.")}
     parent.finish(headline, params, files, datasets(study, summary))
@@ -66,7 +67,7 @@ def log_study(
         read_of("study", champion, check_archive)
         is_ensemble = study.ensemble is not None and study.ensemble.serves
         register_champion(champion, summary, preprocessing, parent.run_id, headline, is_ensemble)
-    return parent.run_id, (run.runs if run else {}) | parent.children
+    return parent.run_id, run.runs | parent.children
 
 
 def parent_name(study: Study) -> str:
@@ -76,9 +77,10 @@ def parent_name(study: Study) -> str:
 
 def columns(study: Study) -> list[str]:
     """Return the columns of the arms in MLflow's table of runs."""
-    means = [f"holdout.{study.about.loss}", f"holdout.{study.about.score}", "best_epoch"]
-    metrics = [name for mean in means for name in (mean, f"{mean}_sd")] + ["difference", "p_adjusted"]
-    return [f"metrics.`{name}`" for name in metrics] + ["tags.`verdict`"]
+    loss, score = f"holdout.{study.about.loss}", f"holdout.{study.about.score}"
+    before = [loss, f"{loss}_low", f"{loss}_high", "difference", "difference_low", "difference_high"]
+    after = ["p_adjusted", score, f"{score}_sd", "best_epoch"]
+    return [*(f"metrics.`{name}`" for name in before), "tags.`verdict`", *(f"metrics.`{name}`" for name in after)]
 
 
 def arm_key(arm: Arm) -> str:
@@ -86,41 +88,48 @@ def arm_key(arm: Arm) -> str:
     return f"{arm.section}/{arm.name}"
 
 
-def child_records(study: Study, tables: Tables) -> Iterator[ChildRecord]:
-    """Yield the record of every arm's run."""
+def child_records(study: Study, run: StudyRun, tables: Tables) -> Iterator[ChildRecord]:
+    """Yield the record of every arm's run, and of every peer's; they begin in the order of the study."""
     by_seed, by_epoch = (dict(list(table.groupby(["section", "arm"]))) for table in (tables.seeds, tables.curves))
-    now = int(time.time() * 1000)
-    for place, arm in enumerate(study.arms):
-        of_arm = (arm.section, arm.name)
-        yield ChildRecord(
-            key=arm_key(arm),
-            name=f"{arm.section}: {arm.name}",
-            status="FINISHED",
-            params=arm.changes,
-            scores=arm_numbers(arm, by_seed[of_arm]),
-            curves=epoch_curves(by_epoch[of_arm]) if of_arm in by_epoch else {},
-            tags=_tags(arm),
-            began=now + place,  # in the order of the study
-            ended=now + place,
-        )
-    for place, peer in enumerate(study.peers or [], start=len(study.arms)):
-        yield ChildRecord(
-            key=peer_key(peer),
-            name=f"peers: {peer.name}",
-            status="FINISHED",
-            params={"estimator": peer.estimator},
-            scores=peer_numbers(peer, by_seed["peers", peer.name], study.about.loss),
-            curves={},
-            tags={"section": "peers", "arm": peer.name, "factor": "model", "group": "peers"}
-            | _verdict_tag(peer.comparisons[study.about.loss].verdict if peer.comparisons else None),
-            began=now + place,
-            ended=now + place,
-        )
+    milliseconds = {key: int(1000 * seconds) for key, seconds in run.seconds.items()}
+    first = int(time.time() * 1000) - max(milliseconds.values(), default=0)
+    children = [
+        *(_of_arm(arm, by_seed[arm.section, arm.name], by_epoch.get((arm.section, arm.name))) for arm in study.arms),
+        *(_of_peer(peer, by_seed["peers", peer.name], study.about.loss) for peer in study.peers or []),
+    ]
+    for began, child in enumerate(children, start=first):
+        yield replace(child, began=began, ended=began + milliseconds.get(child.key, 0))
+
+
+def _of_arm(arm: Arm, rows: pd.DataFrame, epochs: pd.DataFrame | None) -> ChildRecord:
+    tags = {"section": arm.section, "arm": arm.name, "factor": arm.factor, "group": arm.group}
+    return ChildRecord(
+        key=arm_key(arm),
+        name=f"{arm.section}: {arm.name}",
+        status="FINISHED",
+        params=arm.changes,
+        scores=arm_numbers(arm, rows),
+        curves={} if epochs is None else epoch_curves(epochs),
+        tags=tags | _verdict_tag(arm.verdict),
+    )
+
+
+def _of_peer(peer: Peer, rows: pd.DataFrame, loss: str) -> ChildRecord:
+    tags = {"section": "peers", "arm": peer.name, "factor": "model", "group": "peers"}
+    return ChildRecord(
+        key=peer_key(peer),
+        name=f"peers: {peer.name}",
+        status="FINISHED",
+        params={"estimator": peer.estimator},
+        scores=peer_numbers(peer, rows, loss),
+        curves={},
+        tags=tags | _verdict_tag(peer.comparisons[loss].verdict if loss in peer.comparisons else None),
+    )
 
 
 def arm_numbers(arm: Arm, rows: pd.DataFrame) -> dict[str, float]:
     """Return an arm's metrics: means as in `study.json`, and under `<name>_sd` deviations over rows of `study.csv`."""
-    numbers = _split_numbers(arm.scores, rows)
+    numbers = _split_numbers(arm.scores, rows) | _ends_on_new_rows(arm.scores)
     for name in MEASURES:
         numbers |= _with_spread(name, getattr(arm, name), rows, name)
     numbers |= {f"gap.{metric}": interval.mean for metric, interval in arm.gap.items()}
@@ -139,7 +148,7 @@ def peer_key(peer: Peer) -> str:
 
 def peer_numbers(peer: Peer, rows: pd.DataFrame, loss: str) -> dict[str, float]:
     """Return a peer's metrics as `arm_numbers` does; its difference by the loss is named as those of arms are."""
-    numbers = _split_numbers(peer.scores, rows)
+    numbers = _split_numbers(peer.scores, rows) | _ends_on_new_rows(peer.scores)
     for metric, comparison in peer.comparisons.items():
         name, interval = "difference" if metric == loss else f"difference.{metric}", comparison.difference
         numbers |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
@@ -195,17 +204,21 @@ def _split_numbers(of_splits: Mapping[str, Mapping[str, Interval]], rows: pd.Dat
     return numbers
 
 
+def _ends_on_new_rows(scores: Mapping[str, Mapping[str, Interval]]) -> dict[str, float | None]:
+    """Return the ends of the intervals on held-out rows."""
+    return {
+        f"holdout.{metric}_{end}": getattr(interval, end)
+        for metric, interval in scores.get("holdout", {}).items()
+        for end in ("low", "high")
+    }
+
+
 def _with_spread(name: str, interval: Interval, rows: pd.DataFrame, column: str) -> dict[str, float | None]:
     return {name: interval.mean, f"{name}_sd": scores.spread(rows[column]) if column in rows else None}
 
 
 def _known(numbers: Mapping[str, float | None]) -> dict[str, float]:
     return {name: value for name, value in numbers.items() if value is not None}
-
-
-def _tags(arm: Arm) -> dict[str, str]:
-    tags = {"section": arm.section, "arm": arm.name, "factor": arm.factor, "group": arm.group}
-    return tags | _verdict_tag(arm.verdict)
 
 
 def _verdict_tag(verdict: str | None) -> dict[str, str]:

@@ -55,8 +55,8 @@ class ChildRecord:
     scores: Mapping[str, float]
     curves: Mapping[str, Sequence[float | None]]
     tags: Mapping[str, str]
-    began: int
-    ended: int
+    began: int = 0
+    ended: int = 0
 
 
 class _OpenRun(NamedTuple):

@@ -114,7 +114,7 @@ def curve_table() -> pd.DataFrame:
 
 
 def log(study: Study, run: StudyRun | None = None, **more: object) -> tuple[str | None, dict[str, str]]:
-    tables = Tables(seed_table(), curve_table())
+    tables, run = Tables(seed_table(), curve_table()), run or as_logged(None, {})
     return log_study(study, run, tables, read_settings(), read_summary(), **more)
 
 
@@ -142,14 +142,23 @@ def test_names_read_by_themselves(study, client):
     assert {run.info.status for run in map(client.get_run, [parent, *runs.values()])} == {"FINISHED"}
 
 
-def test_the_page_opens_on_the_arms_with_means_deviations_and_best_epochs(study, client, capsys):
+def test_the_page_opens_on_the_arms_with_losses_differences_and_verdicts(study, client, capsys):
     log(study)
     experiment = client.get_experiment_by_name("study")
     view = json.loads(experiment.tags["mlflow.sharedViewState.arms"])
     assert len(client.search_runs([experiment.experiment_id], view["searchFilter"])) == 2
-    assert view["selectedColumns"][:2] == ["metrics.`holdout.cross_entropy`", "metrics.`holdout.cross_entropy_sd`"]
-    assert "metrics.`best_epoch_sd`" in view["selectedColumns"]
+    first = ["holdout.cross_entropy", "holdout.cross_entropy_low", "holdout.cross_entropy_high", "difference"]
+    assert view["selectedColumns"][:4] == [f"metrics.`{name}`" for name in first]
+    assert "tags.`verdict`" in view["selectedColumns"]
     assert f"#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=arms" in capsys.readouterr().out
+
+
+def test_a_run_lasts_as_long_as_its_training_and_they_begin_in_the_order_of_the_study(study, client):
+    run = as_logged(None, {}).model_copy(update={"seconds": {"remedies/dropout 0.3": 2.5}})
+    _, runs = log(study, run)
+    base, dropout = (client.get_run(runs[f"remedies/{name}"]).info for name in ("baseline", "dropout 0.3"))
+    assert (base.end_time - base.start_time, dropout.end_time - dropout.start_time) == (0, 2500)
+    assert base.start_time < dropout.start_time
 
 
 def test_numbers_are_those_of_the_files_with_deviations_beside_them(study, client):
