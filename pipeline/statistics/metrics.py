@@ -1,0 +1,122 @@
+"""Further scores, each as a value of every row whose mean is the score and whose variance tells its error.
+
+A score such as the area under the ROC curve is no mean over rows, but a smooth function of their distribution. The value
+of a row is the score plus the row's influence on it. Influences have the mean 0, so the mean of the values is the score,
+and their variance over n is its variance for other rows: the infinitesimal jackknife (Efron 1982). For the area under
+the ROC curve the values are the structural components of DeLong, DeLong and Clarke-Pearson (1988). So whatever estimates
+and compares means of row scores (`intervals.crossed`, `comparisons.estimates`) does so for these scores too.
+"""
+
+import numpy as np
+
+# The scores of each task beside loss and score, as they are reported, and of those the ones of which more is better.
+FURTHER = {
+    "classification": ("balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "calibration_error"),
+    "regression": ("mae",),
+}
+BETTER_ABOVE = {"balanced_accuracy", "f1", "roc_auc", "average_precision"}
+BINS = 15  # of the calibration error, of as many rows each
+
+
+def further_rows(
+    probabilities: np.ndarray,
+    actual: np.ndarray,
+    weights: np.ndarray | None = None,
+    predicted: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Return each further score of a classification as values of rows, `[n]`.
+
+    Balanced accuracy and F1 are means over the classes. So are the area under the ROC curve and the average precision,
+    of each class against the rest; with two classes they are those of the second. A class without rows, or without
+    other rows, is left out of these means. The Brier score is the squared distance to the true class, from 0 to 2. The
+    calibration error is the mean distance between the probability of the predicted class and the share that is right,
+    in bins of as many rows each (Naeini, Cooper and Hauskrecht 2015).
+
+    Args:
+        probabilities: of each class, `[n, classes]`.
+        actual: class indices, `[n]`.
+        weights: of the rows, `[n]`; None for equal ones.
+        predicted: the classes that are said, `[n]`; None for the most likely ones.
+    """
+    n, classes = probabilities.shape
+    shares = np.full(n, 1 / n) if weights is None else weights / weights.sum(dtype=float)
+    said = probabilities.argmax(axis=1) if predicted is None else predicted
+    truth = actual[:, None] == np.arange(classes)
+    present = [k for k in range(classes) if truth[:, k].any()]
+    sided = [k for k in present if not truth[:, k].all()]
+    positive = sided[-1:] if classes == 2 else sided
+    hits = (said == actual).astype(float)
+    return {
+        "balanced_accuracy": _mean([_ratio(hits * truth[:, k], truth[:, k], shares) for k in present], n),
+        "f1": _mean(
+            [_f1(said == k, truth[:, k], shares) for k in range(classes) if truth[:, k].any() or (said == k).any()], n
+        ),
+        "roc_auc": _mean([_roc_auc(probabilities[:, k], truth[:, k], shares) for k in positive], n),
+        "average_precision": _mean([_average_precision(probabilities[:, k], truth[:, k], shares) for k in positive], n),
+        "brier": np.square(probabilities - truth).sum(axis=1),
+        "calibration_error": _calibration_error(
+            np.take_along_axis(probabilities, said[:, None], 1)[:, 0], hits, shares
+        ),
+    }
+
+
+def _mean(parts: list[np.ndarray], n: int) -> np.ndarray:
+    return np.mean(parts, axis=0) if parts else np.full(n, np.nan)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the values of a ratio of two means: r + (a_i - r b_i) / mean(b)."""
+    mean = float(shares @ below)
+    ratio = float(shares @ above) / mean
+    return ratio + (above - ratio * below) / mean
+
+
+def _f1(said: np.ndarray, truth: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    return _ratio(2.0 * (said & truth), said.astype(float) + truth, shares)
+
+
+def _roc_auc(scores: np.ndarray, truth: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the values of the probability that a positive row scores more than a negative one, ties counting half."""
+    positive, negative = float(shares @ truth), float(shares @ ~truth)
+    below = _share_below(scores, np.where(truth, 0.0, shares)) / negative  # of the negative rows, for each row
+    above = 1 - _share_below(scores, np.where(truth, shares, 0.0)) / positive  # of the positive rows
+    area = float(shares @ np.where(truth, below, 0.0)) / positive
+    return area + np.where(truth, (below - area) / positive, (above - area) / negative)
+
+
+def _share_below(scores: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return for each row the sum of the shares of rows with a lower score, and half of those with the same."""
+    _, place = np.unique(scores, return_inverse=True)
+    at = np.bincount(place, shares)
+    return (np.cumsum(at) - at / 2)[place]
+
+
+def _average_precision(scores: np.ndarray, truth: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the values of the mean precision over the positive rows, each at its own score as the threshold.
+
+    With A(s) and B(s) the shares of positive and of all rows that score s or more, p that of the positive ones and T
+    the result, the influence of a row with the score s and truth y is (y (A/B + G - T) - H) / p, where G(s) and H(s)
+    are the sums of 1/B and A/B^2 over the shares of positive rows that score s or less.
+    """
+    _, place = np.unique(scores, return_inverse=True)
+    positives, all_rows = np.bincount(place, shares * truth), np.bincount(place, shares)
+    a, b = (np.cumsum(at[::-1])[::-1] for at in (positives, all_rows))
+    precision, share = a / b, float(positives.sum())
+    score = float(positives @ precision) / share
+    g, h = np.cumsum(positives / b), np.cumsum(positives * precision / b)
+    return score + (truth * (precision + g - score)[place] - h[place]) / share
+
+
+def _calibration_error(confidence: np.ndarray, hits: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the values sign_b (confidence - hit), with the sign that the mean of the row's bin has."""
+    over = confidence - hits
+    signs = np.empty(len(over))
+    for rows in np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(over))):
+        signs[rows] = 1.0 if shares[rows] @ over[rows] >= 0 else -1.0
+    return signs * over
+
+
+def reliability(confidence: np.ndarray, hits: np.ndarray) -> np.ndarray:
+    """Return for each bin of the calibration error its mean confidence, the share that is right and its rows, `[b, 3]`."""
+    bins = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(hits)))
+    return np.array([[confidence[rows].mean(), hits[rows].mean(), len(rows)] for rows in bins])
