@@ -1,10 +1,10 @@
 """Further scores, each as a value of every row whose mean is the score and whose variance tells its error.
 
-A score such as the area under the ROC curve is no mean over rows, but a smooth function of their distribution. The value
-of a row is the score plus the row's influence on it. Influences have the mean 0, so the mean of the values is the score,
-and their variance over n is its variance for other rows: the infinitesimal jackknife (Efron 1982). For the area under
-the ROC curve the values are the structural components of DeLong, DeLong and Clarke-Pearson (1988). So whatever estimates
-and compares means of row scores (`intervals.crossed`, `comparisons.estimates`) does so for these scores too.
+A score such as the area under the ROC curve is no mean over rows, but a smooth function of their distribution. The
+value of a row is the score plus the row's influence on it. Influences have the mean 0, so the mean of the values is the
+score, and their variance over n is its variance for other rows: the infinitesimal jackknife (Efron 1982). For the area
+under the ROC curve the values are the structural components of DeLong, DeLong and Clarke-Pearson (1988). So whatever
+estimates and compares means of row scores (`intervals.crossed`, `comparisons.estimates`) does so for these scores too.
 """
 
 import numpy as np
@@ -117,6 +117,6 @@ def _calibration_error(confidence: np.ndarray, hits: np.ndarray, shares: np.ndar
 
 
 def reliability(confidence: np.ndarray, hits: np.ndarray) -> np.ndarray:
-    """Return for each bin of the calibration error its mean confidence, the share that is right and its rows, `[b, 3]`."""
+    """Return the bins of the calibration error, `[b, 3]`: mean confidence, share that is right, number of rows."""
     bins = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(hits)))
     return np.array([[confidence[rows].mean(), hits[rows].mean(), len(rows)] for rows in bins])
