@@ -338,6 +338,56 @@ class Ensemble(Record):
     by_size: list[EnsembleSize]
 
 
+class FurtherScores(Record):
+    """Further scores of the recommended networks, by name; see `pipeline.statistics.metrics`.
+
+    Attributes:
+        holdout: on the rows held out, each by the seeds that held it out.
+        test: of the served model on the test rows; None without any.
+        knowing_nothing: those of always giving the class shares.
+    """
+
+    holdout: dict[str, Interval]
+    test: dict[str, Interval] | None
+    knowing_nothing: dict[str, float]
+
+
+class Threshold(Record):
+    """A decision between two classes that errs as seldom in the one as in the other.
+
+    Attributes:
+        threshold: the probability of the class `of` from which on it is said.
+        balanced_accuracy, at_half: at that threshold, which other rows chose, and at 0.5.
+        difference: the former less the latter, row by row.
+        helps: whether it is found to be above 0; None where it is not known.
+    """
+
+    threshold: float
+    of: str
+    balanced_accuracy: Interval
+    at_half: Interval
+    difference: Interval
+    helps: bool | None
+
+
+class Calibration(Record):
+    """The overconfidence of the recommended networks, as one temperature mends it (Guo et al. 2017).
+
+    Attributes:
+        temperature: by which the logits are divided; above 1 they are too confident.
+        overconfidence: the cross-entropy on held-out rows less that with the temperature, which other rows chose: its
+            calibration part; what is left is its refinement part (Berta et al. 2025).
+        helps: whether it is found to be above 0, and the served model has the temperature; None where it is not known.
+        error, error_after: the calibration error without the temperature and with it.
+    """
+
+    temperature: float
+    overconfidence: Interval
+    helps: bool | None
+    error: Interval
+    error_after: Interval
+
+
 class Importance(Record):
     """How much the recommended networks rely on a column.
 
@@ -388,6 +438,9 @@ class Study(Record):
     power_law: dict[RemedyGroup, PowerLaw] | None
     recommendation: Recommendation
     ensemble: Ensemble | None = None
+    further: FurtherScores | None = None
+    calibration: Calibration | None = None
+    threshold: Threshold | None = None
     importance: list[Importance] | None = None
     doubtful_labels: DoubtfulLabels | None = None
     optimism: Optimism | None

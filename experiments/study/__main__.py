@@ -66,7 +66,9 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
     from experiments.study.on_test_set import save_champion
 
     result, tables, recommended = conclude(sections, compared, summary, preprocessing, partial(read_split, "test"))
-    save_champion(recommended, summary, is_ensemble=result.ensemble is not None and result.ensemble.serves)
+    is_ensemble = result.ensemble is not None and result.ensemble.serves
+    temperature = result.calibration.temperature if result.calibration and result.calibration.helps else None
+    save_champion(recommended, summary, is_ensemble, temperature)
     trainings.forget_others()
     seconds = time.monotonic() - began + trainings.seconds_before()
     run = record.StudyRun(

@@ -13,13 +13,10 @@ from experiments.study import choices as choose
 from experiments.study.arm_records import records
 from experiments.study.arms import WITH, WITHOUT
 from experiments.study.compared import Compared
-from experiments.study.ensemble import Members
 from experiments.study.held_out import HeldOut
-from experiments.study.importance import importance
-from experiments.study.labels import doubtful_labels
 from experiments.study.on_test_set import Tested, judged_on_test, score_outputs, score_test
-from experiments.study.outputs import held_out_outputs
 from experiments.study.peers import fit_peer
+from experiments.study.recommended_model import look_into
 from experiments.study.rows import knowing_nothing
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
@@ -30,7 +27,6 @@ from pipeline.data.splits import Summary
 from pipeline.progress import Bar
 from pipeline.settings import ArmSection
 from pipeline.statistics.intervals import Interval
-from pipeline.training.predict import predict
 
 BySection = Mapping[ArmSection, Compared]
 ByArm = Mapping[tuple[str, str], Tested]  # by section and name
@@ -51,7 +47,7 @@ def conclude(
     of_search = compared["winner"].arms if "winner" in compared else []
     tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *of_search)} if len(test) else {}
     compared = with_winner_on_test(compared, tested)
-    members = _members(recommended, test)
+    model = look_into(recommended, preprocessing, summary.classes, test)
     peers = _peers(sections, by_others, test)
     remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
     remedy = choose.chosen_remedy(remedies)
@@ -60,12 +56,8 @@ def conclude(
     study = record.Study(
         about=_about(sections, summary, test),
         arms=[arm for name in in_order for arm in records(compared[name], base, on_test[name])],
-        ensemble=members.to_record(test),
-        importance=importance(recommended, preprocessing),
-        doubtful_labels=doubtful_labels(recommended.rows, members.held_out, summary.classes)
-        if summary.classes
-        else None,
-        peers=None if peers is None else peer_records(peers, by_others),
+        **model.about,
+        peers=None if peers is None else peer_records(peers, model.beside(by_others)),
         recommendation=choose.recommendation(
             recommended, by_others, base, on_test[recommended.section].get(recommended.name)
         ),
@@ -80,13 +72,6 @@ def conclude(
     )
     by_seed = pd.concat([by_seed, *(peer.seed_rows(sections.seeds) for peer in peers or [])], ignore_index=True)
     return study, Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms)), recommended
-
-
-def _members(arm: Scored, test: Split) -> Members:
-    """Return the outputs of an arm's seeds, to be seen together."""
-    model, problem, fitted = arm.configuration.model, arm.rows.problem, arm.result.fitted
-    sound = {name: value[fitted.sound] for name, value in fitted.weights.items()}
-    return Members(arm.rows, held_out_outputs(model, arm.rows, fitted), predict(model, problem, sound, test.x))
 
 
 def _peers(sections: Sections, network: HeldOut, test: Split) -> list[ScoredPeer] | None:

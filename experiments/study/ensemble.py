@@ -38,10 +38,14 @@ class Members:
             members=len(self.test),
             pair_gain=pair,
             serves=pair.low is not None and pair.low > 0 and len(self.test) > 1,
-            test=self._scored(self._together(range(len(self.test))), test).scores if len(test) else None,
+            test=self._scored(self.all_together()[None], test).scores if len(test) else None,
             gain=self.gain(test) if len(test) else None,
             by_size=self._by_size(test) if len(test) else [],
         )
+
+    def all_together(self) -> np.ndarray:
+        """Return the outputs of all members together on the test rows, `[n, n_outputs]`."""
+        return together(self.rows.problem.task, self.test)
 
     def pair_gain(self) -> Interval:
         """Return how much lower the loss is of the two seeds that hold a row out, together, than that of one of them.

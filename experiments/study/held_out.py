@@ -9,6 +9,7 @@ from experiments.study.rows import Rows
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import estimates
 from pipeline.statistics.intervals import Interval
+from pipeline.statistics.metrics import BETTER_ABOVE
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,8 @@ class HeldOut:
         if not np.isfinite(values).any():
             return Interval()
         [estimate] = estimates([values], self.rows.ring)
+        if name in BETTER_ABOVE:  # a score of the classes alike is known no better than the rarest class is
+            estimate = replace(estimate, n=min(estimate.n, self.rows.rarest))
         return scores.interval_of(name, estimate, self.rows.variance)
 
     def loss_on(self, rows: np.ndarray) -> Interval | None:

@@ -110,11 +110,12 @@ def judged_on_test(winner: Tested, default: Tested) -> Judged:
     )
 
 
-def save_champion(recommended: Scored, summary: Summary, is_ensemble: bool) -> None:
+def save_champion(recommended: Scored, summary: Summary, is_ensemble: bool, temperature: float | None) -> None:
     """Write the recommended arm as a plain Keras model, `models/champion.keras`: its sound seeds, or the first of them.
 
     Args:
         is_ensemble: whether all its sound seeds predict together; see `model.build_ensemble`.
+        temperature: by which the logits of classes are divided; None for 1.
 
     Raises:
         InputError: all its seeds diverged.
@@ -123,10 +124,10 @@ def save_champion(recommended: Scored, summary: Summary, is_ensemble: bool) -> N
     sound = is_sound(weights)
     if not sound.any():
         raise InputError("train.learning_rate is too high: no seed of the baseline stayed finite; try a tenth of it")
-    of_target = problem.target_mean, problem.target_scale
+    last_step = problem.target_mean, problem.target_scale, temperature
     if is_ensemble:
-        plain = build_ensemble(model, problem, {name: value[sound] for name, value in weights.items()}, *of_target)
+        plain = build_ensemble(model, problem, {name: value[sound] for name, value in weights.items()}, *last_step)
     else:
-        plain = build_keras(model, problem, *of_target)
+        plain = build_keras(model, problem, *last_step)
         set_weights(plain, {name: value[sound.argmax()] for name, value in weights.items()})
     save_model(plain, CHAMPION_FILE)

@@ -90,6 +90,20 @@ class Rows:
             name: np.where(is_held_out, values, np.nan) for name, values in self.score(outputs, slice(None)).items()
         }
 
+    def of_both_roles(self, values: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return the values of some rows by both seeds that hold them out, in a row, without those that are NaN.
+
+        Args:
+            values: of one ring, `[2, n, ...]`.
+            among: bool `[n]`.
+
+        Returns:
+            The values, `[k, ...]`, the targets and the weights of their rows, `[k]`; None for equal weights.
+        """
+        known = np.isfinite(values).reshape(2, self.ring.n, -1).all(axis=-1) & among
+        rows = np.nonzero(known)[1]
+        return values[known], self.y[rows], None if self.ring.weights is None else self.ring.weights[rows]
+
     def score(self, outputs: np.ndarray, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
         """Score outputs `[..., k, n_outputs]` on rows, by the names of `scores.ROW_SCORES`, in the target's unit."""
         actual = self.y[rows]
@@ -104,6 +118,11 @@ class Rows:
         judges = self.ring.judges
         by_row = self.score(self.knowing_nothing()[judges], slice(None))
         return {name: np.where(judges >= 0, values, np.nan) for name, values in by_row.items()}
+
+    @cached_property
+    def rarest(self) -> int:
+        """Return the number of rows of the rarest class."""
+        return max(1, int(np.bincount(self.y, minlength=self.problem.n_outputs).min()))
 
     @cached_property
     def variance(self) -> float:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from experiments import records as record
 from experiments.study.compared import loss_factor
+from experiments.study.further import with_further
 from experiments.study.held_out import HeldOut
 from experiments.study.on_test_set import Tested
 from experiments.study.peers import PeerOutputs
@@ -16,7 +17,8 @@ from experiments.study.rows import Rows
 from pipeline.choices import Peer
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import Finding, Verdict, estimates, judge
-from pipeline.statistics.intervals import Interval
+from pipeline.statistics.intervals import Estimate, Interval
+from pipeline.statistics.metrics import FURTHER
 from pipeline.statistics.weights import average
 
 NAMES: dict[Peer, str] = {
@@ -28,8 +30,8 @@ NAMES: dict[Peer, str] = {
 }
 # What the network is compared by; R2 says the same as RMSE.
 COMPARED: dict[scores.Task, tuple[str, ...]] = {
-    "classification": ("cross_entropy", "accuracy", "brier"),
-    "regression": ("rmse",),
+    "classification": ("cross_entropy", "accuracy", "brier", "balanced_accuracy", "roc_auc"),
+    "regression": ("rmse", "mae"),
 }
 FINDINGS: dict[Finding, record.PeerFinding] = {
     "helps": "better",
@@ -61,7 +63,7 @@ class ScoredPeer:
     @classmethod
     def of(cls, outputs: PeerOutputs, rows: Rows, judging: np.ndarray, test: Tested | None) -> "ScoredPeer":
         """Score a peer on the rows that judge, bool `[n]`."""
-        held_out = HeldOut(rows, rows.score_held_out(outputs.held_out), judging)
+        held_out = with_further(HeldOut(rows, rows.score_held_out(outputs.held_out), judging), outputs.held_out)
         return cls(outputs, held_out, rows.score(outputs.train, rows.train), test)
 
     def seed_rows(self, seeds: Sequence[int]) -> pd.DataFrame:
@@ -87,8 +89,8 @@ def peer_records(peers: Sequence[ScoredPeer], network: HeldOut) -> list[record.P
     """Return the peers as they stand in `study.json`, each compared with the network."""
     task = network.rows.problem.task
     comparisons: list[dict[str, record.PeerComparison]] = [{} for _ in peers]
-    if any(np.isfinite(network.judged_rows(name)).any() for name in COMPARED[task]):
-        for name in COMPARED[task]:
+    for name in COMPARED[task]:
+        if all(np.isfinite(scored.judged_rows(name)).any() for scored in (network, *(peer.held_out for peer in peers))):
             for of_peer, comparison in zip(comparisons, _compared(peers, network, name), strict=True):
                 of_peer[name] = comparison
     return [
@@ -100,7 +102,7 @@ def peer_records(peers: Sequence[ScoredPeer], network: HeldOut) -> list[record.P
 def _scores(peer: ScoredPeer) -> dict[str, dict[str, Interval]]:
     rows = peer.held_out.rows
     names = scores.METRICS[rows.problem.task]
-    holdout_names = (*names, "brier") if rows.problem.is_classification else names
+    holdout_names = (*names, *FURTHER[rows.problem.task])
     train = {name: scores.interval_over_seeds(name, peer.table[f"train_{name}"], rows.train.shape[1]) for name in names}
     by_split = {"train": train, "holdout": {name: peer.held_out.metric(name) for name in holdout_names}}
     return by_split if peer.test is None else by_split | {"test": peer.test.scores}
@@ -116,8 +118,11 @@ def _compared(peers: Sequence[ScoredPeer], network: HeldOut, metric: str) -> lis
         of_peer if difference.mean < 0 else of_network
         for of_peer, difference in zip(of_peers, differences, strict=True)
     ]
-    floor = network.floor_rows(metric)
-    verdicts = judge(differences, estimates([sign * (values - floor) for values in better], ring))
+    over_nothing: Sequence[Estimate | None] = [None] * len(peers)
+    if scores.row_score_of(metric) in network.rows.floor:
+        floor = network.floor_rows(metric)
+        over_nothing = estimates([sign * (values - floor) for values in better], ring)
+    verdicts = judge(differences, over_nothing)
     means = [peer.held_out.mean(metric) for peer in peers]
     return [
         _comparison(verdict.scaled(loss_factor(metric, mean, network.mean(metric))), sign)

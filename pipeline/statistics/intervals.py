@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 from pipeline.statistics.weights import effective_rows, linearized
 
@@ -174,6 +174,22 @@ def bounded_share(estimate: Estimate) -> Interval:
         smaller = (stats.norm.ppf(upper) / stats.t.ppf(upper, estimate.freedom)) ** 2
         effective = min(effective, share * (1 - share) / variance * smaller)
     return of_share(share, max(effective, 1.0))
+
+
+def on_logit_scale(estimate: Estimate) -> Interval:
+    """Return the interval of a score within [0, 1], symmetric on the scale of log(p / (1 - p)).
+
+    It is recommended for the area under the ROC curve (Pepe 2003, The Statistical Evaluation of Medical Tests, 5.2). A
+    score of 0 or 1, whose error seems to be 0, has the exact interval of a share of as many rows.
+    """
+    score, error = min(1.0, max(0.0, estimate.mean)), estimate.error
+    if not estimate.freedom:
+        return Interval(score)
+    if not error or score in (0.0, 1.0):
+        return of_share(score, estimate.n)
+    half = error / (score * (1 - score)) * stats.t.ppf((1 + CONFIDENCE) / 2, estimate.freedom)
+    low, high = special.expit(special.logit(score) + np.array([-half, half]))
+    return Interval(score, float(low), float(high))
 
 
 def above_0(estimate: Estimate) -> Interval:

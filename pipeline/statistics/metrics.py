@@ -116,6 +116,30 @@ def _calibration_error(confidence: np.ndarray, hits: np.ndarray, shares: np.ndar
     return signs * over
 
 
+def further_of_nothing(actual: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
+    """Return the further scores of always giving the class shares of these rows, without the calibration error."""
+    shares = np.bincount(actual, weights) / (len(actual) if weights is None else weights.sum(dtype=float))
+    rows = further_rows(np.broadcast_to(shares, (len(actual), len(shares))), actual, weights)
+    means = {name: float(np.average(values, weights=weights)) for name, values in rows.items()}
+    return {name: mean for name, mean in means.items() if name != "calibration_error"}
+
+
+def best_threshold(probability: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the threshold of the second class's probability, `[n]`, with the highest balanced accuracy (Youden 1950).
+
+    It lies in the middle between two probabilities. Where a class has no rows it is 0.5.
+    """
+    if len(np.unique(actual)) < 2:
+        return 0.5
+    levels, place = np.unique(probability, return_inverse=True)
+    shares = np.ones(len(actual)) if weights is None else weights
+    second, first = (np.bincount(place, shares * (actual == k), len(levels)) for k in (1, 0))
+    # At the threshold levels[i], the rows from there on are said to be of the second class.
+    right = second[::-1].cumsum()[::-1] / second.sum() + (first.cumsum() - first) / first.sum()
+    best = int(right.argmax())
+    return float(levels[best] if best == 0 else (levels[best - 1] + levels[best]) / 2)
+
+
 def reliability(confidence: np.ndarray, hits: np.ndarray) -> np.ndarray:
     """Return the bins of the calibration error, `[b, 3]`: mean confidence, share that is right, number of rows."""
     bins = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(hits)))

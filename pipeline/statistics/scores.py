@@ -11,7 +11,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from pipeline.statistics.intervals import Estimate, Interval, above_0, bounded_share, crossed, finite, over_seeds
+from pipeline.statistics.intervals import (
+    Estimate,
+    Interval,
+    above_0,
+    bounded_share,
+    crossed,
+    finite,
+    on_logit_scale,
+    over_seeds,
+)
+from pipeline.statistics.metrics import BETTER_ABOVE
 from pipeline.statistics.weights import average, variance
 
 Task = Literal["classification", "regression"]
@@ -25,7 +35,7 @@ ROW_SCORES: dict[Task, tuple[str, ...]] = {
     "classification": ("cross_entropy", "accuracy", "brier"),
     "regression": ("squared_error",),
 }
-HIGHER_IS_BETTER = {"accuracy", "r2"}
+HIGHER_IS_BETTER = {"accuracy", "r2", *BETTER_ABOVE}
 
 
 def by_row(task: Task, outputs: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
@@ -66,10 +76,13 @@ def from_mean(metric: str, mean: Means, variance: float = np.nan) -> Means:
 def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> Interval:
     """Return the interval of a metric, within its bounds, from the estimate of the mean of its row scores.
 
-    Accuracies stay within [0, 1], losses above 0, and R2, whose targets' variance is taken as known, below 1.
+    Shares, such as the accuracy, stay within [0, 1], losses above 0, and R2, whose targets' variance is taken as known,
+    below 1.
     """
     if metric == "accuracy":
         return bounded_share(estimate)
+    if metric in BETTER_ABOVE:
+        return on_logit_scale(estimate)
     inner = above_0(estimate)
     if metric != "r2":
         return Interval(*(None if value is None else float(from_mean(metric, value)) for value in vars(inner).values()))

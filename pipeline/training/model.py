@@ -53,15 +53,20 @@ def _dense(model: Model, units: int, name: str, use_bias: bool = True) -> keras.
     )
 
 
-def build_keras(model: Model, problem: Problem, mean: float = 0.0, scale: float = 1.0) -> keras.Model:
+def build_keras(
+    model: Model, problem: Problem, mean: float = 0.0, scale: float = 1.0, temperature: float | None = None
+) -> keras.Model:
     """Return the network with its last step: prepared rows in; probabilities, or numbers in the target's unit, out.
 
     Args:
         mean, scale: of the target; the network itself sees `(y - mean) / scale`.
+        temperature: by which the logits of classes are divided; None for 1.
     """
     network = build_network(model, problem)
     outputs = network.outputs[0]
     if problem.is_classification:
+        if temperature is not None:
+            outputs = keras.layers.Rescaling(1 / temperature, name="temperature")(outputs)
         outputs = keras.layers.Softmax(name="probabilities")(outputs)
     elif (mean, scale) != (0.0, 1.0):
         # In float32 a target such as a time in seconds would lose all but its offset.
@@ -70,7 +75,12 @@ def build_keras(model: Model, problem: Problem, mean: float = 0.0, scale: float 
 
 
 def build_ensemble(
-    model: Model, problem: Problem, weights: dict[str, np.ndarray], mean: float = 0.0, scale: float = 1.0
+    model: Model,
+    problem: Problem,
+    weights: dict[str, np.ndarray],
+    mean: float = 0.0,
+    scale: float = 1.0,
+    temperature: float | None = None,
 ) -> keras.Model:
     """Return trained seeds as one Keras model, which predicts the mean of their probabilities or numbers.
 
@@ -79,11 +89,11 @@ def build_ensemble(
 
     Args:
         weights: of R seeds, `[R, ...]` by path.
-        mean, scale: see `build_keras`.
+        mean, scale, temperature: see `build_keras`.
     """
     rows, members = keras.Input((problem.n_features,), name="rows"), []
     for place in range(len(next(iter(weights.values())))):
-        plain = build_keras(model, problem, mean, scale)
+        plain = build_keras(model, problem, mean, scale, temperature)
         set_weights(plain, {path: value[place] for path, value in weights.items()})
         member = keras.Model(plain.input, plain.output, name=f"member_{place + 1}")
         in_a_row = keras.layers.Reshape((1, problem.n_outputs), name=f"row_{place + 1}", dtype=plain.output.dtype)
