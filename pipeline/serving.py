@@ -324,6 +324,7 @@ class Champion:
     def predict(self, raw: Any) -> pd.DataFrame:
         """Return the predicted class and each class's probability, or the prediction in the target's unit, by row.
 
+        Where `preprocessing` has a `threshold`, `class_balanced` is the second of two classes from that probability on.
         Where seeds predict together, `spread` is the standard deviation over them of the predicted class's probability,
         or of the prediction: how uncertain it is for want of data.
 
@@ -349,6 +350,9 @@ class Champion:
             predicted = {"class": names} | {
                 f"probability_{name}": outputs[:, place] for place, name in enumerate(classes)
             }
+            if (threshold := self.preprocessing.get("threshold")) is not None:
+                second = outputs[:, 1] >= threshold
+                predicted["class_balanced"] = pd.Series(classes, dtype=object).take(second.astype(int)).to_numpy()
         if spread is not None:
             predicted["spread"] = np.take_along_axis(spread, best[:, None], axis=1)[:, 0]
         return pd.DataFrame(predicted, index=index)

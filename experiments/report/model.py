@@ -1,12 +1,25 @@
 """The section on the recommended model: its seeds together, the columns that it relies on, and doubtful labels."""
 
-from experiments.records import DoubtfulLabels, Ensemble, Importance, Study
+from experiments.records import Calibration, DoubtfulLabels, Ensemble, FurtherScores, Importance, Study, Threshold
 from experiments.report.arms import is_known
-from experiments.report.numbers import UNKNOWN, Numbers, count, number, p_value, sentence, some
+from experiments.report.numbers import (
+    FURTHER_NAMES,
+    UNKNOWN,
+    Numbers,
+    count,
+    ends,
+    number,
+    p_value,
+    sentence,
+    some,
+    with_interval,
+)
 from experiments.report.phrases import Phrases
 from experiments.report.tables import Cell, Group, Table, Tables
+from pipeline.statistics.intervals import Interval
 
 MOST_NAMES = 6
+SHARE_DECIMALS = 3
 UNFOLDED = 15  # rows of a table that is shown without a click
 
 
@@ -25,10 +38,44 @@ class RecommendedModel:
         """Return the sentences of the section."""
         ensemble, columns, labels = self.study.ensemble, self.study.importance, self.study.doubtful_labels
         return [
+            *([self._confidence(self.study.calibration)] if self.study.calibration else []),
+            *([self._decision(self.study.threshold)] if self.study.threshold else []),
             *([self._together(ensemble)] if ensemble else []),
             *([self._relies_on(columns)] if columns else []),
             *([self._doubts(labels)] if labels else []),
         ]
+
+    def _confidence(self, calibration: Calibration) -> str:
+        """Return whether the networks are too confident, and whether the served model mends it."""
+        numbers, over = self.numbers, calibration.overconfidence
+        error = (
+            f"the calibration error on new rows is {share(calibration.error)}, and {share(calibration.error_after)} "
+            f"with the logits divided by {calibration.temperature:.2f}, as other rows chose"
+        )
+        if not is_known(over):
+            return f"Whether the networks are too confident cannot be told from {self.phrases.seeds}: {error}."
+        if calibration.helps:
+            kind = "too confident" if calibration.temperature > 1 else "not confident enough"
+            return (
+                f"The networks are {kind}: {error}. That lowers the {self.phrases.on_new_rows} by "
+                f"{numbers.losses(over)}, and models/champion.keras has it."
+            )
+        return f"The networks are not detectably too confident or too little: {error}."
+
+    def _decision(self, threshold: Threshold) -> str:
+        """Return what a threshold other than a half gains where classes are of different size."""
+        if threshold.helps:
+            return (
+                f"If {threshold.of} is said from a probability of {threshold.threshold:.2f} on, in place of 0.50, the "
+                f"balanced accuracy on new rows is {share(threshold.balanced_accuracy)} in place of "
+                f"{share(threshold.at_half)}, a difference of {share(threshold.difference)}; other rows chose the "
+                "threshold. The served model gives this class "
+                "too, as class_balanced."
+            )
+        return (
+            f"A threshold other than a half makes no detectable difference to the balanced accuracy, "
+            f"{share(threshold.at_half)} on new rows."
+        )
 
     def _together(self, ensemble: Ensemble) -> str:
         """Return what the seeds gain together, and whether they are served so."""
@@ -81,6 +128,7 @@ class RecommendedModel:
     def tables_of(self, tables: Tables) -> list[Table]:
         """Return the tables of the section."""
         return [
+            *([self._scores(self.study.further, tables)] if self.study.further else []),
             *([self._sizes(self.study.ensemble)] if self.study.ensemble and self.study.ensemble.by_size else []),
             *([self._columns(self.study.importance, tables)] if self.study.importance else []),
             *(
@@ -89,6 +137,23 @@ class RecommendedModel:
                 else []
             ),
         ]
+
+    def _scores(self, further: FurtherScores, tables: Tables) -> Table:
+        """Return a table of the further scores, and of the loss and the score."""
+        numbers, recommendation, ensemble = self.numbers, self.study.recommendation, self.study.ensemble
+        tested = (ensemble.test if ensemble and ensemble.serves else recommendation.test) or {}
+        on_test = tested | (further.test or {})
+        own = {numbers.loss: (numbers.loss_name, tables.loss), numbers.score: (numbers.score_label, tables.score)}
+        floors = self.study.about.knowing_nothing.get("holdout", {}) | further.knowing_nothing
+        rows = []
+        for metric, (name, cell) in (own | {name: (FURTHER_NAMES[name], _score) for name in further.holdout}).items():
+            if metric == "mae":
+                cell = tables.loss
+            new = (recommendation.holdout | further.holdout).get(metric) or Interval()
+            cells = [cell(new), cell(on_test.get(metric) or Interval()), cell(Interval(floors.get(metric)))]
+            rows.append((Cell(name), cells))
+        columns = ["new rows", "test rows", "knowing nothing"]
+        return Table("Scores of the recommended model", "score", columns, [Group("", rows)])
 
     def _sizes(self, ensemble: Ensemble) -> Table:
         rows = [
@@ -146,3 +211,12 @@ def _labels(labels: DoubtfulLabels) -> Table:
     columns = ["label", "its probability", "predicted", "its probability "]
     title = f"Doubtful labels, the least plausible first: {len(rows)} of {labels.count:,}"
     return Table(title, "row of the source", columns, [Group("", rows)], folded=len(rows) > UNFOLDED)
+
+
+def share(interval: Interval) -> str:
+    """Return a score between 0 and 1, or a difference of two, with its interval."""
+    return with_interval(interval, SHARE_DECIMALS)
+
+
+def _score(interval: Interval) -> Cell:
+    return Cell(number(interval.mean, SHARE_DECIMALS), ends(interval, SHARE_DECIMALS))

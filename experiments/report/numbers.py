@@ -12,6 +12,15 @@ MINUS = "\N{MINUS SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "rmse": "RMSE"}
 SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
+FURTHER_NAMES = {
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1, mean over the classes",
+    "roc_auc": "area under the ROC curve",
+    "average_precision": "average precision",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "mae": "mean absolute error",
+}
 SCORE_LABELS = {"accuracy": "accuracy (%)", "r2": "R²"}
 SCORE_FACTORS = {"accuracy": 100.0, "r2": 1.0}
 SCORE_DECIMALS = {"accuracy": 1, "r2": 3}

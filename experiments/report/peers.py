@@ -2,7 +2,7 @@
 
 from experiments.records import Peer, PeerComparison, Study
 from experiments.report.arms import BEYOND_NOTHING, NO_DIFFERENCE, is_known
-from experiments.report.numbers import UNKNOWN, Numbers, count, listed, p_value, sentence, some
+from experiments.report.numbers import FURTHER_NAMES, UNKNOWN, Numbers, count, listed, p_value, sentence, some
 from experiments.report.phrases import FOUND_IN, Answer, Phrases, number_of
 from experiments.report.tables import Cell, Group, Row, Table, Tables, brier
 from pipeline.statistics.intervals import Interval
@@ -50,7 +50,7 @@ class Peers:
         lead, detail = self.answer()
         sentences = [lead + detail]
         for metric, name in self._metrics().items():
-            if metric != self.numbers.loss:
+            if metric != self.numbers.loss and self._verdicts(metric) != self._verdicts(self.numbers.loss):
                 sentences.append(f"By {name}: of {count(len(self.peers), 'other model')}, {self._verdicts(metric)}.")
         sentences.append(
             "The other models have scikit-learn's default settings, and the network those that the study recommends; "
@@ -85,6 +85,8 @@ class Peers:
     def _size(self, metric: str, size: float) -> str:
         if metric == self.numbers.loss:
             return self.numbers.loss_text(size)
+        if metric == "mae":
+            return self.numbers.loss_text(size)
         return f"{100 * size:.1f} percentage points" if metric == "accuracy" else f"{size:.4f}"
 
     def _loss_of_network(self) -> str:
@@ -111,11 +113,12 @@ class Peers:
             for metric, name in self._metrics().items()
         ]
         columns = ["difference", "detectable", "adjusted p", "verdict"]
-        return [scores, Table("Each other model against the network, row by row", "model", columns, groups)]
+        title = "Each other model against the network, row by row"
+        return [scores, Table(title, "model", columns, groups, folded=len(groups) > 1)]
 
     def _metrics(self) -> dict[str, str]:
         """Return the names of the metrics that peers are compared by."""
-        names = {self.numbers.loss: self.numbers.loss_name, "accuracy": "accuracy", "brier": "Brier score"}
+        names = {self.numbers.loss: self.numbers.loss_name, "accuracy": "accuracy"} | FURTHER_NAMES
         return {
             metric: name for metric, name in names.items() if any(metric in peer.comparisons for peer in self.peers)
         }
@@ -125,6 +128,7 @@ class Peers:
         difference = {
             self.numbers.loss: tables.loss(comparison.difference, sign=True),
             "accuracy": tables.score_difference(comparison.difference),
+            "mae": tables.loss(comparison.difference, sign=True),
         }.get(metric, brier(comparison.difference, sign=True))
         detectable = UNKNOWN if comparison.detectable is None else self._size(metric, comparison.detectable)
         return Cell(peer.name), [

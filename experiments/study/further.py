@@ -1,16 +1,15 @@
 """Further scores of the rows that a study holds out, and the threshold of a decision between two classes."""
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.special import softmax
 
 from experiments import records as record
 from experiments.study.held_out import HeldOut
 from experiments.study.rows import Rows
+from pipeline.data.examples import Split
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import estimates
-from pipeline.statistics.intervals import SIGNIFICANCE, Interval, crossed
+from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.metrics import FURTHER, best_threshold, further_of_nothing, further_rows
 
 
@@ -59,25 +58,16 @@ def further_scores(held_out: HeldOut, test: dict[str, Interval] | None) -> recor
     )
 
 
-def further_on_test(rows: Rows, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> dict[str, Interval]:
+def further_on_test(rows: Rows, outputs: np.ndarray, test: Split) -> dict[str, Interval]:
     """Return the further scores on test rows, with intervals for other rows and other seeds.
 
     Args:
         outputs: of each seed, or of all together, `[R, n, n_outputs]`.
-        y: the targets, `[n]`.
     """
-    if not rows.problem.is_classification:
-        values = {"mae": np.abs(outputs[..., 0] - y) * rows.problem.target_scale}
-    else:
-        by_seed = [further_rows(softmax(of_seed, axis=-1), y, weights) for of_seed in outputs.astype(np.float64)]
-        values = {name: np.stack([of_seed[name] for of_seed in by_seed]) for name in by_seed[0]}
-    rarest = np.bincount(y).min() if rows.problem.is_classification else len(y)
-    return {
-        name: scores.interval_of(name, replace(estimate, n=min(estimate.n, max(1, int(rarest)))))
-        for name, of_rows in values.items()
-        if np.isfinite(of_rows).all()
-        for estimate in [crossed(of_rows, weights)]
-    }
+    if rows.problem.is_classification:
+        return scores.further_on_rows("classification", outputs, test.y, test.weights)
+    scale = rows.problem.target_scale
+    return scores.further_on_rows("regression", outputs[..., 0] * scale, test.y.astype(float) * scale, test.weights)
 
 
 def threshold(held_out: HeldOut, outputs: np.ndarray, classes: list[str]) -> record.Threshold | None:

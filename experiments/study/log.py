@@ -65,6 +65,8 @@ def log_study(
     if champion is not None and parent.run_id is not None and not parent.lost:
         preprocessing = read_preprocessing(summary)
         read_of("study", champion, check_archive)
+        if study.threshold is not None and study.threshold.helps:
+            preprocessing["threshold"] = study.threshold.threshold
         is_ensemble = study.ensemble is not None and study.ensemble.serves
         register_champion(champion, summary, preprocessing, parent.run_id, headline, is_ensemble)
     return parent.run_id, run.runs | parent.children
@@ -181,6 +183,9 @@ def headline_numbers(study: Study, seeds_table: pd.DataFrame) -> dict[str, float
     if study.ensemble is not None:
         numbers |= {"ensemble.members": study.ensemble.members, "ensemble.pair_gain": study.ensemble.pair_gain.mean}
         numbers |= {f"ensemble.test.{metric}": score.mean for metric, score in (study.ensemble.test or {}).items()}
+    if study.further is not None:
+        numbers |= {f"holdout.{metric}": score.mean for metric, score in study.further.holdout.items()}
+        numbers |= {f"served.test.{metric}": score.mean for metric, score in (study.further.test or {}).items()}
     if study.optimism is not None:
         numbers |= {f"optimism_{name}": getattr(study.optimism, f"optimism_{name}") for name in ("fresh", "test")}
         numbers["promised"] = study.optimism.promised

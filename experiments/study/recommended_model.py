@@ -63,7 +63,7 @@ def look_into(
     tested = None
     if len(test):
         predicted = members.all_together()[None] if ensemble.serves else of_test
-        tested = further_on_test(rows, predicted, test.y, test.weights)
+        tested = further_on_test(rows, predicted, test)
     about = {
         "ensemble": ensemble,
         "calibration": calibration,

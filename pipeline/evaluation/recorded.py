@@ -14,14 +14,20 @@ STAGE = "evaluate"
 GROUPS = (*SPLITS, "gap")
 
 
+Metric = Literal[
+    "cross_entropy", "accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "calibration_error",
+    "rmse", "r2", "mae",
+]  # fmt: skip
+
+
 class Evaluation(BaseModel):
     """The schema of `evaluation.json`; a split without rows has no scores."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    train: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval]
-    validation: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval] = {}
-    test: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval] = {}
+    train: dict[Metric, Interval]
+    validation: dict[Metric, Interval] = {}
+    test: dict[Metric, Interval] = {}
     gap: dict[Literal["cross_entropy", "accuracy", "rmse", "r2"], Interval] = {}
     best_epoch: Interval
     seeds: int

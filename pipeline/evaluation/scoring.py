@@ -11,6 +11,8 @@ from pipeline.data.splits import SPLITS, Summary
 from pipeline.settings import Model
 from pipeline.statistics import scores
 from pipeline.statistics.intervals import over_seeds
+from pipeline.statistics.metrics import further_by_seed
+from pipeline.statistics.weights import average
 from pipeline.training.fitted import Fitted
 from pipeline.training.predict import predict
 
@@ -42,6 +44,9 @@ def score_seeds(
         for name in scores.METRICS[task]:
             by_seed = scores.score_seeds(name, task, outputs, actual[split], weights[split])
             table[f"{split}_{name}"] = np.where(fitted.sound, by_seed, np.nan)
+        sound = outputs[fitted.sound]
+        for name, values in (further_by_seed(task, sound, actual[split], weights[split]) if len(sound) else {}).items():
+            table.loc[fitted.sound, f"{split}_{name}"] = average(values, weights[split])
     if "validation" in predicted:
         for name in scores.METRICS[task]:
             table[f"gap_{name}"] = scores.gap(name, table[f"train_{name}"], table[f"validation_{name}"])
@@ -64,6 +69,10 @@ def summarize(
         split: {
             name: asdict(scores.interval_on_rows(name, task, outputs, actual[split], weights[split]))
             for name in scores.METRICS[task]
+        }
+        | {
+            name: asdict(interval)
+            for name, interval in scores.further_on_rows(task, outputs, actual[split], weights[split]).items()
         }
         for split, outputs in predicted.items()
     }

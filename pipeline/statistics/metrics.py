@@ -7,7 +7,10 @@ under the ROC curve the values are the structural components of DeLong, DeLong a
 estimates and compares means of row scores (`intervals.crossed`, `comparisons.estimates`) does so for these scores too.
 """
 
+from typing import Literal
+
 import numpy as np
+from scipy import special
 
 # The scores of each task beside loss and score, as they are reported, and of those the ones of which more is better.
 FURTHER = {
@@ -58,6 +61,28 @@ def further_rows(
             np.take_along_axis(probabilities, said[:, None], 1)[:, 0], hits, shares
         ),
     }
+
+
+def further_by_seed(
+    task: Literal["classification", "regression"],
+    outputs: np.ndarray,
+    actual: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Return each further score as values of rows for every seed, `[R, n]`; without those that are not defined.
+
+    Args:
+        outputs: logits `[R, n, classes]`, or numbers `[R, n]`.
+        actual: class indices, or numbers, `[n]`.
+        weights: of the rows, `[n]`; None for equal ones.
+    """
+    if task == "regression":
+        return {"mae": np.abs(outputs.astype(np.float64) - actual)}
+    by_seed = [
+        further_rows(of_seed, actual, weights) for of_seed in special.softmax(outputs.astype(np.float64), axis=-1)
+    ]
+    values = {name: np.stack([of_seed[name] for of_seed in by_seed]) for name in FURTHER[task]}
+    return {name: of_rows for name, of_rows in values.items() if np.isfinite(of_rows).all()}
 
 
 def _mean(parts: list[np.ndarray], n: int) -> np.ndarray:

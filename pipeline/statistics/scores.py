@@ -4,6 +4,7 @@ The outputs of R seeds are logits `[R, n, classes]` or, for regression, numbers 
 numbers are `[n]` or `[R, n]`.
 """
 
+from dataclasses import replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from pipeline.statistics.intervals import (
     on_logit_scale,
     over_seeds,
 )
-from pipeline.statistics.metrics import BETTER_ABOVE
+from pipeline.statistics.metrics import BETTER_ABOVE, further_by_seed
 from pipeline.statistics.weights import average, variance
 
 Task = Literal["classification", "regression"]
@@ -107,6 +108,22 @@ def interval_on_rows(
         return Interval()
     rows = by_row(task, outputs, actual)[row_score_of(metric)]
     return interval_of(metric, crossed(rows, weights), variance(actual.astype(np.float64), weights))
+
+
+def further_on_rows(
+    task: Task, outputs: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, Interval]:
+    """Return the further scores that are defined, with 95 % intervals that treat seeds and rows as samples.
+
+    Args: see `metrics.further_by_seed`; seeds whose outputs are not finite are left out.
+    """
+    outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
+    if not len(outputs):
+        return {}
+    rarest = int(np.bincount(actual).min()) if task == "classification" else len(actual)
+    estimates = {name: crossed(rows, weights) for name, rows in further_by_seed(task, outputs, actual, weights).items()}
+    # A score of 1 is known no better than the rarest class allows.
+    return {name: interval_of(name, replace(estimate, n=max(1, rarest))) for name, estimate in estimates.items()}
 
 
 def interval_over_seeds(metric: str, values: ArrayLike, n: int) -> Interval:

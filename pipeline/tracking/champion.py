@@ -48,7 +48,8 @@ def register_champion(
 
     Args:
         model: from prepared rows to probabilities, or to numbers in the target's unit; or its `.keras` file.
-        preprocessing: the content of `data/prepared/preprocessing.json`.
+        preprocessing: the content of `data/prepared/preprocessing.json`, and `threshold` where the second of two
+            classes is said from that probability on; see `serving.Champion`.
         scores: what to expect of it, shown beside it.
         is_ensemble: whether the model is several seeds, so that its predictions have a spread; see `serving.Champion`.
     """
@@ -115,7 +116,8 @@ def _signature(preprocessing: Mapping[str, Any], is_ensemble: bool) -> "ModelSig
     if classes is None:
         return ModelSignature(outputs=Schema([ColSpec("double", "prediction"), *spread]))
     probabilities = [ColSpec("double", f"probability_{name}") for name in classes]
-    return ModelSignature(outputs=Schema([ColSpec("string", "class"), *probabilities, *spread]))
+    balanced = [ColSpec("string", "class_balanced")] if "threshold" in preprocessing else []
+    return ModelSignature(outputs=Schema([ColSpec("string", "class"), *probabilities, *balanced, *spread]))
 
 
 def _example(preprocessing: Mapping[str, Any]) -> pd.DataFrame | None:
