@@ -107,6 +107,29 @@ class FittedModel:
         score = r2_score if self.classes is None else accuracy_score
         return float(score(y, self.predict(X), sample_weight=sample_weight))
 
+    def scores(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> pd.DataFrame:
+        """Return each score of one seed on rows with its 95 % interval for other seeds and other rows of the kind.
+
+        The index is the name: cross_entropy, accuracy, balanced_accuracy, f1, roc_auc, average_precision, brier and
+        calibration_error; or rmse, r2 and mae. The columns are mean, low and high.
+
+        Raises:
+            ValueError: a class in `y` was not trained on.
+        """
+        task, actual = self.summary.task, column_of(y).to_numpy()
+        if self.classes is not None:
+            places = pd.Index(self.classes).get_indexer(pd.Index(actual))
+            if (places < 0).any():
+                raise ValueError(
+                    f"y holds {actual[places < 0][0]!r}, which is none of the classes {self.classes.tolist()}"
+                )
+            actual = places
+        weights = None if sample_weight is None else np.asarray(sample_weight, float)
+        outputs = self._outputs(X)
+        known = {name: scores.interval_on_rows(name, task, outputs, actual, weights) for name in scores.METRICS[task]}
+        known |= scores.further_on_rows(task, outputs, actual, weights)
+        return pd.DataFrame({name: vars(interval) for name, interval in known.items()}).T
+
     def keras(self, seed: int | None = None) -> keras.Model:
         """Return one seed's network as a Keras model of prepared rows; see `prepared`.
 

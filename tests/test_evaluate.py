@@ -26,6 +26,7 @@ from pipeline.paths import (
     SEEDS_FILE,
 )
 from pipeline.statistics import scores
+from pipeline.statistics.metrics import FURTHER
 from pipeline.tracking.store import tracking_uri
 from pipeline.training.fitted import read_fitted, write_fitted
 from pipeline.training.predict import predict
@@ -48,10 +49,10 @@ def runs() -> list:
 
 
 def test_evaluation_has_each_metric_of_each_split_and_the_gap_with_its_interval(any_project):
-    metrics, scored = METRICS[read_summary().task], evaluation()
+    task, scored = read_summary().task, evaluation()
     assert list(scored) == [*SPLITS, "gap", "best_epoch", "seeds", "scored", "diverged"]
     for group in (*SPLITS, "gap"):
-        assert list(scored[group]) == metrics
+        assert list(scored[group]) == [*METRICS[task], *([] if group == "gap" else FURTHER[task])]
         for interval in scored[group].values():
             assert interval["low"] <= interval["mean"] <= interval["high"]
     assert (scored["seeds"], scored["diverged"]) == (3, 0)
@@ -76,7 +77,7 @@ def test_intervals_hold_nothing_impossible(any_project):
     scored = evaluation()
     for split in SPLITS:
         for metric, interval in scored[split].items():
-            assert interval["high"] <= (np.inf if metric in ("cross_entropy", "rmse") else 1)
+            assert interval["high"] <= (np.inf if metric in ("cross_entropy", "rmse", "brier", "mae") else 1)
             assert interval["low"] >= (-np.inf if metric == "r2" else 0)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, roc_auc_score
 
 from pipeline import Data, EarlyStopping, FittedModel, Model, Train, fit
 from pipeline.data.examples import Examples
@@ -187,3 +187,17 @@ assert (dict(os.environ), gc.get_freeze_count()) == before
     subprocess.run([sys.executable, path], cwd=tmp_path / "here", check=True, timeout=230)
     assert [file.name for file in (tmp_path / "here").iterdir()] == ["report.html"]
     assert [file.name for file in path.parent.iterdir()] == ["script.py"]
+
+
+def test_every_score_has_an_interval_for_other_seeds_and_rows():
+    x, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    labels = y.map({0: "bad", 1: "good"})
+    model = fit(x[:400], labels[:400], TINY, Train(epochs=3), seeds=3, progress=False)
+    table = model.scores(x[400:], labels[400:])
+    assert list(table.columns) == ["mean", "low", "high"]
+    assert (table["low"] <= table["mean"]).all() and (table["mean"] <= table["high"]).all()
+    by_seed = model.predict_by_seed(x[400:], probabilities=True)[..., 1]
+    expected = np.mean([roc_auc_score(y[400:], of_seed) for of_seed in by_seed])
+    assert table.loc["roc_auc", "mean"] == pytest.approx(expected)
+    with pytest.raises(ValueError, match="y holds 'ugly', which is none of the classes"):
+        model.scores(x[400:402], ["good", "ugly"])

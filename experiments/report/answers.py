@@ -15,7 +15,7 @@ from experiments.report.arms import (
     short_name,
     short_reference,
 )
-from experiments.report.numbers import Numbers, count, sentence
+from experiments.report.numbers import Numbers, count, sentence, with_interval
 from experiments.report.peers import Peers
 from experiments.report.phrases import Answer, Phrases
 from pipeline.statistics.intervals import Interval
@@ -185,7 +185,22 @@ class Answers:
         score, chance = scores.get(self.numbers.score), self.phrases.nothing(self.numbers.score, split)
         if self.numbers.score != "accuracy" or not is_known(score) or chance is None or score.low > chance:
             return ""
-        return " So it is not found to be right more often than always saying the most frequent class."
+        return (
+            " So it is not found to be right more often than always saying the most frequent class."
+            f"{self._balanced_accuracy()}"
+        )
+
+    def _balanced_accuracy(self) -> str:
+        """Return a sentence on the balanced accuracy, which tells more where one class is much more frequent."""
+        further, threshold = self.study.further, self.study.threshold
+        if further is None:
+            return ""
+        balanced, chance = (scores["balanced_accuracy"] for scores in (further.holdout, further.knowing_nothing))
+        text = f" Its balanced accuracy on new rows is {with_interval(balanced, 3)} (knowing nothing: {chance:.3f})"
+        if threshold is not None and threshold.helps:
+            then = with_interval(threshold.balanced_accuracy, 3)
+            text += f", and {then} if {threshold.of} is said from a probability of {threshold.threshold:.2f} on"
+        return f"{text}."
 
     def recommended(self) -> Answer:
         """Return where the settings to use come from: an arm that helps, or the baseline."""

@@ -29,14 +29,16 @@ class Peers:
         compared = {peer.name: peer.comparisons.get(self.numbers.loss) for peer in self.peers}
         verdicts = {name: comparison.verdict if comparison else None for name, comparison in compared.items()}
         better, worse = ([name for name, is_so in verdicts.items() if is_so == kind] for kind in ("better", "worse"))
-        both = f"its {self.phrases.on_new_rows} is {self._loss_of_network()}, that of the {self._lowest()}"
+        both = f"its {self.phrases.on_new_rows} is {self._loss_of_network()}, that of {self._lowest()}"
         if not any(verdicts.values()):
             return Answer("It cannot be told", f" from {self.phrases.seeds}: {both}.")
         if better:
             best = compared[better[0]]
             also = f" Better too: {listed(better[1:])}." if better[1:] else ""
             gain = self.numbers.losses(best.difference.negated()) if best else ""
-            return Answer("No", f": {better[0]} lowers the {self.phrases.on_new_rows} by {gain}; {both}.{also}")
+            return Answer(
+                "No", f": {_with_article(better[0])} lowers the {self.phrases.on_new_rows} by {gain}; {both}.{also}"
+            )
         if len(worse) == len(self.peers):
             return Answer("Yes", f": {both}; each of {count(len(worse), 'other model')} is worse.")
         simpler = f", the {SIMPLEST} among them, which is simpler" if verdicts.get(SIMPLEST) == NO_DIFFERENCE else ""
@@ -93,7 +95,7 @@ class Peers:
         return self.numbers.losses(self.study.recommendation.holdout.get(self.numbers.loss))
 
     def _lowest(self) -> str:
-        return f"{self.peers[0].name} {self.numbers.losses(self.loss_of(self.peers[0]))}"
+        return f"{_with_article(self.peers[0].name)} {self.numbers.losses(self.loss_of(self.peers[0]))}"
 
     def tables_of(self, tables: Tables) -> list[Table]:
         """Return tables of the scores, with those of the network and of knowing nothing, and of the comparisons."""
@@ -164,6 +166,10 @@ class Peers:
         return (
             f"Forest plot of other models against the network, below 0 they are better. {sentence('; '.join(parts))}."
         )
+
+
+def _with_article(name: str) -> str:
+    return f"a {name}" if name.endswith(("model", "forest")) else name
 
 
 def _verdict(comparison: PeerComparison) -> Cell:

@@ -26,7 +26,7 @@ NAMES: dict[Peer, str] = {
     "nearest_neighbors": "nearest neighbours",
     "random_forest": "random forest",
     "gradient_boosting": "gradient boosting",
-    "gradient_boosting_stopped": "gradient boosting, stopped early",
+    "gradient_boosting_stopped": "gradient boosting (stopped early)",
 }
 # What the network is compared by; R2 says the same as RMSE.
 COMPARED: dict[scores.Task, tuple[str, ...]] = {

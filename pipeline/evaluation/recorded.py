@@ -15,8 +15,8 @@ GROUPS = (*SPLITS, "gap")
 
 
 Metric = Literal[
-    "cross_entropy", "accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "calibration_error",
-    "rmse", "r2", "mae",
+    "cross_entropy", "accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "brier",
+    "calibration_error", "rmse", "r2", "mae",
 ]  # fmt: skip
 
 

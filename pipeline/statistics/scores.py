@@ -82,7 +82,7 @@ def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> In
     """
     if metric == "accuracy":
         return bounded_share(estimate)
-    if metric in BETTER_ABOVE:
+    if metric in BETTER_ABOVE or metric == "calibration_error":
         return on_logit_scale(estimate)
     inner = above_0(estimate)
     if metric != "r2":

@@ -100,7 +100,7 @@ def test_finished_project_agrees_line_by_line(project, checked):
     assert (status, err, list(differing(lines))) == (0, "", [])
     assert all(line.endswith(" agree") for line in lines)
     run = run_id("evaluate")[:8]
-    assert f"evaluation.json and MLflow run {run}: 10 numbers agree" in lines
+    assert f"evaluation.json and MLflow run {run}: 28 numbers agree" in lines
     told = [line.partition(" and ")[0] for line in lines]
     assert told == [
         "dvc.lock", "evaluation.json", "seeds.csv", "curves.csv", "dvc.lock, stage evaluate,", "trials.csv",

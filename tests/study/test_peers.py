@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 from sklearn.preprocessing import StandardScaler
 
+from experiments.study.further import with_further
 from experiments.study.held_out import HeldOut
 from experiments.study.on_test_set import score_outputs
 from experiments.study.peers import fit_peer
@@ -81,9 +82,10 @@ def test_a_network_that_is_a_peer_is_no_different_from_it_and_a_useless_one_is_w
     peers = [scored(name, rows, test) for name in ("linear", "nearest_neighbors")]
     [same, _] = peer_records(peers, peers[0].held_out)
     assert {name: one.verdict for name, one in same.comparisons.items()} == dict.fromkeys(
-        ("cross_entropy", "accuracy", "brier"), "no detectable difference"
+        ("cross_entropy", "accuracy", "brier", "balanced_accuracy", "roc_auc"), "no detectable difference"
     )
-    useless = HeldOut(rows, rows.floor, np.ones(rows.ring.n, bool))
+    nothing = np.zeros((*rows.ring.judges.shape, 2))
+    useless = with_further(HeldOut(rows, rows.floor, np.ones(rows.ring.n, bool)), nothing)
     for record in peer_records(peers, useless):
         by_loss, by_accuracy = record.comparisons["cross_entropy"], record.comparisons["accuracy"]
         assert (by_loss.verdict, by_accuracy.verdict) == ("better", "better")
