@@ -195,7 +195,7 @@ class Answers:
         further, threshold = self.study.further, self.study.threshold
         if further is None:
             return ""
-        balanced, chance = (scores["balanced_accuracy"] for scores in (further.holdout, further.knowing_nothing))
+        balanced, chance = further.holdout["balanced_accuracy"], further.knowing_nothing["balanced_accuracy"]
         text = f" Its balanced accuracy on new rows is {with_interval(balanced, 3)} (knowing nothing: {chance:.3f})"
         if threshold is not None and threshold.helps:
             then = with_interval(threshold.balanced_accuracy, 3)
