@@ -48,6 +48,28 @@ STATISTICS = [
     ("Twice the data", "A power law, loss = floor + scale / rows^exponent, through the learning curve (Hestness et "
      "al., 2017, arXiv 1712.00409), with an interval by bootstrap over whole seeds. Whether the law holds is tried "
      "without the largest size, and the interval reaches as far as the law missed there."),
+    ("Other models", "Those of scikit-learn are trained on the very rows of each seed and judged by the same held-out "
+     "rows as the network, row by row, with p-values adjusted for their number. They choose nothing by these rows. "
+     "Where a model gives a class the probability 0, each class counts one training row more (Laplace's rule), since "
+     "one such row would make the cross-entropy infinite."),
+    ("Further scores", "Balanced accuracy, F1, the area under the ROC curve and average precision are no means over "
+     "rows. Each row has the score plus its influence on the score (the infinitesimal jackknife: Efron, 1982; DeLong "
+     "et al., 1988), whose mean is the score and whose variance gives its error. Intervals are symmetric on the scale "
+     "of log(p / (1 - p)) (Pepe, 2003). The calibration error is the mean distance between the probability of the "
+     "predicted class and the share that is right, in 15 bins of as many rows."),
+    ("Calibration", "One temperature divides the logits (Guo et al., 2017, ICML). Each fold is judged with the "
+     "temperature that the rows of the other folds choose. What it takes off the cross-entropy is overconfidence, and "
+     "what is left is refinement (Berta et al., 2025, arXiv 2501.19195). The served model has it where it helps."),
+    ("Threshold", "Of two classes, the second is said from the probability on that has the highest balanced accuracy "
+     "(Youden, 1950, Cancer 3, 32-35). Each fold is judged at the threshold of the other folds."),
+    ("Seeds together", "The mean of the seeds' probabilities, or numbers (Lakshminarayanan et al., 2017, NeurIPS). "
+     "Whether it is served is told by held-out rows, each of which two seeds have not seen. On the test rows the gain "
+     "of all has an interval for other rows and, by the jackknife, for other seeds."),
+    ("Columns", "Permutation importance (Breiman, 2001, Machine Learning 45, 5-32): the rise of the loss on held-out "
+     "rows when the values of a column change places, a mean over three permutations. What two columns both tell is "
+     "not missed when one of them is permuted."),
+    ("Doubtful labels", "Confident learning (Northcutt et al., 2021, JAIR 70, 1373-1411): all networks that held the "
+     "row out say the same other class, and give it at least the probability that rows of that class have on average."),
     ("A few rows", "A difference is carried by a few rows where without the ten that matter most less than half of it "
      "is left. It is then true of these rows, and may not be of others."),
 ]  # fmt: skip
