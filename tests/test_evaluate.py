@@ -22,6 +22,7 @@ from pipeline.paths import (
     FIGURES,
     HISTORY_FILE,
     LOSS_FILE,
+    RELIABILITY_FILE,
     SEED_SCORES_FILE,
     SEEDS_FILE,
 )
@@ -31,7 +32,7 @@ from pipeline.tracking.store import tracking_uri
 from pipeline.training.fitted import read_fitted, write_fitted
 from pipeline.training.predict import predict
 
-RESULTS = (EVALUATION_FILE, SEED_SCORES_FILE, CURVES_FILE, LOSS_FILE, ERRORS_FILE, *FIGURES.values())
+RESULTS = (EVALUATION_FILE, SEED_SCORES_FILE, CURVES_FILE, LOSS_FILE, ERRORS_FILE, RELIABILITY_FILE, *FIGURES.values())
 METRICS = {"classification": ["cross_entropy", "accuracy"], "regression": ["rmse", "r2"]}
 
 
@@ -87,6 +88,15 @@ def test_scores_are_of_the_prepared_splits_with_the_weights_of_the_stage_train(d
     for metric in ("cross_entropy", "accuracy"):
         expected = scores.score_seeds(metric, "classification", logits, test.y)
         np.testing.assert_allclose(table[f"test_{metric}"], expected, rtol=1e-6)
+
+
+def test_reliability_has_bins_of_as_many_rows_of_each_seed(any_project):
+    table, scored, n = pd.read_csv(RELIABILITY_FILE), evaluation(), read_summary().rows["test"]
+    assert sorted(table["seed"].unique()) == [1, 2, 3] and table.groupby("seed").size().tolist() == [15] * 3
+    # The mean of the bins is the score itself, where all bins have as many rows.
+    name = "accuracy" if read_summary().classes else "mae"
+    expected = scored["test"][name]["mean"]
+    assert table["observed"].mean() == pytest.approx(expected, rel=15 / n)
 
 
 def test_mlflow_has_the_same_numbers(any_project):

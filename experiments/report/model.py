@@ -121,9 +121,9 @@ class RecommendedModel:
         if not labels.count:
             return f"None of the {labels.judged:,} labels is doubtful."
         return (
-            f"{sentence(count(labels.count, 'label'))} of {labels.judged:,} may be wrong: the networks that held the row "
-            "out are as sure of another class as they are of rows in that class. Where classes overlap, such rows are "
-            "hard cases instead; a look at them tells."
+            f"{sentence(count(labels.count, 'label'))} of {labels.judged:,} may be wrong: the networks that held the "
+            "row out are as sure of another class as they are of rows in that class. Where classes overlap, such rows "
+            "are hard cases instead; a look at them tells."
         )
 
     def tables_of(self, tables: Tables) -> list[Table]:

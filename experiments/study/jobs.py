@@ -29,6 +29,7 @@ CODE = (
     "pipeline/data",
     "pipeline/training",
     "pipeline/statistics/floor.py",
+    "pipeline/statistics/metrics.py",
     "pipeline/statistics/ring.py",
     "pipeline/statistics/scores.py",
     "pipeline/statistics/weights.py",

@@ -26,4 +26,5 @@ def draw(results: Results, summary: Summary) -> dict[str, Figure]:
         "errors": figures.confusion_figure(results.errors, summary.classes, split)
         if summary.classes
         else figures.agreement_figure(results.errors, split),
+        "reliability": figures.reliability_figure(results.reliability, split, bool(summary.classes)),
     }

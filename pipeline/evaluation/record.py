@@ -5,7 +5,16 @@ import pandas as pd
 from pipeline.data.splits import SPLITS, Summary
 from pipeline.evaluation.results import Results
 from pipeline.evaluation.scoring import best_epochs
-from pipeline.paths import ERRORS_FILE, EVALUATION_FILE, FIGURES, HISTORY_FILE, MODEL_FILE, SEED_SCORES_FILE, SIZE_FILE
+from pipeline.paths import (
+    ERRORS_FILE,
+    EVALUATION_FILE,
+    FIGURES,
+    HISTORY_FILE,
+    MODEL_FILE,
+    RELIABILITY_FILE,
+    SEED_SCORES_FILE,
+    SIZE_FILE,
+)
 from pipeline.settings import Settings, flat
 from pipeline.statistics import scores
 from pipeline.tracking import run as tracking
@@ -30,7 +39,7 @@ def run_record(results: Results, settings: Settings, summary: Summary) -> tracki
             if summary.rows[name]
         ],
         figures=list(FIGURES.values()),
-        files=[EVALUATION_FILE, SEED_SCORES_FILE, HISTORY_FILE, ERRORS_FILE, SIZE_FILE],
+        files=[EVALUATION_FILE, SEED_SCORES_FILE, HISTORY_FILE, ERRORS_FILE, RELIABILITY_FILE, SIZE_FILE],
         model=MODEL_FILE,
         n_features=summary.n_features,
         n_outputs=len(summary.classes) if summary.classes else 1,

@@ -80,6 +80,34 @@ def agreement_figure(errors: pd.DataFrame, split: str) -> Figure:
     return figure
 
 
+@styled
+def reliability_figure(reliability: pd.DataFrame, split: str, of_classes: bool) -> Figure:
+    """Plot the share that is right against the probability of the predicted class, or the error by size of the target.
+
+    The mean over the seeds, and their range, in bins of as many rows each.
+    """
+    if not len(reliability):
+        return note("no seed was scored: no reliability")
+    figure, axes = new_axes()
+    by_bin = reliability.groupby("bin")[["level", "observed"]].agg(["mean", "min", "max"])
+    level, observed = by_bin["level"]["mean"], by_bin["observed"]
+    axes.fill_between(level, observed["min"], observed["max"], color=BLUE, alpha=0.15, linewidth=0)
+    seeds = reliability["seed"].nunique()
+    label = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
+    axes.plot(level, observed["mean"], "o-", color=BLUE, markersize=4, label=label)
+    if of_classes:
+        ends = [min(level.min(), observed["min"].min()), 1]
+        axes.plot(ends, ends, color=GREY, linewidth=1, label="as sure as right")
+    names = (
+        ("probability of the predicted class", "share that is right")
+        if of_classes
+        else ("target", "mean absolute error")
+    )
+    axes.set(xlabel=names[0], ylabel=names[1], title=f"{split} rows")
+    axes.legend(frameon=False)
+    return figure
+
+
 def _band(axes: Axes, history: pd.DataFrame, column: str, name: str, color: str, line: str) -> None:
     table = history.pivot_table(index="epoch", columns="seed", values=column)
     for seed in table:

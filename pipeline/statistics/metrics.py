@@ -165,7 +165,7 @@ def best_threshold(probability: np.ndarray, actual: np.ndarray, weights: np.ndar
     return float(levels[best] if best == 0 else (levels[best - 1] + levels[best]) / 2)
 
 
-def reliability(confidence: np.ndarray, hits: np.ndarray) -> np.ndarray:
-    """Return the bins of the calibration error, `[b, 3]`: mean confidence, share that is right, number of rows."""
-    bins = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(hits)))
-    return np.array([[confidence[rows].mean(), hits[rows].mean(), len(rows)] for rows in bins])
+def in_bins(levels: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return the means of both in bins of as many rows each, by level, `[bins, 2]`; see the calibration error."""
+    bins = np.array_split(np.argsort(levels, kind="stable"), min(BINS, len(levels)))
+    return np.array([[levels[rows].mean(), observed[rows].mean()] for rows in bins])
