@@ -13,12 +13,14 @@ import webbrowser
 from pathlib import Path
 
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
+from experiments.report.answers import Answers
 from experiments.report.figures import draw
 from experiments.report.numbers import Numbers
 from experiments.report.page import render
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_table, written_whole
 from pipeline.paths import RESULTS
+from pipeline.tracking.note import write_note
 
 REPORT_FILE = RESULTS / "report.html"
 ARM = ("section", "arm")
@@ -47,10 +49,18 @@ def main() -> None:
     for name, svg in pictures.items():
         _write(FIGURES[name], svg)
     _write(REPORT_FILE, page)
+    if run.parent_run is not None:
+        write_note(run.parent_run, note(study, numbers), [REPORT_FILE, FIGURES["remedies"]])
     print(f"{REPORT_FILE} has the study's report; python -m experiments.report --open shows it")
     if shows_page:
         with let_through():
             webbrowser.open(REPORT_FILE.resolve().as_uri())
+
+
+def note(study: Study, numbers: Numbers) -> str:
+    """Return the answers in Markdown, for the study's run in MLflow."""
+    answers = [f"**{question}** {lead}{detail}" for question, (lead, detail) in Answers(study, numbers).in_order()]
+    return "\n\n".join([*answers, "The whole page is among the artifacts, in the folder `report`."])
 
 
 def _with_baseline(study: Study) -> Study:

@@ -14,6 +14,7 @@ from experiments.study.log import log_study
 from experiments.study.tables import Tables
 from pipeline.data.splits import read_summary
 from pipeline.params import read_settings
+from pipeline.tracking.note import write_note
 from pipeline.tracking.parent import CURVE_POINTS, ParentRun
 from pipeline.tracking.store import tracking_uri
 from pipeline.training.model import build_keras
@@ -254,3 +255,16 @@ def test_champion_is_registered_under_the_study(study, client, tmp_path):
 def test_curve_with_a_hole_keeps_its_epochs():
     rows = pd.DataFrame({"section": "a", "arm": "b", "epoch": [1, 3], "seeds": 2, "validation_loss": [0.5, 0.25]})
     assert study_log.epoch_curves(rows) == {"epoch.validation_loss": [0.5, None, 0.25]}
+
+
+def test_the_run_of_a_study_has_its_answers_as_a_note_and_the_page_beside_it(study, client, tmp_path, capsys):
+    parent, _ = log(study)
+    page = tmp_path / "report.html"
+    page.write_text("<!DOCTYPE html>")
+    write_note(parent, "**Does it overfit?** Yes", [page])
+    assert client.get_run(parent).data.tags["mlflow.note.content"] == "**Does it overfit?** Yes"
+    assert [file.path for file in client.list_artifacts(parent, "report")] == ["report/report.html"]
+    capsys.readouterr()
+    write_note("f" * 32, "of a run that is not there", [])
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: run {'f' * 32} has no note in sqlite:///")
