@@ -14,10 +14,12 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.utils.validation import has_fit_parameter
+from threadpoolctl import threadpool_limits
 
 from experiments.study.rows import Rows
 from pipeline.choices import Peer
 
+ROWS_FOR_THREADS = 10_000
 NEIGHBOURS = 5  # scikit-learn's default
 # Logistic regression in scikit-learn's default of 100 steps often ends before it has converged, with a warning.
 MOST_STEPS = 1000
@@ -69,7 +71,9 @@ def fit_peer(peer: Peer, rows: Rows, seeds: Sequence[int], x_test: np.ndarray) -
 
     It chooses nothing by the rows that a seed holds out, so both of the seed's folds judge one and the same model.
     """
-    fitted = [_fitted(peer, rows, place, seed) for place, seed in enumerate(seeds)]
+    # The threads of gradient boosting wait for each other at every step, which takes long on few rows and busy cores.
+    with threadpool_limits(1 if rows.train.shape[1] < ROWS_FOR_THREADS else None):
+        fitted = [_fitted(peer, rows, place, seed) for place, seed in enumerate(seeds)]
 
     def predicted(_: int, x: np.ndarray) -> np.ndarray:
         return np.stack([_outputs(one, rows, of_seed) for one, of_seed in zip(fitted, x, strict=True)])

@@ -48,6 +48,8 @@ def look_into(
     rows, model, fitted = arm.rows, arm.configuration.model, arm.result.fitted
     outputs = held_out_outputs(model, rows, fitted)
     plain = with_further(HeldOut(rows, rows.score_held_out(outputs), arm.judging), outputs)
+    if not fitted.sound.any():  # there is nothing to be served
+        return RecommendedModel(plain, {})
     sound = {name: value[fitted.sound] for name, value in fitted.weights.items()}
     of_test = predict(model, rows.problem, sound, test.x)
     calibration, served, served_outputs = None, plain, outputs
