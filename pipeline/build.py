@@ -22,17 +22,23 @@ from pipeline.errors import run_stage
 from pipeline.files import write_json
 from pipeline.params import settings_in_use
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
+from pipeline.training.encoding import LAYER as ENCODING
 from pipeline.training.model import build_keras
 
 
 def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
-    """Count the weights, batch normalization's statistics included: in all, by layer and for each training row."""
-    layers = {layer.name: layer.count_params() for layer in plain.layers if layer.count_params()}
+    """Count the weights, batch normalization's statistics included: in all, by layer and for each training row.
+
+    Those of the input encoding do not count: they are not trained.
+    """
+    counted = [layer for layer in plain.layers if layer.count_params() and layer.name != ENCODING]
+    layers = {layer.name: layer.count_params() for layer in counted}
+    weights = sum(layers.values())
     return {
-        "weights": plain.count_params(),
+        "weights": weights,
         "weights_by_layer": layers,
         "training_rows": training_rows,
-        "weights_per_training_row": round(plain.count_params() / training_rows, 3),
+        "weights_per_training_row": round(weights / training_rows, 3),
     }
 
 

@@ -33,8 +33,8 @@ class Regularizer:
         graph: how it enters the compiled graph of a training. A `number` is an argument of every graph; a `switch` is
             an argument of graphs that have it on; a `structure` makes another graph for each value; what acts from
             `outside` is not in it.
-        is_remedy: whether the study's baseline has it off. Clipping keeps a training stable, and class weights say
-            what it is to learn, so they stay as they are.
+        is_remedy: whether the study's baseline has it off. Clipping keeps a training stable, class weights say what
+            it is to learn, and bins what it sees, so they stay as they are.
     """
 
     name: str
@@ -165,9 +165,19 @@ class Model(Section):
     batch_norm: Annotated[bool, Regularizer("batch normalization", "structure")] = False
     max_norm: Annotated[Positive | None, Regularizer("max-norm", "switch")] = None
     gaussian_noise: Annotated[Annotated[float, Field(ge=0, le=1)], Regularizer("Gaussian noise", "switch")] = 0.0
+    bins: Annotated[
+        Annotated[int, Field(ge=2, le=64)] | None,
+        Regularizer("piecewise-linear inputs", "structure", is_remedy=False),
+    ] = None
     layer_norm: bool = False
     skip: bool = False
     build: Annotated[str, Field(pattern=r"^.+\.py:\w+$")] | None = None
+
+    @model_validator(mode="after")
+    def _bins_are_of_the_mlp(self) -> "Model":
+        if self.bins is not None and self.build is not None:
+            raise ValueError(f"model.bins must be null with model.build, which has its own inputs; got {self.bins}")
+        return self
 
 
 class Schedule(Section):

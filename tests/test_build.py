@@ -6,7 +6,10 @@ from pathlib import Path
 import keras
 import pytest
 
+from pipeline.data.examples import Problem
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
+from pipeline.settings import Model
+from pipeline.training.model import build_keras
 
 
 def read_json(path: Path) -> dict:
@@ -20,6 +23,14 @@ def test_size_counts_the_weights_of_each_layer(digits_project):
         "training_rows": 1150,
         "weights_per_training_row": pytest.approx(610 / 1150, abs=0.001),
     }
+
+
+def test_size_leaves_out_the_weights_of_the_input_encoding_which_are_not_trained():
+    from pipeline.build import size  # a stage listens for signals from its import on
+
+    plain = build_keras(Model(hidden_units=[8], bins=4), Problem("classification", 64, 10))
+    assert size(plain, 100)["weights_by_layer"] == {"hidden_1": 4 * 64 * 8 + 8, "output": 8 * 10 + 10}
+    assert size(plain, 100)["weights"] == plain.count_params() - 2 * 4 * 64
 
 
 def test_architecture_is_one_that_keras_reads(digits_project):

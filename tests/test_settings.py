@@ -287,6 +287,19 @@ def test_class_weights_that_cannot_be_are_refused(value):
         parse_settings({"train": {"class_weight": value}})
 
 
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ({"bins": 1}, r"model\.bins must be greater than or equal to 2; got 1"),
+        ({"bins": 65}, r"model\.bins must be less than or equal to 64; got 65"),
+        ({"bins": 8, "build": "networks/residual.py:build"}, r"model\.bins must be null with model\.build.+; got 8"),
+    ],
+)
+def test_bins_that_cannot_be_are_refused(model, told):
+    with pytest.raises(InputError, match=told):
+        parse_settings({"model": model})
+
+
 def test_sections_of_equal_values_are_equal_keys():
     assert {Model(hidden_units=[3, 4]): 1}[Model(hidden_units=(3, 4))] == 1
     assert hash(Train(seeds=[1, 2])) == hash(Train(seeds=[1, 2]))

@@ -172,9 +172,12 @@ def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: n
         **{name: _finite(mean) for name, mean in means.items()},
         **{f"{name}_sd": scores.spread(best[name]) for name in means},
     }
-    weights = sum(value[0].size for value in fitted.weights.values())
-    by_objective = {"cross_entropy": means[f"validation_{loss}"], "gap": means["gap"], "weights": float(weights)}
-    return Outcome([by_objective[name] for name in objectives], facts | {"weights": weights})
+    by_objective = {
+        "cross_entropy": means[f"validation_{loss}"],
+        "gap": means["gap"],
+        "weights": float(fitted.weight_count),
+    }
+    return Outcome([by_objective[name] for name in objectives], facts | {"weights": fitted.weight_count})
 
 
 def at_best_epoch(fitted: Fitted) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def _record(arm: Scored, compared: Compared, base: Scored, test: dict[str, Inter
         settings=settings_of(configuration),
         chosen=arm.name in compared.chosen,
         picks=_picks(arm),
-        weights=sum(value[0].size for value in arm.result.fitted.weights.values()),
+        weights=arm.result.fitted.weight_count,
         train_rows=arm.train_rows,
         diverged=int(arm.table["diverged"].sum()),
         scores=metrics(arm) | ({"test": test} if test else {}),

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.errors import InputError
 from pipeline.files import read_arrays, read_of, read_table, under, write_arrays, written_whole
 from pipeline.paths import HISTORY_FILE, SEEDS_FILE
+from pipeline.training.encoding import LAYER as ENCODING
 
 WEIGHTS, HOLDOUT = "weights/", "by_holdout/"
 
@@ -31,6 +32,11 @@ class Chosen:
     def sound(self) -> np.ndarray:
         """Return which seeds have weights to score, bool `[R]`."""
         return is_sound(self.weights)
+
+    @property
+    def weight_count(self) -> int:
+        """Return how many weights a seed has, without those of the input encoding, which are not trained."""
+        return sum(value[0].size for path, value in self.weights.items() if not path.startswith(f"{ENCODING}/"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ import numpy as np
 
 from pipeline.data.examples import Problem
 from pipeline.settings import Model
+from pipeline.training.encoding import LAYER as ENCODING
 from pipeline.training.own_network import own_network
 
 
@@ -22,8 +23,16 @@ def _mlp(model: Model, problem: Problem) -> keras.Model:
     x = inputs
     if model.gaussian_noise:
         x = keras.layers.GaussianNoise(model.gaussian_noise, name="noise")(x)
+    if model.bins:
+        x = _encoding(model.bins, problem.n_features)(x)
+        x = keras.layers.ReLU(max_value=1.0, name=f"{ENCODING}_relu")(x)
     if model.input_dropout:
-        x = keras.layers.Dropout(model.input_dropout, name="input_dropout")(x)
+        # It drops a feature with all its bins. Before the encoding, values that are kept would be scaled up into other
+        # bins.
+        dropout = keras.layers.SpatialDropout1D if model.bins else keras.layers.Dropout
+        x = dropout(model.input_dropout, name="input_dropout")(x)
+    if model.bins:
+        x = keras.layers.Flatten(name=f"{ENCODING}_flat")(x)
     for number, units in enumerate(model.hidden_units, start=1):
         name = f"hidden_{number}"
         before = x
@@ -40,6 +49,18 @@ def _mlp(model: Model, problem: Problem) -> keras.Model:
                 before = _dense(model, units, f"{name}_projection", use_bias=False)(before)
             x = keras.layers.Add(name=f"{name}_skip")([before, x])
     return keras.Model(inputs, _dense(model, problem.n_outputs, "output")(x), name="mlp")
+
+
+def _encoding(bins: int, n_features: int) -> keras.layers.EinsumDense:
+    """Return a layer that gives units `[bins, n_features]`; its weights come from the training rows."""
+    return keras.layers.EinsumDense(
+        "bf,qf->bqf",
+        output_shape=(bins, n_features),
+        bias_axes="qf",
+        kernel_initializer="zeros",
+        trainable=False,
+        name=ENCODING,
+    )
 
 
 def _dense(model: Model, units: int, name: str, use_bias: bool = True) -> keras.layers.Dense:

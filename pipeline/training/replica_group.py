@@ -12,6 +12,7 @@ from pipeline.data.examples import Examples, Problem
 from pipeline.errors import InputError
 from pipeline.settings import Model, Train
 from pipeline.training.batches import batch_size, epoch_batches, row_weights
+from pipeline.training.encoding import encoding_weights
 from pipeline.training.model import build_network, initial_weights
 from pipeline.training.replicas import Replicas
 from pipeline.training.schedules import kept_share
@@ -119,8 +120,19 @@ class ReplicaGroup:
         for key, network in zip(keys, networks, strict=True):
             if key not in first:
                 first[key] = initial_weights(network, key[1])
-        weights = _by_name([first[key] for key in keys])
-        self.state = self.graph.start({path: np.stack(values) for path, values in weights.items()})
+        weights = _stacked([first[key] for key in keys])
+        if model.bins:
+            weights |= self._encoding(examples, model.bins)
+        self.state = self.graph.start(weights)
+
+    def _encoding(self, examples: Examples, bins: int) -> dict[str, np.ndarray]:
+        """Return the weights of the input encoding by path, `[R, ...]`: each replica's come from its training rows."""
+        weights = examples.weights
+        encodings = [
+            encoding_weights(examples.x[rows], bins, None if weights is None else weights[rows])
+            for rows in self.train_rows
+        ]
+        return _stacked(encodings if len(encodings) > 1 else encodings * len(self.seeds))
 
     def train_epoch(self, x: tf.Tensor, y: tf.Tensor, epoch: int, learning_rates: np.ndarray) -> np.ndarray:
         """Train one epoch (from 1) at the learning rates `[steps, R]`.
@@ -151,6 +163,10 @@ class ReplicaGroup:
     def weights(self) -> dict[str, np.ndarray]:
         """Return the weights that score, by path, replica first."""
         return self.graph.weights(self.state)
+
+
+def _stacked(of_replicas: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {path: np.stack(values) for path, values in _by_name(of_replicas).items()}
 
 
 def _by_name(of_replicas: list[dict[str, Any]]) -> dict[str, list[Any]]:

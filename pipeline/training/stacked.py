@@ -168,8 +168,8 @@ class Randomness:
 
     Attributes:
         strengths: returns the numbers that `change` needs of a plain layer, by name.
-        change: returns an input changed by square roots of uniform random numbers of its shape; it takes the strengths
-            by name, in a shape that broadcasts over the input.
+        change: returns an input changed by square roots of uniform random numbers; it takes the strengths by name. Both
+            have shapes that broadcast over the input.
     """
 
     strengths: Callable[[keras.layers.Layer], dict[str, float]]
@@ -186,14 +186,22 @@ def _blur(x: tf.Tensor, roots: tf.Tensor, stddev: tf.Tensor) -> tf.Tensor:
     return x + stddev * noise.normal(roots)
 
 
+DROPPING = Randomness(lambda layer: {"root": layer.rate**0.5, "scale": 1 / (1 - layer.rate)}, _drop)
 RANDOM: dict[type[keras.layers.Layer], Randomness] = {
-    keras.layers.Dropout: Randomness(lambda layer: {"root": layer.rate**0.5, "scale": 1 / (1 - layer.rate)}, _drop),
+    keras.layers.Dropout: DROPPING,
+    keras.layers.SpatialDropout1D: DROPPING,
     keras.layers.GaussianNoise: Randomness(lambda layer: {"stddev": layer.stddev}, _blur),
 }
 
 
 class Drawing(Stacked):
     """R layers that change their input at random in training, each by the strengths of its replica."""
+
+    @property
+    def drawn_shape(self) -> tuple[int, ...]:
+        """Return the shape of the random numbers for a row; a channel that is dropped whole needs one."""
+        shape = self.output.shape[2:]
+        return (1, *shape[1:]) if isinstance(self.layer, keras.layers.SpatialDropout1D) else shape
 
     def call(self, x: tf.Tensor, **_: Any) -> tf.Tensor:
         """Return the input, changed if this is a training step."""
@@ -256,7 +264,7 @@ class Stack:
         """Return the random numbers of a step for each layer that draws, with a key of each replica, `[R, 2]`."""
         if not self.drawing:
             return {}
-        shapes = [layer.output.shape[2:] for layer in self.drawing]
+        shapes = [layer.drawn_shape for layer in self.drawing]
         sizes = [int(np.prod(shape)) for shape in shapes]
         parts = tf.split(noise.root_uniform(key, rows, sum(sizes)), sizes, axis=-1)  # one pass for all layers
         shaped = [tf.reshape(part, (-1, rows, *shape)) for part, shape in zip(parts, shapes, strict=True)]

@@ -34,7 +34,7 @@ def together(model: Model, train: Train) -> tuple[object, ...]:
 
 def effort(model: Model, train: Train) -> float:
     """Return the cost of a training, relative to others: the weights of the hidden layers times the epochs."""
-    return train.epochs * (1 + sum(a * b for a, b in pairwise([64, *model.hidden_units, 10])))
+    return train.epochs * (1 + sum(a * b for a, b in pairwise([64 * (model.bins or 1), *model.hidden_units, 10])))
 
 
 def source_file(build: str) -> Path:

@@ -195,6 +195,19 @@ def test_dropout_drops_each_replicas_share_and_keeps_the_expectation():
             np.testing.assert_allclose(dropped[dropped != 0], 1 / (1 - rate), rtol=1e-6)
 
 
+def test_spatial_dropout_drops_each_replicas_share_of_whole_channels():
+    layers, rates = keras.layers, [0.2, 0.6]
+    networks = [
+        of_layers(layers.Reshape((4, 25)), layers.SpatialDropout1D(rate, name="dropout"), width=100) for rate in rates
+    ]
+    dropped = training(networks, [0, 1], {}, ONES)[0]
+    assert (dropped == dropped[:, :, :1]).all()
+    for of_replica, rate in zip(dropped, rates, strict=True):
+        # 10,000 channels: five standard errors of the share are at most 0.025.
+        assert (of_replica == 0).mean() == pytest.approx(rate, abs=0.025)
+        np.testing.assert_allclose(of_replica[of_replica != 0], 1 / (1 - rate), rtol=1e-6)
+
+
 def test_dropout_differs_between_seeds_steps_and_layers():
     (first, second), (later, _) = twice_dropped([0.5, 0.5]), twice_dropped([0.5, 0.5], step=1)
     for other in (first[1], second[0], later[0]):

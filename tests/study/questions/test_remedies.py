@@ -58,6 +58,16 @@ def test_ways_of_training_are_remedies_of_their_own():
     assert (base.train.mixup, base.train.swa) == (None, None)
 
 
+def test_piecewise_linear_inputs_are_a_remedy_that_the_baseline_keeps_where_they_are_configured():
+    strengths = {"model.bins": [8, 16], "model.l2": [0.1]}
+    base, _, *alone = remedies(settings(remedies=strengths, half_width=False), is_classification=True)
+    assert names(alone) == ["piecewise-linear inputs 8", "piecewise-linear inputs 16", "L2 0.1"]
+    assert (base.model.bins, alone[1].model) == (None, base.model.model_copy(update={"bins": 16}))
+    assert [arm.x for arm in alone[:2]] == [8.0, 16.0]
+    configured = remedies(settings(model={"bins": 4}, remedies={"model.l2": [0.1]}), is_classification=True)
+    assert {arm.model.bins for arm in configured} == {4}
+
+
 def test_label_smoothing_is_left_out_where_it_has_no_meaning():
     strengths = {"train.label_smoothing": [0.1]}
     assert "label smoothing 0.1" in names(remedies(settings(remedies=strengths), is_classification=True))
