@@ -236,6 +236,8 @@ class Train(Section):
     loss: Literal["cross_entropy", "mean_squared_error"] | None = None
     label_smoothing: Annotated[Rate, Regularizer("label smoothing", "number")] = 0.0
     mixup: Annotated[Positive | None, Regularizer("mixup", "switch")] = None
+    shift: Annotated[Annotated[int, Field(ge=1, le=8)] | None, Regularizer("shifts", "switch")] = None
+    cutout: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Regularizer("cutout", "switch")] = None
     class_weight: Annotated[ClassWeight, Regularizer("class weights", "switch", is_remedy=False)] = None
     batch_size: Count = 128
     epochs: Epochs = 10

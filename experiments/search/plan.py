@@ -13,6 +13,8 @@ from pipeline.params import with_values
 from pipeline.settings import Settings
 from pipeline.training.checks import check_task
 
+DEPEND_ON_DATA = ("train.class_weight", "train.shift", "train.cutout")  # the values that they may have
+
 
 def trial_settings(settings: Settings, summary: Summary) -> Settings:
     """Return the settings that trials start from.
@@ -42,15 +44,20 @@ def check_searchable(settings: Settings, summary: Summary) -> None:
         )
     if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
         raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
-    weights = trial_settings(settings, summary).search.space.get("train.class_weight")
-    for choice in (weights and weights.choices) or []:
-        where = "search.space.train.class_weight"
-        check_task(with_values(settings, {"train.class_weight": choice}, where).train, summary.problem)
+    check_task(settings.train, summary.problem)
+    for setting, dimension in trial_settings(settings, summary).search.space.items():
+        if setting not in DEPEND_ON_DATA:
+            continue
+        for value in dimension.choices or (dimension.low, dimension.high):
+            with_value = with_values(settings, {setting: value}, f"search.space.{setting}")
+            check_task(with_value.train, summary.problem)
 
 
 def study_name(settings: Settings, summary: Summary) -> str:
     """Return a name that differs wherever the data, the space or the judging of trials differs."""
     digests = data_digests(summary)
+    if summary.image_shape is not None:
+        digests["images"] = repr((summary.image_shape, summary.image_blank))
     if summary.target_scale is not None:  # the digests are of the scaled target, but a trial is judged in its unit
         digests["target_scale"] = repr(summary.target_scale)
     searched = settings.search.model_dump(include={"seeds", "objectives", "balance", "space"})

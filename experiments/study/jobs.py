@@ -110,7 +110,8 @@ def context(seeds: list[int], summary: Summary) -> str:
     versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
     digests = {name: summary.digest[name] for name in ("train", "validation")}
     # The digests are of the scaled target, and the kept scores in its unit.
-    everything = [code, versions, digests, summary.target_scale, summary.time, summary.time_range, seeds]
+    images = summary.image_shape, summary.image_blank
+    everything = [code, versions, digests, summary.target_scale, images, summary.time, summary.time_range, seeds]
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 

@@ -17,6 +17,9 @@ class Problem:
         target_mean, target_scale: mean and standard deviation of a regression's target in the training part, in its
             own unit; 0 and 1 for classes.
         classes: their names in the data, in the order of their indices; where it is empty, they are called 0, 1, ...
+        image_shape: height, width and, if there are any, channels, of which a row holds the pixels in this order;
+            empty for a table.
+        blank: what the network sees of a pixel of 0: one number, or one for each feature.
     """
 
     task: Task
@@ -25,6 +28,8 @@ class Problem:
     target_mean: float = 0.0
     target_scale: float = 1.0
     classes: tuple[str, ...] = field(default=(), compare=False)  # no graph depends on them
+    image_shape: tuple[int, ...] = ()
+    blank: tuple[float, ...] = (0.0,)
 
     @property
     def is_classification(self) -> bool:

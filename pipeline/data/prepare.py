@@ -76,7 +76,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
         target=dataset.target_name,
         features=feature_names(preprocessing),
         n_features=n_features,
-        image_shape=list(dataset.features.shape[1:]) if isinstance(dataset.features, np.ndarray) else None,
+        **_about_images(preprocessing, dataset.features),
         warnings=[*notes, *warnings_of(findings)],
         findings=sorted({finding.code for finding in findings if not finding.accepted}),
         weight=data.weight,
@@ -246,6 +246,15 @@ def _transformed(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndar
         column = (feature_names(preprocessing) or range(len(finite)))[int(finite.argmin())]
         raise InputError(f"column {column!r} has a value that lies too far outside the training part's range")
     return x
+
+
+def _about_images(preprocessing: dict[str, Any], features: pd.DataFrame | np.ndarray) -> dict[str, Any]:
+    """Return the fields of `Summary` that say how large images are, and what becomes of a pixel of 0."""
+    if isinstance(features, pd.DataFrame):
+        return {"image_shape": None}
+    shape = features.shape[1:]
+    blank = serving.apply(preprocessing, np.zeros((1, *shape), np.float32))[0]
+    return {"image_shape": list(shape), "image_blank": (blank[:1] if (blank == blank[0]).all() else blank).tolist()}
 
 
 def _fit_target(

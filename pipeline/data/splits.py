@@ -28,6 +28,7 @@ class Summary(BaseModel):
     part, `mean_rmse` the root mean squared error, in the target's units, of always predicting its mean.
     Where rows have weights, those of the column `weight`, both are weighted; `rows` and `class_counts` count rows.
     `time` is the column of `data.time`, by which the rows were split, and `time_range` its first and last value.
+    `image_blank` is what the network sees of a pixel of 0: one number, or one for each feature.
     `findings` are the codes of the check-up's findings that are not accepted, each once.
     `duplicates` counts, for "a_b", the rows of b whose prepared features are also those of a row of a.
     """
@@ -52,6 +53,7 @@ class Summary(BaseModel):
     duplicates: dict[str, int]
     warnings: list[str]
     findings: list[str]
+    image_blank: list[float] | None = None
     weight: str | None = None
     time: str | None = None
     time_range: dict[SplitName, tuple[str, str] | None] | None = None
@@ -61,7 +63,8 @@ class Summary(BaseModel):
         """Return the problem that the prepared data poses to a model."""
         classes = tuple(self.classes or ())
         mean, scale = self.target_mean or 0.0, self.target_scale or 1.0
-        return Problem(self.task, self.n_features, len(classes) or 1, mean, scale, classes)
+        shape, blank = tuple(self.image_shape or ()), tuple(self.image_blank or (0.0,))
+        return Problem(self.task, self.n_features, len(classes) or 1, mean, scale, classes, shape, blank)
 
 
 def split_file(name: SplitName) -> Path:

@@ -8,6 +8,7 @@ from sklearn.utils import compute_class_weight
 from pipeline.data.examples import Examples
 from pipeline.settings import Train
 from pipeline.training.fast import noise
+from pipeline.training.images import Changes, Changing
 from pipeline.training.mixup import Mixing
 
 # Graphs are padded to a power of two steps, this many at least, so that nearby sizes share one. An epoch of one step
@@ -28,6 +29,7 @@ class Batches(NamedTuple):
         learning_rates: float32 `[steps, R]`.
         keys: of the random numbers, uint32 `[steps, R, 2]`.
         mixing: of the examples of each batch; None without mixup.
+        changes: of the images of each batch; None where they stay as they are.
     """
 
     steps: np.int32
@@ -38,6 +40,7 @@ class Batches(NamedTuple):
     keys: np.ndarray
     weights: np.ndarray | None = None
     mixing: Mixing | None = None
+    changes: Changes | None = None
 
 
 def batch_size(train: Train, rows: int) -> int:
@@ -58,6 +61,7 @@ def epoch_batches(
     learning_rates: np.ndarray,
     weights: np.ndarray | None = None,
     alphas: list[float] | None = None,
+    changing: Changing | None = None,
 ) -> Batches:
     """Return the batches of an epoch (from 1), each seed's rows in an order of its own.
 
@@ -68,6 +72,7 @@ def epoch_batches(
         weights: of all rows, as `row_weights` returns them. A batch's loss is the mean of weighted losses, so that over
             an epoch a row counts in proportion to its weight whatever batch it is in.
         alphas: the strength of mixup for each seed; nothing without it.
+        changing: how far the images of each seed are changed.
     """
     orders = [epoch_order(seed, epoch, train_rows.shape[1]) for seed in seeds]
     rows, counted = in_batches(np.take_along_axis(train_rows, np.stack(orders), axis=1), size)
@@ -81,6 +86,7 @@ def epoch_batches(
         keys=_padded(noise.keys(seeds, epoch, steps)),
         weights=None if weights is None else _padded(weights[np.arange(rows.shape[1])[:, None] % len(weights), rows]),
         mixing=Mixing(*map(_padded, Mixing.of(seeds, alphas, epoch, counted))) if alphas else None,
+        changes=None if changing is None else changing.draw(seeds, epoch, counted.shape).each(_padded),
     )
 
 

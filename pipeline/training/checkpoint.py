@@ -25,6 +25,7 @@ SECONDS_BETWEEN = 5.0
 def training_identity(settings: Settings, summary: Summary) -> str:
     """Return a digest of all that the result of the stage train depends on."""
     content = flat(settings.model) | flat(settings.train) | summary.digest | {"target_scale": summary.target_scale}
+    content |= {"images": [summary.image_shape, summary.image_blank]}
     content["model.build's file"] = source_digest(settings.model)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

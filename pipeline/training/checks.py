@@ -6,11 +6,12 @@ from pipeline.settings import Train
 
 
 def check_task(train: Train, problem: Problem) -> None:
-    """Refuse settings that are for classes where the target is a number, and weights of classes that there are not.
+    """Refuse settings that are for classes or images where there are none, and weights of classes that there are not.
 
     Raises:
-        InputError: the loss, label smoothing or class weights.
+        InputError: the loss, label smoothing, class weights, or changes of images.
     """
+    _check_images(train, problem)
     if problem.is_classification:
         _check_class_names(train, problem)
         return
@@ -20,6 +21,17 @@ def check_task(train: Train, problem: Problem) -> None:
         raise InputError("train.label_smoothing is for classes, and the target is a number: set it to 0")
     if train.class_weight:
         raise InputError("train.class_weight is for classes, and the target is a number: set it to null")
+
+
+def _check_images(train: Train, problem: Problem) -> None:
+    for name, pixels in (("train.shift", train.shift), ("train.cutout", train.cutout)):
+        if pixels is None:
+            continue
+        if not problem.image_shape:
+            raise InputError(f"{name} needs images, and the data are a table; set it to null")
+        height, width = problem.image_shape[:2]
+        if pixels >= min(height, width):
+            raise InputError(f"{name} must be less than a side of the images, {height} by {width} pixels; got {pixels}")
 
 
 def _check_class_names(train: Train, problem: Problem) -> None:

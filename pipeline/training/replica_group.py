@@ -13,6 +13,7 @@ from pipeline.errors import InputError
 from pipeline.settings import Model, Train
 from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.encoding import encoding_weights
+from pipeline.training.images import Changing
 from pipeline.training.model import build_network, initial_weights
 from pipeline.training.replicas import Replicas
 from pipeline.training.schedules import kept_share
@@ -101,6 +102,7 @@ class ReplicaGroup:
         self.trains = [of_replica for _, of_replica, _ in replicas]
         self.row_weights = row_weights(examples, self.train_rows, self.trains)
         self.alphas = [of_replica.mixup for of_replica in self.trains if of_replica.mixup]
+        self.changing = Changing.of(self.trains, examples.problem)
         scored = first_scored(self.train_rows, train.train_score_rows)
         network = _network(model, examples.problem)
         if self.alphas and any(isinstance(layer, keras.layers.Embedding) for layer in network.layers):
@@ -144,7 +146,7 @@ class ReplicaGroup:
             The mean training loss of each replica, `[R]`, NaN where its weights are not finite.
         """
         rows = self.train_rows, self.batch_size
-        batches = epoch_batches(self.seeds, epoch, *rows, learning_rates, self.row_weights, self.alphas)
+        batches = epoch_batches(self.seeds, epoch, *rows, learning_rates, self.row_weights, self.alphas, self.changing)
         strengths = self.strengths
         if kept := [kept_share(train.swa, epoch, train.epochs) for train in self.trains if train.swa]:
             strengths = strengths | {"swa": tf.constant(kept, tf.float32)}

@@ -15,6 +15,7 @@ from pipeline.data.examples import Problem
 from pipeline.settings import Train
 from pipeline.training.batches import Batches
 from pipeline.training.fast.gradients import gradients_forgotten
+from pipeline.training.images import Changes
 from pipeline.training.mixup import Mixing
 from pipeline.training.optimizers import Strengths, stacked_optimizer
 from pipeline.training.stacked import Stack, Step, along, side_by_side
@@ -138,7 +139,7 @@ class Replicas:
         step = Step(self.stack.draw(batches.keys[number], rows.shape[-1]), strengths, shares)
         row_weights = None if batches.weights is None else batches.weights[number]
         mixing = None if batches.mixing is None else Mixing(*(part[number] for part in batches.mixing))
-        inputs = tf.gather(x, rows)
+        inputs = self._inputs(x, rows, None if batches.changes is None else batches.changes.each(lambda p: p[number]))
         if mixing is not None:
             inputs = mixing.mix(inputs, mixing.partner(inputs))
         with tf.GradientTape() as tape:
@@ -154,6 +155,12 @@ class Replicas:
         self._constrain(strengths)
         averages = self._averaged(averages, strengths, is_first=batches.first_step + number == 0)
         return [losses + data_losses, statistics, averages]
+
+    def _inputs(self, x: tf.Tensor, rows: tf.Tensor, changes: Changes | None) -> tf.Tensor:
+        """Return rows `[R, batch, n_features]`, as images shifted and cut."""
+        if changes is None:
+            return tf.gather(x, rows)
+        return changes.cut(changes.shifted(x, rows, self.problem), self.problem)
 
     def _losses(
         self,

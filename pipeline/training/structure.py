@@ -13,8 +13,8 @@ GRAPH_SETTINGS = {
     "train": ("optimizer", "momentum", "loss"),
 }
 Part = TypeVar("Part", Model, Train)
-# Stands for the strength of every regularizer that is on; class weights have none.
-ANY_STRENGTH, ON = 0.5, {"class_weight": "balanced"}
+# Stands for the strength of every regularizer that is on; class weights have none, and pixels are whole numbers.
+ANY_STRENGTH, ON = 0.5, {"class_weight": "balanced", "shift": 1, "cutout": 1}
 
 
 def structure(model: Model, train: Train) -> tuple[Model, Train]:

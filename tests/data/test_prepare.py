@@ -287,6 +287,18 @@ def test_images_of_an_array_file_keep_their_shape_in_the_summary():
     assert np.array_equal(result.splits["test"].x, images[30:].reshape(10, 15) / np.float32(255))
 
 
+@pytest.mark.parametrize("scaling", ["auto", "standard"])
+def test_the_problem_knows_the_shape_of_images_and_what_the_network_sees_of_a_pixel_of_0(scaling):
+    images = np.random.default_rng(0).integers(0, 255, (40, 3, 5, 2), dtype=np.uint8)
+    images[0] = 0
+    np.savez("i.npz", x=images, y=np.array(["cat", "dog"] * 20))
+    result = prepared(source="i.npz", scaling=scaling, test_fraction=0.0, val_fraction=0.0)
+    black = result.splits["train"].x[result.splits["train"].numbers == 0][0]
+    assert result.summary.problem.image_shape == (3, 5, 2)
+    assert len(result.summary.problem.blank) == {"auto": 1, "standard": 30}[scaling]
+    np.testing.assert_array_equal(np.broadcast_to(np.float32(result.summary.problem.blank), 30), black)
+
+
 @pytest.mark.parametrize(
     ("column", "data", "message"),
     [

@@ -314,6 +314,12 @@ def test_folds_need_no_validation_rows(search_settings, change, stage, capsys):
     assert "set data.val_fraction above 0, or search.folds" in capsys.readouterr().err
 
 
+def test_a_shift_that_is_too_large_for_the_images_is_refused_before_any_trial(search_settings):
+    settings = search_settings(space={"train.shift": {"low": 1, "high": 8, "switch": True}})
+    with pytest.raises(InputError, match=r"train\.shift must be less than a side of the images, 8 by 8 pixels; got 8"):
+        check_searchable(settings, read_summary())
+
+
 def test_search_that_always_diverges_says_so_and_its_files_agree(search_settings, change, capsys):
     search_settings(trials=2, folds=2, space={"train.learning_rate": {"low": 1e20, "high": 1e30, "log": True}})
     change(train={"optimizer": "sgd", "learning_rate": 1e25})

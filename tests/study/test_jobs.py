@@ -79,10 +79,12 @@ def test_a_result_is_kept_under_all_that_it_depends_on(digits_project):
         context([0, 1], summary.model_copy(update={"digest": summary.digest | {"train": "other"}})),
         # The same target in another unit, which its digest, taken when it is scaled, does not show.
         context([0, 1], summary.model_copy(update={"target_scale": 1000.0})),
+        # The same pixels in images of another shape, which a shift moves elsewhere.
+        context([0, 1], summary.model_copy(update={"image_shape": [4, 16]})),
     ]
     assert context([0, 1], summary) == here
     files = {cache_path(job(), digest) for digest in (here, *others)} | {cache_path(job(epochs=3), here)}
-    assert len(files) == 5
+    assert len(files) == 6
 
 
 @pytest.fixture(scope="module")
