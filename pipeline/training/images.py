@@ -85,10 +85,8 @@ class Changing:
     @classmethod
     def of(cls, trains: list[Train], problem: Problem) -> "Changing | None":
         """Return the changes of the replicas, which all have shifts or none, and all cutout or none; None for none."""
-        shifts, sides = (
-            [train.shift for train in trains if train.shift],
-            [train.cutout for train in trains if train.cutout],
-        )
+        shifts = [train.shift for train in trains if train.shift]
+        sides = [train.cutout for train in trains if train.cutout]
         return cls(shifts, sides, problem.image_shape[:2]) if shifts or sides else None
 
     def draw(self, seeds: list[int], epoch: int, shape: tuple[int, ...]) -> Changes:
