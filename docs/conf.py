@@ -1,13 +1,15 @@
 """How Sphinx builds these pages: `make docs`."""
 
-import os
 import sys
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets whoever imports it
+
+from pipeline.training.fast.process import configure  # noqa: E402 (it is found by the line above)
+
+configure()  # TensorFlow, which autodoc imports, says nothing then
 
 project = "Does it overfit, and what helps?"
 author = "the authors of overfitting-study"
