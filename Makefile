@@ -41,12 +41,23 @@ check: $(INSTALLED)  ## compare what DVC, Optuna and MLflow say of the last run,
 report: $(INSTALLED)  ## open the report in the browser
 	@$(BIN)/python -m experiments.report --open
 
-# The peers are optional, and no part of the lock; what is installed already stays as it is.
+# What installs an extra that is no part of the lock, if a module of it is missing; what is there already stays as it is.
+with_extra = $(BIN)/python -c 'import $(2)' 2> /dev/null || \
+    $(BIN)/pip install -qqq --no-build-isolation -e '.[$(1)]' || \
+    { echo "error: the extra $(1) cannot be installed; $(BIN)/pip install -e '.[$(1)]' says why" >&2; exit 2; }
+
 bench: $(INSTALLED)  ## measure the speed next to what others use, in 90 minutes (make bench ONLY=epochs: one part)
-	@$(BIN)/python -c 'import keras_tuner, optuna_integration, tensorboard' 2> /dev/null || \
-	    $(BIN)/pip install -qqq --no-build-isolation -e '.[bench]' || \
-	    { echo "error: the peers cannot be installed; $(BIN)/pip install -e '.[bench]' says why" >&2; exit 2; }
+	@$(call with_extra,bench,keras_tuner; import optuna_integration; import tensorboard)
 	@$(BIN)/python -m experiments.benchmarks $(ONLY)
+
+docs: $(INSTALLED)  ## build the documentation, docs/_build/html/index.html
+	@$(call with_extra,docs,furo; import myst_parser)
+	@$(BIN)/sphinx-build -qnW --keep-going docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+linkcheck: $(INSTALLED)  ## see whether the links of the documentation lead somewhere; needs a network
+	@$(call with_extra,docs,furo; import myst_parser)
+	@$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/linkcheck
 
 # One worker alone would end in a traceback at Ctrl-C; MLflow's job queue (five processes) serves nothing here.
 ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)
@@ -121,4 +132,4 @@ print(getattr(sys, "_base_executable", sys.executable))
 endef
 export CHECK_PYTHON
 
-.PHONY: help setup repro test reference lint check report bench ui dashboard lock other-python
+.PHONY: help setup repro test reference lint check report bench docs linkcheck ui dashboard lock other-python

@@ -155,7 +155,9 @@ def _plain(value: Any) -> Any:
 class MLPClassifier(ClassifierMixin, _MLP):
     """A multilayer perceptron for classes: the mean of the probabilities of `seeds` networks.
 
-    The parameters are the settings of `pipeline.Model` and `pipeline.Train`, under their names there, and:
+    The parameters are the settings of `pipeline.Model` and `pipeline.Train`, under their names there, and those below.
+
+    Args:
         validation: the share of the rows that early stopping and the schedule `plateau` go by; without them all rows
             are trained on.
         class_weight: "balanced", a weight by class, or None; as everywhere in scikit-learn.
@@ -200,7 +202,9 @@ class MLPClassifier(ClassifierMixin, _MLP):
 class MLPRegressor(RegressorMixin, _MLP):
     """A multilayer perceptron for a number: the mean of the predictions of `seeds` networks.
 
-    The parameters are the settings of `pipeline.Model` and `pipeline.Train`, under their names there, and:
+    The parameters are the settings of `pipeline.Model` and `pipeline.Train`, under their names there, and those below.
+
+    Args:
         validation: the share of the rows that early stopping and the schedule `plateau` go by; without them all rows
             are trained on.
     """
