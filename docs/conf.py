@@ -18,6 +18,7 @@ release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 exclude_patterns = ["_build"]
+highlight_language = "none"  # of blocks that name none, such as what a command prints
 html_theme = "furo"
 html_title = "overfitting-study"
 html_static_path: list[str] = []

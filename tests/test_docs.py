@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 STAGES = set(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
-OUR_PACKAGES = ("pipeline", "experiments")
 
 of_each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -41,6 +41,11 @@ def test_readme_is_read_to_its_end():
     lines = README.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 120
     assert [line for line in lines if len(line) > 120] == []
+
+
+def test_citation_names_the_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert YAML(typ="safe").load(ROOT / "CITATION.cff")["version"] == project["version"]
 
 
 @of_each_page
