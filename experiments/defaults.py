@@ -25,6 +25,8 @@ SEARCH = Search(
         "model.gaussian_noise": Dimension(low=0.05, high=0.3, switch=True),
         "train.label_smoothing": Dimension(low=0.02, high=0.2, switch=True),
         "train.ema": Dimension(low=0.9, high=0.999, switch=True),
+        "train.swa": Dimension(low=0.1, high=0.75, switch=True),
+        "train.mixup": Dimension(low=0.1, high=1.0, log=True, switch=True),
     }
 )
 
