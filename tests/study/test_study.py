@@ -199,7 +199,7 @@ def test_from_python_the_study_is_shown(project, tmp_path):
     result.to_html(tmp_path / "report.html")
     assert "<title>Does it overfit, and what helps? table</title>" in (tmp_path / "report.html").read_text()
     assert set(result.model.predict(table.drop(columns="stays"))) <= {"yes", "no"}
-    with pytest.raises(ValueError, match="section must be one of peers, baseline, remedies"):
+    with pytest.raises(ValueError, match="section must be one of peers, importance, baseline, remedies"):
         result.figure("seasons")
 
 
@@ -267,8 +267,11 @@ def test_only_what_is_frozen_is_scored_on_the_test_set(project):
 def without_test_scores(record: Study) -> dict:
     """Return the record without what was read off the test rows."""
     content = record.model_dump(mode="json")
-    for scores in (*(arm["scores"] for arm in content["arms"]), *content["overtuning"]):
+    of_arms = (arm["scores"] for arm in [*content["arms"], *content["peers"]])
+    for scores in (*of_arms, *content["overtuning"], content["ensemble"], content["further"]):
         scores.pop("test", None)
+    for name in ("gain", "by_size"):
+        content["ensemble"].pop(name)
     for name in ("recommendation", "optimism"):
         content[name] = {key: value for key, value in content[name].items() if not key.endswith("test")}
     content["about"]["knowing_nothing"].pop("test")
