@@ -24,7 +24,7 @@ UNFOLDED = 15  # rows of a table that is shown without a click
 
 
 class RecommendedModel:
-    """What one study says of the model that it recommends."""
+    """The sentences, tables and picture texts on the model that one study recommends."""
 
     def __init__(self, study: Study, numbers: Numbers) -> None:
         self.study, self.numbers, self.phrases = study, numbers, Phrases(study, numbers)

@@ -11,7 +11,7 @@ SIMPLEST = "linear model"
 
 
 class Peers:
-    """What one study says of its peers."""
+    """The answer, sentences, tables and picture texts on the peers of one study."""
 
     def __init__(self, study: Study, numbers: Numbers) -> None:
         self.study, self.numbers, self.phrases = study, numbers, Phrases(study, numbers)

@@ -1,4 +1,4 @@
-"""What a model scores on the rows that its trainings held out, row by row, and what that says of its metrics."""
+"""The scores of a model on the rows that its trainings held out, row by row, and its metrics with their intervals."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Which columns the recommended networks rely on: permutation importance on the rows that they held out."""
+"""Permutation importance: how much the recommended networks rely on each column, told by held-out rows."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the study says of the networks that it recommends, and how they are served."""
+"""The study's look into the networks that it recommends: calibration, scores, threshold, columns, labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
