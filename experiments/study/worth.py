@@ -28,7 +28,7 @@ NAMES: dict[Peer, str] = {
     "gradient_boosting": "gradient boosting",
     "gradient_boosting_stopped": "gradient boosting (stopped early)",
 }
-# What the network is compared by; R2 says the same as RMSE.
+# Each peer is compared with the network by these metrics. R2 is left out, since it orders models as RMSE does.
 COMPARED: dict[scores.Task, tuple[str, ...]] = {
     "classification": ("cross_entropy", "accuracy", "brier", "balanced_accuracy", "roc_auc"),
     "regression": ("rmse", "mae"),

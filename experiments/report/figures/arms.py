@@ -7,8 +7,6 @@ from matplotlib.figure import Figure
 
 from experiments.records import Arm
 from experiments.report.arms import (
-    BEYOND_NOTHING,
-    NO_DIFFERENCE,
     by_difference,
     by_loss,
     difference_of,
@@ -18,8 +16,10 @@ from experiments.report.arms import (
     short_name,
 )
 from experiments.report.figures.parts import (
+    NO_CHANGE,
     ROW,
     WIDTH,
+    draw_forest,
     draw_interval,
     draw_nothing,
     handles_of,
@@ -29,20 +29,13 @@ from experiments.report.figures.parts import (
     name_rows,
     page_axes,
     plain,
+    verdict_marks,
 )
 from experiments.report.numbers import Numbers
-from experiments.report.svg import INK, MUTED, PAPER
-from pipeline.figures.style import BLUE, ORANGE, PURPLE, note
-from pipeline.statistics.intervals import Interval
+from experiments.report.svg import MUTED, PAPER
+from pipeline.figures.style import BLUE, ORANGE, note
 
-VERDICTS = {
-    "helps": ("helps", BLUE, "o", BLUE),
-    "hurts": ("hurts", ORANGE, "D", ORANGE),
-    BEYOND_NOTHING: (BEYOND_NOTHING, PURPLE, "s", PURPLE),
-    NO_DIFFERENCE: (NO_DIFFERENCE, MUTED, "o", PAPER),
-    None: ("no verdict", MUTED, "x", MUTED),
-}
-NO_CHANGE = Interval(mean=0.0)
+VERDICTS = verdict_marks("helps", "hurts")
 
 
 def remedies(arms: list[Arm], more: Arm | None, seeds: pd.DataFrame, numbers: Numbers) -> Figure:
@@ -76,14 +69,10 @@ def _panels(rows: list[int], row: float, height: float) -> tuple[Figure, list[Ax
 
 
 def _forest(axes: Axes, arms: list[Arm], seeds: pd.DataFrame, numbers: Numbers) -> None:
-    axes.axvline(0, color=INK, linewidth=1)
     for place, arm in enumerate(arms):
         dots = seed_differences(seeds, arm, f"holdout_{numbers.loss}")
         axes.plot(dots, np.full(len(dots), place), "|", color=MUTED, alpha=0.45, markersize=6)
-        label, color, marker, face = VERDICTS[arm.verdict]
-        draw_interval(axes, difference_of(arm), place, color, marker, face, label, across=True)
-    name_rows(axes, [remedy_name(arm) for arm in arms])
-    axes.grid(visible=False, axis="y")
+    draw_forest(axes, [(remedy_name(arm), difference_of(arm), VERDICTS[arm.verdict]) for arm in arms])
     axes.spines["left"].set_visible(False)
 
 

@@ -3,23 +3,24 @@
 from matplotlib.figure import Figure
 
 from experiments.records import Importance
+from experiments.report.arms import NO_DIFFERENCE
 from experiments.report.figures.parts import (
+    NO_CHANGE,
     ROW,
-    draw_interval,
+    Mark,
+    draw_forest,
     handles_of,
     legend,
     limit_to,
-    name_rows,
     page_axes,
     plain,
 )
 from experiments.report.numbers import Numbers
-from experiments.report.svg import INK, MUTED, PAPER
+from experiments.report.svg import MUTED, PAPER
 from pipeline.figures.style import BLUE, note
-from pipeline.statistics.intervals import Interval
 
 MOST = 20  # columns in the picture
-KINDS = {True: ("matters", BLUE, "o", BLUE), False: ("no detectable difference", MUTED, "o", PAPER)}
+KINDS = {True: Mark("matters", BLUE, "o", BLUE), False: Mark(NO_DIFFERENCE, MUTED, "o", PAPER)}
 LETTERS = 28  # of a column's name
 
 
@@ -29,13 +30,8 @@ def importance(columns: list[Importance], numbers: Numbers) -> Figure:
     if not shown:
         return note("no columns were permuted")
     figure, axes = page_axes(1.0 + 1.1 * ROW * len(shown))
-    axes.axvline(0, color=INK, linewidth=1)
-    for place, column in enumerate(shown):
-        label, color, marker, face = KINDS[bool(column.matters)]
-        draw_interval(axes, column.rise, place, color, marker, face, label, across=True)
-    name_rows(axes, [_short(column.column) for column in shown])
-    axes.grid(visible=False, axis="y")
-    limit_to(axes, [*(column.rise for column in shown), Interval(0.0)])
+    draw_forest(axes, [(_short(column.column), column.rise, KINDS[bool(column.matters)]) for column in shown])
+    limit_to(axes, [*(column.rise for column in shown), NO_CHANGE])
     axes.set_xlabel(plain(f"rise of the {numbers.loss_axis}"))
     legend(figure, handles_of(axes))
     return figure

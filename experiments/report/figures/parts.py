@@ -1,17 +1,41 @@
 """The parts that the pictures share: axes, legends, intervals, and the line of knowing nothing."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.report.arms import is_known
+from experiments.report.arms import BEYOND_NOTHING, NO_DIFFERENCE, is_known
 from experiments.report.numbers import Numbers
-from experiments.report.svg import MUTED
+from experiments.report.svg import INK, MUTED, PAPER
+from pipeline.figures.style import BLUE, ORANGE, PURPLE
 from pipeline.statistics.intervals import Interval
 
+
+class Mark(NamedTuple):
+    """The mark of a kind of result, and its label in the legend."""
+
+    label: str
+    color: str
+    marker: str
+    face: str
+
+
+def verdict_marks(better: str, worse: str) -> dict[str | None, Mark]:
+    """Return the mark of each verdict; `better` and `worse` are the labels of the two that find a difference."""
+    return {
+        better: Mark(better, BLUE, "o", BLUE),
+        worse: Mark(worse, ORANGE, "D", ORANGE),
+        BEYOND_NOTHING: Mark(BEYOND_NOTHING, PURPLE, "s", PURPLE),
+        NO_DIFFERENCE: Mark(NO_DIFFERENCE, MUTED, "o", PAPER),
+        None: Mark("no verdict", MUTED, "x", MUTED),
+    }
+
+
+NO_CHANGE = Interval(mean=0.0)
 WIDTH, ROW = 5.4, 0.24  # inches
 LETTERS_OF_A_MARK, LETTERS_IN_A_ROW = 10, 78  # widths in a legend, in letters
 
@@ -79,6 +103,15 @@ def draw_nothing(axes: Axes, value: float | None, upright: bool = False, named: 
     if named:
         text = axes.text(x, y, "knowing nothing", ha="right", va="bottom", rotation=rotation, transform=transform)
         text.set(color=MUTED, fontsize=8.5)
+
+
+def draw_forest(axes: Axes, rows: Sequence[tuple[str, Interval, Mark]]) -> None:
+    """Draw named differences with their intervals, the first on top, and a line where there is no difference."""
+    axes.axvline(0, color=INK, linewidth=1)
+    for place, (_, difference, mark) in enumerate(rows):
+        draw_interval(axes, difference, place, mark.color, mark.marker, mark.face, mark.label, across=True)
+    name_rows(axes, [name for name, *_ in rows])
+    axes.grid(visible=False, axis="y")
 
 
 def limit_to(axes: Axes, intervals: Sequence[Interval]) -> None:
