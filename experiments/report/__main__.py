@@ -51,6 +51,8 @@ def main() -> None:
     _write(REPORT_FILE, page)
     if run.parent_run is not None:
         write_note(run.parent_run, note(study, numbers), [REPORT_FILE, FIGURES["remedies"]])
+    for question, (lead, _) in Answers(study, numbers).in_order():
+        print(f"{question} {lead}")
     print(f"{REPORT_FILE} has the study's report; python -m experiments.report --open shows it")
     if shows_page:
         with let_through():
