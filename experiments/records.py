@@ -254,7 +254,7 @@ class Incumbent(Record):
     """The best of the first `trials` trials of a search: its promised loss, and the same settings' losses afterwards.
 
     Attributes:
-        promised: the lowest value of these trials.
+        promised: the validation loss of the best of these trials, by the first of `search.objectives`.
         same_rows: the loss of fresh seeds on the rows that the search chose by; None where the search had no rows of
             its own.
         fresh: the loss of fresh seeds on rows that chose nothing; None where the search chose by all rows.

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.choices import OPTIMIZERS, Activation, Initializer, Optimizer, Peer
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Objective, Optimizer, Peer
 from pipeline.errors import without_password
 
 
@@ -315,9 +315,6 @@ class Dimension(Section):
         return self
 
 
-Objective = Literal["cross_entropy", "gap", "weights"]
-
-
 class Search(Section):
     """The search over settings; the stage search."""
 
@@ -338,9 +335,11 @@ class Search(Section):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "Search":
-        if self.objectives[0] != "cross_entropy" or len(set(self.objectives)) < len(self.objectives):
-            allowed = "[cross_entropy], [cross_entropy, gap] or [cross_entropy, weights]"
-            raise ValueError(f"search.objectives must be {allowed}, got {self.objectives}")
+        if self.objectives[0] in ("gap", "weights") or len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(
+                "search.objectives must be a score of validation rows, such as [cross_entropy], or that and another "
+                f"objective, such as [cross_entropy, gap]; got {self.objectives}"
+            )
         if len(self.objectives) > 1 and self.pruner != "none":
             raise ValueError(f"search.pruner must be none with two objectives, got {self.pruner}: Optuna prunes by one")
         if self.storage and without_password(self.storage) != self.storage:

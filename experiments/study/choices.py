@@ -105,7 +105,7 @@ def optimism(
     if winner is None:
         return None
     [arm] = winner.choices("winner")
-    promised, losses = search["best"]["values"][0], _losses(arm, tested)
+    promised, losses = _promised(search["best"], arm), _losses(arm, tested)
     return record.Optimism(
         trial=search["best"]["trial"],
         trials=sum(search["counts"].get(state, 0) for state in ("complete", "pruned")),
@@ -117,6 +117,11 @@ def optimism(
         judged_on="holdout" if arm.judging.any() else "test",
         at_edge=at_edge(settings.search.space, search["best"]["settings"]),
     )
+
+
+def _promised(trial: dict[str, Any], arm: Scored) -> float:
+    """Return the validation loss of a trial as `search.json` describes it, whatever score the search went by."""
+    return trial["facts"][f"validation_{arm.loss}"]
 
 
 def _losses(arm: Scored, tested: dict[str, dict[str, Interval]]) -> dict[str, Interval | None]:
@@ -182,7 +187,7 @@ def incumbents(
         record.Incumbent(
             trial=trial["trial"],
             trials=trial["trial"] + 1,
-            promised=trial["values"][0],
+            promised=_promised(trial, arm),
             **_losses(arm, tested),
         )
         for trial, arm in zip(search["incumbents"], winner.choices("incumbent"), strict=True)

@@ -143,11 +143,14 @@ def interval_over_seeds(metric: str, values: ArrayLike, n: int) -> Interval:
 def score_seeds(
     metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Score each seed by a metric, `[R]`; NaN for R2 where the targets do not vary.
+    """Score each seed by a metric or a further score, `[R]`; NaN where it is not defined, as R2 of equal targets.
 
     Args:
         weights: of the rows, `[n]`; None for equal ones.
     """
+    if row_score_of(metric) not in ROW_SCORES[task]:
+        further = further_by_seed(task, outputs, actual, weights)
+        return average(further[metric], weights) if metric in further else np.full(len(outputs), np.nan)
     mean = average(by_row(task, outputs, actual)[row_score_of(metric)], weights)
     return from_mean(metric, mean, variance(actual.astype(np.float64), weights) or np.nan)
 

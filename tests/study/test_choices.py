@@ -71,10 +71,12 @@ def test_the_winner_is_recommended_by_rows_that_the_search_has_not_chosen_by(sco
         assert np.isfinite(by_others.loss_rows[..., pool.searched]).any() == (expected == BASELINE)
 
 
+# The search went by the accuracy, and promised these losses.
+PROMISED = {0: {"validation_cross_entropy": 0.3}, 7: {"validation_cross_entropy": 0.05}}
 SEARCH = {
-    "best": {"trial": 7, "values": [0.05], "settings": {"model": {"l2": 0.009}, "train": {}}},
-    "default": {"trial": 0, "values": [0.3]},
-    "incumbents": [{"trial": 0, "values": [0.3]}, {"trial": 7, "values": [0.05]}],
+    "best": {"trial": 7, "values": [0.99], "facts": PROMISED[7], "settings": {"model": {"l2": 0.009}, "train": {}}},
+    "default": {"trial": 0, "values": [0.9]},
+    "incumbents": [{"trial": number, "values": [0.9], "facts": facts} for number, facts in PROMISED.items()],
     "counts": {"complete": 6, "pruned": 2, "fail": 3},
 }
 
