@@ -352,6 +352,24 @@ class FurtherScores(Record):
     knowing_nothing: dict[str, float]
 
 
+class ClassScores(Record):
+    """The scores of one class by the recommended networks, on the rows held out.
+
+    Attributes:
+        rows, share: how many of these rows are of the class, and their share.
+        precision: the share of the class among the rows that are said to be of it.
+        recall: the share of the class's rows that are said to be of it.
+        f1: the harmonic mean of the two.
+    """
+
+    name: str
+    rows: int
+    share: float
+    precision: Interval
+    recall: Interval
+    f1: Interval
+
+
 class Threshold(Record):
     """A decision between two classes that errs as seldom in the one as in the other.
 
@@ -440,6 +458,7 @@ class Study(Record):
     ensemble: Ensemble | None = None
     further: FurtherScores | None = None
     calibration: Calibration | None = None
+    classes: list[ClassScores] | None = None
     threshold: Threshold | None = None
     importance: list[Importance] | None = None
     doubtful_labels: DoubtfulLabels | None = None

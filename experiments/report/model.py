@@ -1,6 +1,15 @@
 """The section on the recommended model: its seeds together, the columns that it relies on, and doubtful labels."""
 
-from experiments.records import Calibration, DoubtfulLabels, Ensemble, FurtherScores, Importance, Study, Threshold
+from experiments.records import (
+    Calibration,
+    ClassScores,
+    DoubtfulLabels,
+    Ensemble,
+    FurtherScores,
+    Importance,
+    Study,
+    Threshold,
+)
 from experiments.report.arms import is_known
 from experiments.report.numbers import (
     FURTHER_NAMES,
@@ -130,6 +139,7 @@ class RecommendedModel:
         """Return the tables of the section."""
         return [
             *([self._scores(self.study.further, tables)] if self.study.further else []),
+            *([_classes(self.study.classes)] if self.study.classes else []),
             *([self._sizes(self.study.ensemble)] if self.study.ensemble and self.study.ensemble.by_size else []),
             *([self._columns(self.study.importance, tables)] if self.study.importance else []),
             *(
@@ -194,6 +204,23 @@ class RecommendedModel:
         ]
         found = f"These matter: {', '.join(parts)}." if parts else "None is found to matter."
         return f"Forest plot of columns by what the {self.numbers.loss_name} rises without them. {found}"
+
+
+def _classes(classes: list[ClassScores]) -> Table:
+    rows = [
+        (
+            Cell(scores.name),
+            [
+                Cell(f"{scores.rows:,}"),
+                Cell(f"{100 * scores.share:.1f}"),
+                *(_score(interval) for interval in (scores.precision, scores.recall, scores.f1)),
+            ],
+        )
+        for scores in classes
+    ]
+    columns = ["rows", "share (%)", "precision", "recall", "F1"]
+    title = "Classes, on new rows"
+    return Table(title, "class", columns, [Group("", rows)], folded=len(rows) > UNFOLDED)
 
 
 def _labels(labels: DoubtfulLabels) -> Table:

@@ -23,6 +23,7 @@ from experiments import records as study_record
 from experiments.records import (
     About,
     Arm,
+    ClassScores,
     Cost,
     DoubtfulLabel,
     DoubtfulLabels,
@@ -420,6 +421,19 @@ class Made:
             ]
             if self.features
             else None,
+            classes=[
+                ClassScores(
+                    name=name,
+                    rows=640,
+                    share=0.5,
+                    precision=self.interval(0.91, 0.02),
+                    recall=self.interval(0.82, 0.03),
+                    f1=Interval(),
+                )
+                for name in self.classes
+            ]
+            if self.task == "classification"
+            else None,
             doubtful_labels=DoubtfulLabels(
                 count=1,
                 judged=1280,
@@ -743,6 +757,14 @@ def test_model_that_is_worth_nothing_comes_first(reported):
     assert answer.startswith("The answer Is it worth anything? The recommended model is worth nothing :")
     assert "Its cross-entropy on new rows is 0.1200 [0.1100, 0.1300] nats, and knowing nothing gives 2.3000" in answer
     assert "(difference +0.0200 [\N{MINUS SIGN}0.0100, 0.0500] nats)" in answer
+
+
+def test_classes_have_their_scores_on_new_rows_and_numbers_have_none(reported):
+    text = reported("classification").page.text
+    table = text[text.index("Classes, on new rows") :]
+    row = table[table.index("640 50.0") :]
+    assert row.startswith("640 50.0 0.910 [0.890, 0.930] 0.820 [0.790, 0.850] \N{EN DASH}")
+    assert "Classes, on new rows" not in reported("regression").page.text
 
 
 def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True) -> str:
