@@ -19,6 +19,7 @@ SectionName = Literal[
 ]  # fmt: skip
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"  # as MLflow takes one
 NewRows = Literal["holdout", "test"]  # the rows that judge
+OtherScore = Literal["accuracy", "brier", "mae"]  # beside the loss
 RemedyGroup = Literal["without", "with"]  # the chosen remedy
 
 
@@ -213,6 +214,20 @@ class Recommendation(Record):
     test: dict[str, Interval] | None
     over_nothing: Interval
     beats_nothing: bool | None
+
+
+class OtherChoice(Record):
+    """The arm that another score than the loss would recommend of the same candidates.
+
+    Attributes:
+        difference: its score less that of the recommended arm, row by row, each chosen for every fold by the other
+            folds; None where it is the recommended arm.
+    """
+
+    score: OtherScore
+    section: SectionName
+    arm: str
+    difference: Interval | None
 
 
 PeerFinding = Literal["better", "worse", "no detectable difference", "neither beats knowing nothing"]
@@ -455,6 +470,7 @@ class Study(Record):
     chosen_remedy: str | None
     power_law: dict[RemedyGroup, PowerLaw] | None
     recommendation: Recommendation
+    by_other_scores: list[OtherChoice] = []
     ensemble: Ensemble | None = None
     further: FurtherScores | None = None
     calibration: Calibration | None = None

@@ -7,6 +7,7 @@ from experiments.records import (
     Ensemble,
     FurtherScores,
     Importance,
+    OtherChoice,
     Study,
     Threshold,
 )
@@ -24,10 +25,11 @@ from experiments.report.numbers import (
     with_interval,
 )
 from experiments.report.phrases import Phrases
-from experiments.report.tables import Cell, Group, Table, Tables
+from experiments.report.tables import BRIER_DECIMALS, Cell, Group, Table, Tables
 from pipeline.statistics.intervals import Interval
 
 MOST_NAMES = 6
+OTHER_SCORE_NAMES = {"accuracy": "accuracy", "brier": "Brier score", "mae": "mean absolute error"}
 SHARE_DECIMALS = 3
 UNFOLDED = 15  # rows of a table that is shown without a click
 
@@ -47,12 +49,34 @@ class RecommendedModel:
         """Return the sentences of the section."""
         ensemble, columns, labels = self.study.ensemble, self.study.importance, self.study.doubtful_labels
         return [
+            *self._by_other_scores(self.study.by_other_scores),
             *([self._confidence(self.study.calibration)] if self.study.calibration else []),
             *([self._decision(self.study.threshold)] if self.study.threshold else []),
             *([self._together(ensemble)] if ensemble else []),
             *([self._relies_on(columns)] if columns else []),
             *([self._doubts(labels)] if labels else []),
         ]
+
+    def _by_other_scores(self, choices: list[OtherChoice]) -> list[str]:
+        """Return which arm other scores than the loss would recommend, and by how much it is better."""
+        same = [OTHER_SCORE_NAMES[choice.score] for choice in choices if choice.difference is None]
+        sentences = [f"By the {' and the '.join(same)} the same arm would be chosen."] if same else []
+        for choice in choices:
+            if choice.difference is None:
+                continue
+            name = OTHER_SCORE_NAMES[choice.score]
+            sentences.append(
+                f"By the {name} another arm would be chosen: {choice.arm}, with a difference of "
+                f"{self._difference(choice)} on new rows."
+            )
+        return sentences
+
+    def _difference(self, choice: OtherChoice) -> str:
+        if choice.score == "accuracy":
+            return self.numbers.score_differences(choice.difference)
+        if choice.score == "mae":
+            return self.numbers.losses(choice.difference, sign=True)
+        return with_interval(choice.difference, BRIER_DECIMALS, sign=True)
 
     def _confidence(self, calibration: Calibration) -> str:
         """Return whether the networks are too confident, and whether the served model mends it."""

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.study import choices as study_choose
 from experiments.study.arms import BASELINE, BEST_EPOCH, TOGETHER
-from experiments.study.choices import at_edge, chosen_remedy, recommendation, recommended
+from experiments.study.choices import at_edge, by_other_scores, candidates, chosen_remedy, recommendation, recommended
 from experiments.study.compared import Compared
 from experiments.study.scored import Scored
 from pipeline.settings import Dimension, Search, Settings
@@ -51,6 +51,23 @@ def test_a_model_that_does_not_beat_knowing_nothing_is_said_to_be_worthless(scor
     record = recommendation(arm, by_others, arms[0], None)
     assert (record.arm, record.helps, record.beats_nothing) == (BASELINE, False, False)
     assert record.over_nothing.low > 0
+
+
+def test_another_score_recommends_in_the_same_way_with_the_difference_on_rows_that_did_not_choose(scored, pool):
+    arms = [baseline(scored, 0.5), scored("a", 0.3), scored("b", 0.31)]
+    compared = Compared.of(arms)
+    rng = np.random.default_rng(1)
+    for arm, accuracy in zip(arms, (0.5, 0.6, 0.8), strict=True):
+        arm.row_scores["accuracy"] = (rng.uniform(size=pool.ring.judges.shape) < accuracy).astype(float)
+    competing = candidates({"remedies": compared}, arms[0])
+    assert [arm.name for arm in competing] == [BASELINE, "a", "b"]
+    _, by_loss = recommended({"remedies": compared}, arms[0])
+    accuracy, brier = by_other_scores(competing, by_loss)
+    assert (accuracy.score, accuracy.section, accuracy.arm) == ("accuracy", "remedies", "b")
+    assert accuracy.difference.low < arms[2].mean("accuracy") - by_loss.mean("accuracy") < accuracy.difference.high
+    assert accuracy.difference.low > 0
+    assert (brier.arm, brier.difference) == ("a", None)  # it falls with the loss here
+    assert by_other_scores(competing[:1], by_loss) == []
 
 
 def winner(scored: Makes, pool, gain: float) -> list[Scored]:
