@@ -34,7 +34,7 @@ class Regularizer:
             an argument of graphs that have it on; a `structure` makes another graph for each value; what acts from
             `outside` is not in it.
         is_remedy: whether the study's baseline has it off. Clipping keeps a training stable, class weights say what
-            it is to learn, and bins what it sees, so they stay as they are.
+            it is to learn, and bins and inputs what it sees, so they stay as they are.
     """
 
     name: str
@@ -152,6 +152,9 @@ class Data(Section):
         return self
 
 
+Inputs = Literal["quantile", "robust"]
+
+
 class Model(Section):
     """The MLP's layers and what regularizes them; the stage build."""
 
@@ -169,14 +172,18 @@ class Model(Section):
         Annotated[int, Field(ge=2, le=64)] | None,
         Regularizer("piecewise-linear inputs", "structure", is_remedy=False),
     ] = None
+    inputs: Annotated[Inputs | None, Regularizer("transformed inputs", "structure", is_remedy=False)] = None
     layer_norm: bool = False
     skip: bool = False
     build: Annotated[str, Field(pattern=r"^.+\.py:\w+$")] | None = None
 
     @model_validator(mode="after")
-    def _bins_are_of_the_mlp(self) -> "Model":
+    def _inputs_are_of_the_mlp(self) -> "Model":
         if self.bins is not None and self.build is not None:
             raise ValueError(f"model.bins must be null with model.build, which has its own inputs; got {self.bins}")
+        if self.inputs is not None and (self.build is not None or self.bins is not None):
+            other = "model.build, which has its own inputs" if self.build else "model.bins, which are quantiles already"
+            raise ValueError(f"model.inputs must be null with {other}; got {self.inputs}")
         return self
 
 
