@@ -245,6 +245,7 @@ class Train(Section):
     mixup: Annotated[Positive | None, Regularizer("mixup", "switch")] = None
     shift: Annotated[Annotated[int, Field(ge=1, le=8)] | None, Regularizer("shifts", "switch")] = None
     cutout: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Regularizer("cutout", "switch")] = None
+    rotate: Annotated[Annotated[float, Field(gt=0, le=45)] | None, Regularizer("rotations", "switch")] = None
     class_weight: Annotated[ClassWeight, Regularizer("class weights", "switch", is_remedy=False)] = None
     batch_size: Count = 128
     epochs: Epochs = 10
