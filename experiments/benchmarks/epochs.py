@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -14,9 +15,18 @@ from experiments.benchmarks.records import Measured, Record
 from experiments.benchmarks.works import WORKS, Work, write_rows
 
 PART, REPETITIONS = "epochs", 3
-STOCK, TUNED, OURS, SCIKIT, FLOOR = (
-    "keras.Model.fit", "keras.Model.fit, best options", "this project", "MLPClassifier", "matrix products alone",
+STOCK, TUNED, OURS, JAX, BADDBMM, VMAP, SCIKIT, FLOOR = (
+    "keras.Model.fit", "keras.Model.fit, best options", "this project", "JAX, vmap", "PyTorch, baddbmm",
+    "PyTorch, torch.func.vmap", "MLPClassifier", "matrix products alone",
 )  # fmt: skip
+# Peers that train several seeds at once, and the libraries that some of them need.
+SIDE_BY_SIDE = {
+    OURS: "training.trainer",
+    JAX: "training_jax.vmapped",
+    BADDBMM: "training_torch.stacked",
+    VMAP: "training_torch.vmapped",
+}
+LIBRARIES = {"training_jax": "jax", "training_torch": "torch"}
 STEPS_PER_EXECUTION, JIT_COMPILE = (1, 8, 32, 128), (True, False)
 
 
@@ -62,8 +72,13 @@ def peers(work: Work, rows: Path, quick: bool) -> Iterator[Peer]:
     note = f"{', '.join(f'{name}={value}' for name, value in options.items())}: the best of {len(choices)}"
     yield Training(STOCK, "training.model_fit", task)
     yield Training(TUNED, "training.model_fit", task | {"compile": options}, note=note)
-    yield from (Training(OURS, "training.trainer", task, seeds) for seeds in work.seeds)
-    yield Training(SCIKIT, "training.mlp_classifier", task)
+    for name, function in SIDE_BY_SIDE.items():
+        if find_spec(library := LIBRARIES.get(function.partition(".")[0], "keras")) is None:
+            print(f"{PART}: {name} is left out, since {library} is not installed")
+            continue
+        yield from (Training(name, function, task, seeds) for seeds in work.seeds)
+    if not work.model.dropout:  # which scikit-learn does not have
+        yield Training(SCIKIT, "training.mlp_classifier", task)
     yield Training(FLOOR, "floor.matrix_products", task)
 
 
