@@ -63,6 +63,18 @@ def best_options(task: dict[str, Any], choices: list[tuple[int, bool]]) -> dict[
     return min(({"steps_per_execution": steps, "jit_compile": jit} for steps, jit in choices), key=seconds)
 
 
+def side_by_side() -> dict[str, str]:
+    """Return the functions of the peers that train several seeds at once by their names, and say which are left out."""
+    functions = {}
+    for name, function in SIDE_BY_SIDE.items():
+        library = LIBRARIES.get(function.partition(".")[0])
+        if library is None or find_spec(library) is not None:
+            functions[name] = function
+        else:
+            print(f"{PART}: {name} is left out, since {library} is not installed")
+    return functions
+
+
 def peers(work: Work, rows: Path, quick: bool) -> Iterator[Peer]:
     """Yield all peers for a work, the stock one first."""
     task = work.task(rows)
@@ -72,10 +84,7 @@ def peers(work: Work, rows: Path, quick: bool) -> Iterator[Peer]:
     note = f"{', '.join(f'{name}={value}' for name, value in options.items())}: the best of {len(choices)}"
     yield Training(STOCK, "training.model_fit", task)
     yield Training(TUNED, "training.model_fit", task | {"compile": options}, note=note)
-    for name, function in SIDE_BY_SIDE.items():
-        if find_spec(library := LIBRARIES.get(function.partition(".")[0], "keras")) is None:
-            print(f"{PART}: {name} is left out, since {library} is not installed")
-            continue
+    for name, function in side_by_side().items():
         yield from (Training(name, function, task, seeds) for seeds in work.seeds)
     if not work.model.dropout:  # which scikit-learn does not have
         yield Training(SCIKIT, "training.mlp_classifier", task)
