@@ -15,13 +15,14 @@ from experiments.benchmarks.records import Measured, Record
 from experiments.benchmarks.works import WORKS, Work, write_rows
 
 PART, REPETITIONS = "epochs", 3
-STOCK, TUNED, OURS, JAX, BADDBMM, VMAP, SCIKIT, FLOOR = (
-    "keras.Model.fit", "keras.Model.fit, best options", "this project", "JAX, vmap", "PyTorch, baddbmm",
-    "PyTorch, torch.func.vmap", "MLPClassifier", "matrix products alone",
-)  # fmt: skip
+STOCK, TUNED = "keras.Model.fit", "keras.Model.fit, best options"
+OURS, WORKER = "this project", "this project, one thread"
+JAX, BADDBMM, VMAP = "JAX, vmap", "PyTorch, baddbmm", "PyTorch, torch.func.vmap"
+SCIKIT, FLOOR = "MLPClassifier", "matrix products alone"
 # Peers that train several seeds at once, and the libraries that some of them need.
 SIDE_BY_SIDE = {
     OURS: "training.trainer",
+    WORKER: "training.trainer",
     JAX: "training_jax.vmapped",
     BADDBMM: "training_torch.stacked",
     VMAP: "training_torch.vmapped",
@@ -38,19 +39,24 @@ def seconds_per_seed(answer: dict[str, Any], seeds: int) -> Measured:
 
 @dataclass(frozen=True)
 class Training:
-    """A peer that trains by a `function` of this package in a fresh process; `read` turns its answer into a result."""
+    """A peer that trains by a `function` of this package in a fresh process; `read` turns its answer into a result.
+
+    Attributes:
+        threads: how many TensorFlow has; None for as many as there are cores. A worker has its share of the cores.
+    """
 
     name: str
     function: str
     task: dict[str, Any]
     seeds: int = 1
     note: str = ""
+    threads: int | None = None
     read: Callable[[dict[str, Any], int], Measured] = field(default=seconds_per_seed)
 
     def run(self, turn: int) -> Measured:
         """Train with seeds that no other turn uses."""
         seeds = list(range(turn * self.seeds, (turn + 1) * self.seeds))
-        answer = fresh(self.function, self.task | {"seeds": seeds}).value
+        answer = fresh(self.function, self.task | {"seeds": seeds}, threads=self.threads).value
         return self.read(answer | ({"note": self.note} if self.note else {}), self.seeds)
 
 
@@ -85,7 +91,8 @@ def peers(work: Work, rows: Path, quick: bool) -> Iterator[Peer]:
     yield Training(STOCK, "training.model_fit", task)
     yield Training(TUNED, "training.model_fit", task | {"compile": options}, note=note)
     for name, function in side_by_side().items():
-        yield from (Training(name, function, task, seeds) for seeds in work.seeds)
+        threads = 1 if name == WORKER else None
+        yield from (Training(name, function, task, seeds, threads=threads) for seeds in work.seeds)
     if not work.model.dropout:  # which scikit-learn does not have
         yield Training(SCIKIT, "training.mlp_classifier", task)
     yield Training(FLOOR, "floor.matrix_products", task)

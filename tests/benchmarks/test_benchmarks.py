@@ -3,7 +3,7 @@
 import importlib
 import json
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -220,7 +220,7 @@ def test_picture_of_nothing_is_a_picture(tmp_path: Path):
     assert texts(tmp_path / "picture.svg")
 
 
-def here(function: str, task: dict[str, object], *_: Sequence[object]) -> Answer:
+def here(function: str, task: dict[str, object], **_: object) -> Answer:
     """Do what `fresh` does, in this process, where TensorFlow is imported already."""
     module, name = function.split(".")
     call: Callable = getattr(importlib.import_module(f"experiments.benchmarks.{module}"), name)
