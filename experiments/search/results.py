@@ -12,6 +12,7 @@ from experiments.search.objectives import as_losses, title
 from pipeline.choices import Objective
 from pipeline.settings import Settings
 from pipeline.tracking.parent import ChildRecord
+from pipeline.wording import significant
 
 # Matplotlib and SciPy take a second each to import, so this happens where they are used, at the end of a search.
 
@@ -61,7 +62,7 @@ def progress_text(trials: list[FrozenTrial], objectives: Objectives) -> str:
         "failed": states.count(TrialState.FAIL),
     }
     shown = [f"{count} {name}" for name, count in counts.items() if count]
-    return ", ".join(([f"best {best[0].values[0]:.4f}"] if best else []) + shown)
+    return ", ".join(([f"best {significant(best[0].values[0])}"] if best else []) + shown)
 
 
 def trial_record(trial: FrozenTrial) -> ChildRecord:
@@ -215,7 +216,7 @@ def _all_diverged(trials: int) -> str:
 
 def _line(name: str, trial: dict[str, Any], objective: str) -> str:
     value, seeds, diverged = trial["value"], trial["seeds"], trial["facts"]["diverged"]
-    interval = "" if value["low"] is None else f" [{value['low']:.4f}, {value['high']:.4f}]"
-    line = f"{name}: trial {trial['trial']}, validation {objective} {value['mean']:.4f}{interval}"
+    interval = "" if value["low"] is None else f" [{significant(value['low'])}, {significant(value['high'])}]"
+    line = f"{name}: trial {trial['trial']}, validation {objective} {significant(value['mean'])}{interval}"
     line += f", {trial['settings']['train']['optimizer']}"
     return f"{line}, {diverged} of {seeds} seeds diverged" if diverged else line
