@@ -45,8 +45,10 @@ def _score(name: Objective, outputs: np.ndarray, rows: np.ndarray, examples: Exa
     if not problem.is_classification:
         outputs, y = outputs[..., 0].astype(float) * problem.target_scale, y * problem.target_scale
     values = [
-        scores.score_seeds(name, problem.task, of_seed[None], y[own], None if weights is None else weights[own])[0]
-        for of_seed, own in zip(outputs, rows, strict=True)
+        scores.score_seeds(
+            name, problem.task, of_seed[None], y[of_rows], None if weights is None else weights[of_rows]
+        )[0]
+        for of_seed, of_rows in zip(outputs, rows, strict=True)
     ]
     if not np.isfinite(values).all():
         raise InputError(
