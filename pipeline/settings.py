@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.choices import OPTIMIZERS, Activation, Initializer, Optimizer, Peer
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Language, Optimizer, Peer
 from pipeline.errors import without_password
 
 
@@ -394,6 +394,12 @@ class Engine(Section):
     dask: Annotated[str, Field(pattern=r"^(tcp|tls)://.+:\d{1,5}$")] | None = None
 
 
+class Report(Section):
+    """The report of the study; it changes no result."""
+
+    language: Language = "en"
+
+
 class Settings(Section):
     """The whole of `params.yaml`."""
 
@@ -403,6 +409,7 @@ class Settings(Section):
     search: Search = Search()
     study: Study = Study()
     engine: Engine = Engine()
+    report: Report = Report()
 
     @model_validator(mode="after")
     def _search_heeds_time(self) -> "Settings":
