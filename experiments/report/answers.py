@@ -105,8 +105,8 @@ class Answers:
         if numbers.score == "accuracy":
             return _(
                 "{trained} of the rows it was trained on are right, {new} of new ones; {loss} {loss_trained} and "
-                "{loss_new} (knowing nothing: {chance}\N{NO-BREAK SPACE}% right; {loss} {loss_nothing})"
-            ).format(**facts, chance=numbers.score_text(phrases.nothing(numbers.score)))
+                "{loss_new} (knowing nothing: {chance} right; {loss} {loss_nothing})"
+            ).format(**facts, chance=f"{numbers.score_text(phrases.nothing(numbers.score))}{NO_BREAK}%")
         return _(
             "on the rows it was trained on and on new ones, {loss} {loss_trained} and {loss_new}; {score} {trained} "
             "and {new} (knowing nothing: {loss} {loss_nothing})"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from experiments.records import Study, StudyRun
 from experiments.report.language import N_, _, counted
-from experiments.report.numbers import Numbers, clauses, duration, joined, some
+from experiments.report.numbers import LEVEL, Numbers, clauses, duration, joined, some
 from pipeline.statistics.intervals import Interval
 
 MOST_NAMES = 60
@@ -36,14 +36,14 @@ STATISTICS = [
         "all together; all but one; optimizers at defaults, and tuned; sizes without and with the remedy."
     )),
     (N_("Interval beside a verdict"), N_(
-        "95 %, by Student's t, for all arms of a question together (Bonferroni). Where Holm's less strict step finds "
-        "an arm that Bonferroni's does not, the interval has the level of that step. So an interval leaves out 0 just "
-        "where a difference is found."
+        "{level}, by Student's t, for all arms of a question together (Bonferroni). Where Holm's less strict step "
+        "finds an arm that Bonferroni's does not, the interval has the level of that step. So an interval leaves out 0 "
+        "just where a difference is found."
     )),
     (N_("Interval of a score"), N_(
-        "95 %, for other rows and other seeds, and never beyond what is possible: that of an accuracy is exact for its "
-        "effective number of rows (Clopper and Pearson, 1934; Korn and Graubard, 1998), that of a loss symmetric for "
-        "its logarithm."
+        "{level}, for other rows and other seeds, and never beyond what is possible: that of an accuracy is exact for "
+        "its effective number of rows (Clopper and Pearson, 1934; Korn and Graubard, 1998), that of a loss symmetric "
+        "for its logarithm."
     )),
     (N_("Detectable"), N_(
         "The difference that four of five such studies would have found, among as many comparisons."
@@ -175,8 +175,8 @@ WORDS = [
         "with fresh seeds on rows that chose nothing, and on the test set."
     )),
     (N_("interval"), N_(
-        "What stands in brackets: if the study were repeated many times on other rows with other seeds, 95 % of such "
-        "intervals would hold the true value."
+        "What stands in brackets: if the study were repeated many times on other rows with other seeds, {level} of "
+        "such intervals would hold the true value."
     )),
 ]  # fmt: skip
 
@@ -299,4 +299,4 @@ class Method:
 
 
 def _translated(texts: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(_(name), _(text)) for name, text in texts]
+    return [(_(name), _(text).format(level=LEVEL)) for name, text in texts]

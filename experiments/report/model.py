@@ -5,6 +5,7 @@ from experiments.report.arms import is_known
 from experiments.report.language import _, counted
 from experiments.report.numbers import (
     FURTHER_NAMES,
+    LEVEL,
     UNKNOWN,
     Numbers,
     ends,
@@ -227,9 +228,9 @@ class RecommendedModel:
     def caption(self) -> str:
         """Return the picture's caption."""
         return _(
-            "Rise of the {loss} on held-out rows when the values of a column change places. Marks are means, lines 95 "
-            "% intervals that hold together."
-        ).format(loss=self.numbers.loss_name)
+            "Rise of the {loss} on held-out rows when the values of a column change places. Marks are means, lines "
+            "{level} intervals that hold together."
+        ).format(loss=self.numbers.loss_name, level=LEVEL)
 
     def alt(self) -> str:
         """Return the picture's alternative text."""

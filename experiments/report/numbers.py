@@ -25,6 +25,7 @@ FURTHER_NAMES = {
 }
 SCORE_LABELS = {"accuracy": N_("accuracy (%)"), "r2": N_("R²")}
 ENUMERATIONS = {"and": N_("{others} and {last}"), "or": N_("{others} or {last}")}
+LEVEL = "95 %"  # of intervals
 SCORE_FACTORS = {"accuracy": 100.0, "r2": 1.0}
 SCORE_DECIMALS = {"accuracy": 1, "r2": 3}
 MOST_TIMES = 100  # to advise even more rows or rings would be useless

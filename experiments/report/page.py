@@ -14,7 +14,7 @@ from experiments.report.arms import full_name, ranked, remedy_name
 from experiments.report.language import N_, TAGS, _, language, translations
 from experiments.report.method import TASKS, Method
 from experiments.report.model import RecommendedModel
-from experiments.report.numbers import Numbers, sentence
+from experiments.report.numbers import LEVEL, Numbers, sentence
 from experiments.report.recorded import shown
 from experiments.report.settings import as_yaml
 from experiments.report.svg import inline
@@ -41,23 +41,25 @@ NOT_ASKED = N_(
 # Of each section's picture; `Loss` and `Score` begin a sentence.
 CAPTIONS: dict[SectionName, str] = {
     "remedies": N_(
-        "Change of the {loss} on new rows, paired row by row. Marks are means, lines 95 % intervals that hold together "
-        "within a panel, small strokes the single seeds. Left of the line is better."
+        "Change of the {loss} on new rows, paired row by row. Marks are means, lines {level} intervals that hold "
+        "together within a panel, small strokes the single seeds. Left of the line is better."
     ),
     "learning_curve": N_(
-        "Holdout {loss} against the number of training rows, with 95 % intervals; dashed, the power law through the "
+        "Holdout {loss} against the number of training rows, with {level} intervals; dashed, the power law through the "
         "points, and outlined what it predicts for twice the rows."
     ),
     "capacity": N_(
-        "{Loss} against the units of each hidden layer: training (dotted) and holdout rows (solid, with 95 % "
+        "{Loss} against the units of each hidden layer: training (dotted) and holdout rows (solid, with {level} "
         "intervals)."
     ),
-    "optimizers": N_("Holdout {loss} with 95 % intervals, all with early stopping; the lowest on top."),
-    "activations": N_("Holdout {loss} with 95 % intervals, all with early stopping; outlined, the configured choice."),
+    "optimizers": N_("Holdout {loss} with {level} intervals, all with early stopping; the lowest on top."),
+    "activations": N_(
+        "Holdout {loss} with {level} intervals, all with early stopping; outlined, the configured choice."
+    ),
     "memorization": N_("{Score} on training and on holdout rows over the epochs, for each kind of training label."),
     "winner": N_(
         "{Loss} of the best trial so far against how many were tried: as the search promised it, and with fresh seeds, "
-        "with 95 % intervals, on the rows that the search chose by, on rows that chose nothing, and on test rows."
+        "with {level} intervals, on the rows that the search chose by, on rows that chose nothing, and on test rows."
     ),
 }
 NOTHING_IS_DOTTED = N_(" The dotted line is knowing nothing, where it is in the picture.")
@@ -224,7 +226,7 @@ class Page:
 
     def _caption(self, name: SectionName) -> str:
         loss, score = self.numbers.loss_name, self.numbers.score_name
-        caption = _(CAPTIONS[name]).format(loss=loss, Loss=sentence(loss), Score=sentence(score))
+        caption = _(CAPTIONS[name]).format(loss=loss, Loss=sentence(loss), Score=sentence(score), level=LEVEL)
         return caption if name == "remedies" else f"{caption}{_(NOTHING_IS_DOTTED)}"
 
     def _remedies(self) -> list[Table]:

@@ -5,6 +5,7 @@ from experiments.report.arms import BEYOND_NOTHING, NO_DIFFERENCE, is_known
 from experiments.report.language import N_, _, counted, pgettext
 from experiments.report.numbers import (
     FURTHER_NAMES,
+    LEVEL,
     LOSS_NAMES,
     SCORE_NAMES,
     UNKNOWN,
@@ -74,10 +75,14 @@ class Peers:
         simpler = ""
         if verdicts.get(SIMPLEST) == NO_DIFFERENCE:
             simpler = _(", the {model} among them, which is simpler").format(model=shown(SIMPLEST))
+        verdicts_by_loss = self._verdicts(self.numbers.loss) + simpler
         undecided = counted(
-            ": {both}; of {n:,} other model, {verdicts}.", ": {both}; of {n:,} other models, {verdicts}.", n, both=both,
-            verdicts=f"{self._verdicts(self.numbers.loss)}{simpler}",
-        )  # fmt: skip
+            ": {both}; of {n:,} other model, {verdicts}.",
+            ": {both}; of {n:,} other models, {verdicts}.",
+            n,
+            both=both,
+            verdicts=verdicts_by_loss,
+        )
         return Answer(pgettext("worth it", "Not detectably"), undecided)
 
     def sentences(self) -> list[str]:
@@ -206,8 +211,8 @@ class Peers:
         """Return the picture's caption."""
         return _(
             "{Loss} of each other model on new rows, less the recommended network's, paired row by row. Marks are "
-            "means, lines 95 % intervals that hold together. Left of the line the other model is better."
-        ).format(Loss=sentence(self.numbers.loss_name))
+            "means, lines {level} intervals that hold together. Left of the line the other model is better."
+        ).format(Loss=sentence(self.numbers.loss_name), level=LEVEL)
 
     def alt(self) -> str:
         """Return the picture's alternative text."""

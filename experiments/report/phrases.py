@@ -16,7 +16,7 @@ from experiments.report.arms import (
     share_of_reference,
     short_name,
 )
-from experiments.report.language import _, counted
+from experiments.report.language import _, counted, pgettext
 from experiments.report.numbers import (
     NO_BREAK,
     Numbers,
@@ -223,7 +223,7 @@ def number_of(some_arms: Sized, all_arms: Sized) -> str:
     """Return the number of arms as a sentence has it: `2`, or `all 3`, `both` or `it` if these are all arms."""
     n = len(some_arms)
     if n < len(all_arms):
-        return str(n)
+        return pgettext("some of several", "{n}").format(n=n)
     return _("all {n}").format(n=n) if n > 2 else {1: _("it"), 2: _("both")}[n]
 
 

@@ -12,7 +12,7 @@ NAMES = (
     N_("shifts"), N_("early stopping"), N_("cross entropy"), N_("mean squared error"), N_("defaults"),
     N_("default"), N_("linear"),
     N_("gradient descent"), N_("mini-batches"), N_("single examples"), N_("equal epochs"), N_("equal updates"),
-    N_("true labels"), N_("20 % of the labels wrong"), N_("shuffled labels"), N_("linear model"),
+    N_("true labels"), N_("shuffled labels"), N_("linear model"),
     N_("nearest neighbours"), N_("random forest"), N_("gradient boosting"), N_("gradient boosting (stopped early)"),
 )  # fmt: skip
 VERDICTS = (
@@ -32,6 +32,7 @@ PATTERNS = {
         (r"(?P<name>\S+) near its highest, (?P<value>\S+)", N_("{name} near its highest, {value}")),
         (r"(?P<name>\S+) near its lowest, (?P<value>\S+)", N_("{name} near its lowest, {value}")),
         (r"(?P<first>[^,]+), (?P<rest>.+)", N_("{first}, {rest}")),
+        (r"(?P<share>\d+ %) of the labels wrong", N_("{share} of the labels wrong")),
         (r"all but (?P<remedy>.+)", N_("all but {remedy}")),
         (r"trial (?P<number>\d+)", N_("trial {number}")),
         (r"(?P<rows>\d+) rows", N_("{rows} rows")),
