@@ -48,7 +48,7 @@ with_extra = $(BIN)/python -c 'import $(2)' 2> /dev/null || \
     { echo "error: the extra $(1) cannot be installed; $(BIN)/pip install -e '.[$(1)]' says why" >&2; exit 2; }
 
 bench: $(INSTALLED)  ## measure the speed next to what others use, in 90 minutes (make bench ONLY=epochs: one part)
-	@$(call with_extra,bench,keras_tuner; import optuna_integration; import tensorboard)
+	@$(call with_extra,bench,keras_tuner; import optuna_integration; import tensorboard; import jax)
 	@$(BIN)/python -m experiments.benchmarks $(ONLY)
 
 docs: $(INSTALLED)  ## build the documentation, docs/_build/html/index.html
@@ -70,7 +70,7 @@ linkcheck: $(INSTALLED)  ## see whether the links of the documentation lead some
 
 # One worker alone would end in a traceback at Ctrl-C; MLflow's job queue (five processes) serves nothing here.
 ui: $(INSTALLED)  ## compare the runs in the browser, http://127.0.0.1:5000 (make ui PORT=5001: another port)
-	@echo "http://127.0.0.1:$(PORT) shows the runs in a few seconds; Ctrl-C ends it."
+	@echo "http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning shows the runs in a few seconds; Ctrl-C ends it."
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false PYTHONWARNINGS=ignore \
 	    $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db \
 	    --registry-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT) \

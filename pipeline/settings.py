@@ -243,6 +243,7 @@ class Train(Section):
     epochs: Epochs = 10
     seeds: Seeds = 5
     early_stopping: Annotated[EarlyStopping | None, Regularizer("early stopping", "outside")] = None
+    monitor: Literal["accuracy", "balanced_accuracy"] | None = None
     train_score_rows: Annotated[int, Field(ge=0)] | None = 10_000
 
     @field_validator("schedule", mode="before")

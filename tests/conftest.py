@@ -1,9 +1,10 @@
 """Fixtures that several test files share."""
 
 # ruff: noqa: E402 (the process is configured before anything imports TensorFlow, as stages and workers do)
-from pipeline.training.fast.process import configure
+from pipeline.training.fast.process import compile_for, configure
 
 configure()
+compile_for(0)  # the tests' trainings are all short
 
 import importlib
 import json

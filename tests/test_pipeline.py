@@ -210,10 +210,10 @@ def test_interrupted_training_leaves_every_result_of_before_and_its_checkpoint(r
     ("target", "drop", "named"),
     [
         ("ill", "weight", ["no", "yes"]),
-        # As long as the other, so only with what takes long.
-        pytest.param("weight", "ill", [], marks=pytest.mark.reference),
+        ("weight", "ill", []),
     ],
 )
+@pytest.mark.reference  # a minute each
 def test_every_stage_runs_on_a_users_table_and_the_report_names_its_columns(repository, target, drop, named):
     set_params(data={"target": target, "drop": [drop, "name"]}, search=SEARCH, study=STUDY, engine={"workers": 1})
     assert stages_run(dvc("repro"))[-3:] == ["search", "study", "report"]

@@ -254,7 +254,7 @@ NO_REGULARIZERS = {
     "model": {"hidden_units", "activation", "initializer", "layer_norm", "skip", "build"},
     "train": {
         "optimizer", "learning_rate", "momentum", "schedule", "loss", "batch_size", "epochs", "seeds",
-        "train_score_rows",
+        "monitor", "train_score_rows",
     },
 }  # fmt: skip
 

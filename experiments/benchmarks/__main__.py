@@ -1,7 +1,7 @@
 """`make bench`: measure everything, or the parts that are named, and write the records, a table and the picture.
 
 `python -m experiments.benchmarks [--quick] [--to FOLDER] [epochs] [search] [overhead] [study] [tracking] [start]
-[memory]`
+[memory] [growth]`
 """
 
 import argparse
@@ -11,16 +11,16 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
-from experiments.benchmarks import epochs, memory, overhead, search, start, study, tables, tracking
-from experiments.benchmarks.picture import benchmark_figure
+from experiments.benchmarks import epochs, growth, memory, overhead, search, start, study, tables, tracking
+from experiments.benchmarks.picture import benchmark_figure, growth_figure
 from experiments.benchmarks.records import Record
 from pipeline.errors import InputError, run_stage
 from pipeline.figures.style import save
 from pipeline.files import read_json, write_json, written_whole
 from pipeline.paths import RESULTS
 
-PARTS = {part.PART: part for part in (epochs, search, overhead, study, tracking, start, memory)}
-NEEDED = ("keras_tuner", "optuna_integration", "tensorboard")  # KerasTuner imports the last one
+PARTS = {part.PART: part for part in (epochs, search, overhead, study, tracking, start, memory, growth)}
+NEEDED = ("keras_tuner", "optuna_integration", "tensorboard", "jax")  # KerasTuner imports the last one
 
 
 def arguments() -> argparse.Namespace:
@@ -48,11 +48,12 @@ def read(path: Path) -> list[Record]:
 
 
 def write(folder: Path, records: Sequence[Record]) -> None:
-    """Write `benchmark.json`, `benchmark.md` and `benchmark.svg`."""
+    """Write `benchmark.json`, `benchmark.md`, `benchmark.svg` and `growth.svg`."""
     write_json(folder / "benchmark.json", [asdict(record) for record in records])
     with written_whole(folder / "benchmark.md") as beside:
         beside.write_text(tables.report(records), encoding="utf-8")
     save(benchmark_figure(records), folder / "benchmark.svg")
+    save(growth_figure(records), folder / "growth.svg")
 
 
 def main() -> None:
@@ -68,7 +69,7 @@ def main() -> None:
         records = merged(records, PARTS[name].run(options.quick))
         write(folder, records)
     tables.show(records)
-    print(f"{folder / 'benchmark.json'}, benchmark.md and benchmark.svg are written")
+    print(f"{folder / 'benchmark.json'}, benchmark.md, benchmark.svg and growth.svg are written")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from experiments.benchmarks import epochs, memory, overhead, search, start, study
 from experiments.benchmarks.records import Record
-from experiments.benchmarks.works import SMALL, TEXTBOOK, WIDE
+from experiments.benchmarks.works import REGULARIZED, SMALL, TEXTBOOK, WIDE
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,17 @@ def _speeds(work: str, name: str, aims: dict[int, float]) -> Iterator[Aim]:
         yield Aim(figure, stock, Query(epochs.PART, epochs.OURS, work, seeds), limit)
 
 
+def _over_jax(work: str, name: str, aims: dict[int, float]) -> Iterator[Aim]:
+    for seeds, limit in aims.items():
+        ours, jax = (Query(epochs.PART, peer, work, seeds) for peer in (epochs.OURS, epochs.JAX))
+        yield Aim(f"{name}: an epoch over JAX's, {seeds} side by side", ours, jax, limit, at_least=False)
+
+
+def _over_products(work: str, name: str, limit: float) -> Aim:
+    ours, products = Query(epochs.PART, epochs.OURS, work, 1), Query(epochs.PART, epochs.FLOOR, work)
+    return Aim(f"{name}: an epoch of 1 seed over its matrix products", ours, products, limit, at_least=False)
+
+
 def _searches(name: str, size: search.Size, limit: float) -> Iterator[Aim]:
     ours = Query(search.PART, search.OURS, size.work)
     for peer, processes in ((search.PLAIN, "one process"), (search.TWO, "two processes too")):
@@ -75,27 +86,25 @@ AIMS = (
     *_speeds(TEXTBOOK.name, "MNIST textbook model", {1: 4, 10: 10}),
     *_speeds(SMALL.name, "digits", {1: 8, 10: 45, 30: 60}),
     *_speeds(WIDE.name, "512-512 on MNIST", {1: 1.5, 3: 2}),
-    Aim(
-        "MNIST textbook model, 1 seed, over its matrix products",
-        Query(epochs.PART, epochs.OURS, TEXTBOOK.name, 1),
-        Query(epochs.PART, epochs.FLOOR, TEXTBOOK.name),
-        2.5,
-        at_least=False,
-    ),
+    *_over_jax(SMALL.name, "digits", {1: 1.2, 10: 1, 30: 1}),
+    *_over_jax(REGULARIZED.name, "digits with dropout and L2", {1: 1.2, 10: 1, 30: 1}),
+    *_over_jax(TEXTBOOK.name, "MNIST textbook model", {1: 1, 10: 1}),
+    _over_products(TEXTBOOK.name, "MNIST textbook model", 2.5),
+    _over_products(WIDE.name, "512-512 on MNIST", 1.2),
     *_searches("short search", search.SHORT, 25),
-    *_searches("default search", search.DEFAULT, 20),
+    *_searches("long search", search.LONG, 50),
     *(
         Aim(
-            f"a search's overhead at its 500th trial, over that at its 50th: {peer}",
+            f"a search's overhead at its {overhead.TRIALS}th trial, over that at its 50th: {peer}",
             Query(overhead.PART, peer, overhead.LATE),
             Query(overhead.PART, peer, overhead.EARLY),
-            1.5,
+            1.2,
             at_least=False,
         )
         for peer in (overhead.TPE, overhead.RANDOM)
     ),
-    Aim("default study, against Model.fit", Query(study.PART, study.PLAIN), Query(study.PART, study.OURS), 20),
-    Aim("default study, against two processes of it", Query(study.PART, study.TWO), Query(study.PART, study.OURS), 20),
+    Aim("default study, against Model.fit", Query(study.PART, study.PLAIN), Query(study.PART, study.OURS), 80),
+    Aim("default study, against two processes of it", Query(study.PART, study.TWO), Query(study.PART, study.OURS), 40),
     Aim("graphs' share of the default study", Query(study.PART, study.GRAPHS), None, 0.25, at_least=False, unit=""),
     Aim(
         "peak memory on MNIST, 10 seeds, over Model.fit",

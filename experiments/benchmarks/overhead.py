@@ -1,4 +1,4 @@
-"""Benchmark of a search's overhead, the time in which a worker trains nothing, early and late in 500 trials.
+"""Benchmark of a search's overhead, the time in which a worker trains nothing, early and late in 1,000 trials.
 
 The search is on digits, over the default space, with two workers and short trainings. Before each trial, TPE looks at
 all earlier ones; with random trials only the overhead of this project itself is left.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 PART, TPE, RANDOM = "overhead", "this project, TPE", "this project, random trials"
-TRIALS, WINDOW, WORKERS = 500, 50, 2
+TRIALS, WINDOW, WORKERS = 1000, 50, 2
 EARLY, LATE = "a trial beside its training, early", "a trial beside its training, at the end"
 
 

@@ -1,10 +1,11 @@
-"""The figure of a benchmark: the speed of each peer relative to the stock one, on a logarithmic axis."""
+"""The figures of a benchmark: the speed of each peer relative to the stock one, and how time and memory grow."""
 
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.benchmarks import growth
 from experiments.benchmarks.epochs import FLOOR, OURS
 from experiments.benchmarks.records import Record
 from pipeline.figures.style import BLUE, GREY, ORANGE
@@ -52,3 +53,28 @@ def _label(record: Record) -> str:
     if record.part != "epochs" or record.peer != OURS:
         return record.peer
     return f"{record.peer}, {record.seeds} seed{'s' if record.seeds > 1 else ''}"
+
+
+def growth_figure(records: Sequence[Record]) -> Figure:
+    """Plot a column for each size that grows, its seconds above its memory, with the exponents in the legends."""
+    growing = growth.by_work(records)
+    works = sorted({work for work, _ in growing if not work.startswith(growth.MEMORY)})
+    figure = Figure(figsize=(max(1, len(works)) * 2.6, 4.8), layout="constrained")
+    panels = figure.subplots(2, max(1, len(works)), squeeze=False, sharex="col")
+    for place, work in enumerate(works):
+        for axes, name in zip(panels[:, place], (work, growth.MEMORY + work), strict=True):
+            for (of, peer), measured in growing.items():
+                if of == name:
+                    _grown(axes, peer, measured)
+            axes.set(xscale="log", yscale="log")
+            axes.legend(fontsize=7, frameon=False)
+        panels[0, place].set_title(work, fontsize=9)
+    panels[0, 0].set_ylabel("seconds")
+    panels[1, 0].set_ylabel("peak memory, MB")
+    return figure
+
+
+def _grown(axes: Axes, peer: str, measured: Sequence[Record]) -> None:
+    color, marker = (BLUE, "o") if peer == OURS else (ORANGE, "s")
+    label = f"{peer}: exponent {growth.exponent(measured):.2f}"
+    axes.plot([one.size for one in measured], [one.median for one in measured], color=color, marker=marker, label=label)

@@ -40,6 +40,7 @@ class Record:
         ratio: the median of the part's stock peer divided by this one.
         note: the part of the work that was measured, if not all, and the options.
         machine: the machine and versions it was measured on.
+        size: of what grows, in the part growth; 0 in the others.
     """
 
     part: str
@@ -56,6 +57,7 @@ class Record:
     accuracy: float | None
     note: str
     machine: str
+    size: int = 0
 
 
 def record(

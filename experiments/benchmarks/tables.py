@@ -5,11 +5,19 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from experiments.benchmarks import growth
 from experiments.benchmarks.aims import AIMS
 from experiments.benchmarks.records import Record
 
 COLUMNS = ("work", "peer", "seeds", "median", "from", "to", "turns", "ratio", "first epoch", "accuracy", "note")
 AIM_COLUMNS = ("figure", "aim", "measured", "")
+GROWTH_COLUMNS = ("what grows", "peer", "measured at", "exponent", "aim", "")
+STEEPEST = 1.1  # the aim is that nothing grows faster than linearly; a tenth is for the noise of a measurement
+
+GROWTH_NOTE = (
+    "How time and memory grow with one size while the others stay: as `size ** exponent`, measured over the "
+    f"{growth.LARGEST} largest sizes."
+)
 
 
 def number(value: float, unit: str) -> str:
@@ -22,7 +30,7 @@ def number(value: float, unit: str) -> str:
 
 
 def rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
-    """Return a row of text for each record."""
+    """Return a row of text for each record but those of growth."""
     return [
         (
             record.work,
@@ -36,7 +44,19 @@ def rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
             record.note,
         )
         for record in records
+        if not record.size
     ]
+
+
+def growth_rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
+    """Return a row of text for each growth, with its exponent held to the aim."""
+    table: list[tuple[str, ...]] = []
+    for (work, peer), measured in growth.by_work(records).items():
+        points = "; ".join(f"{one.size:,}: {number(one.median, one.unit)}" for one in measured)
+        exponent = growth.exponent(measured)
+        verdict = "met" if exponent <= STEEPEST else "missed"
+        table.append((work, peer, points, f"{exponent:.2f}", f"at most {STEEPEST:g}", verdict))
+    return table
 
 
 def aim_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
@@ -60,7 +80,7 @@ def markdown(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def report(records: Sequence[Record]) -> str:
-    """Return both tables and their explanation as Markdown."""
+    """Return the tables and their explanation as Markdown."""
     machines = sorted({record.machine for record in records})
     return (
         "# Benchmark\n\nWritten by `make bench`. On " + "; ".join(machines) + ".\n\n"
@@ -68,13 +88,15 @@ def report(records: Sequence[Record]) -> str:
         + markdown(AIM_COLUMNS, aim_rows(records))
         + "\n"
         + markdown(COLUMNS, rows(records))
+        + (f"\n{GROWTH_NOTE}\n\n" + markdown(GROWTH_COLUMNS, growing) if (growing := growth_rows(records)) else "")
     )
 
 
 def show(records: Sequence[Record]) -> None:
-    """Print both tables."""
+    """Print the tables."""
     console = Console(width=None if Console().is_terminal else 200)
-    for columns, lines in ((COLUMNS, rows(records)), (AIM_COLUMNS, aim_rows(records))):
+    parts = ((COLUMNS, rows(records)), (GROWTH_COLUMNS, growth_rows(records)), (AIM_COLUMNS, aim_rows(records)))
+    for columns, lines in parts:
         table = Table(*columns)
         for line in lines:
             table.add_row(*line)

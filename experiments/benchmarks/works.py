@@ -50,7 +50,10 @@ MNIST, DIGITS = Data(source="mnist", val_fraction=1 / 6), Data(source="digits", 
 TEXTBOOK = Work("MNIST 784-32-10, batch 128", MNIST, Model(hidden_units=(32,)), 128, 5, (1, 3, 10, 30))
 WIDE = Work("MNIST 784-512-512-10, batch 128", MNIST, Model(hidden_units=(512, 512)), 128, 2, (1, 3))
 SMALL = Work("digits 64-128-10, batch 32", DIGITS, Model(hidden_units=(128,)), 32, 20, (1, 3, 10, 30))
-WORKS = (TEXTBOOK, WIDE, SMALL)
+REGULARIZED = replace(
+    SMALL, name=f"{SMALL.name}, dropout and L2", model=Model(hidden_units=(128,), dropout=0.2, l2=1e-4)
+)
+WORKS = (TEXTBOOK, WIDE, SMALL, REGULARIZED)
 
 
 def write_rows(work: Work, folder: Path) -> Path:

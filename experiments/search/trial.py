@@ -104,7 +104,7 @@ class Reporter:
     def ends_with(self, epoch: Epoch) -> bool:
         """Report an epoch to the pruner, now and then, and return whether the trial ends with it."""
         if epoch.number % self.period == 0 and epoch.number < epoch.of:
-            self.reports[epoch.number] = float(np.minimum(epoch.best, self.chance).mean())
+            self.reports[epoch.number] = float(np.minimum(epoch.lowest_loss, self.chance).mean())
             self.trial.report(self.reports[epoch.number], epoch.number)
             self.is_pruned = self.may_prune and self.trial.should_prune()
         return self.is_pruned or ends_when_abandoned(epoch)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 # MLflow stores the views of its button Share in tags with this prefix; it also reads uncompressed JSON there.
 VIEW_TAG = "mlflow.sharedViewState."
+# Whatever the tag says, the menus are those for language models unless the address or the browser's memory says so.
+MENUS = "workflowType=machine_learning"
 
 
 def share_view(client: "MlflowClient", experiment_id: str, key: str, parent: str, columns: Sequence[str]) -> str:
@@ -26,4 +28,4 @@ def share_view(client: "MlflowClient", experiment_id: str, key: str, parent: str
         "selectedColumns": list(columns),
     }
     client.set_experiment_tag(experiment_id, f"{VIEW_TAG}{key}", json.dumps(state))
-    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={key}"
+    return f"#/experiments/{experiment_id}/runs?{MENUS}&viewStateShareKey={key}"

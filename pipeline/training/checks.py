@@ -9,7 +9,7 @@ def check_task(train: Train, problem: Problem) -> None:
     """Refuse settings that are for classes or images where there are none, and weights of classes that there are not.
 
     Raises:
-        InputError: the loss, label smoothing, class weights, or changes of images.
+        InputError: the loss, label smoothing, the monitored score, class weights, or changes of images.
     """
     _check_images(train, problem)
     if problem.is_classification:
@@ -19,6 +19,8 @@ def check_task(train: Train, problem: Problem) -> None:
         raise InputError("train.loss cross_entropy is for classes, and the target is a number; set it to null")
     if train.label_smoothing:
         raise InputError("train.label_smoothing is for classes, and the target is a number: set it to 0")
+    if train.monitor:
+        raise InputError(f"train.monitor {train.monitor} is for classes, and the target is a number: set it to null")
     if train.class_weight:
         raise InputError("train.class_weight is for classes, and the target is a number: set it to null")
 

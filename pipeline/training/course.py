@@ -10,7 +10,7 @@ from pipeline.files import under
 from pipeline.settings import Train
 from pipeline.training.best_epoch import BestEpoch
 from pipeline.training.fitted import Chosen, Fitted
-from pipeline.training.history import History, loss_column
+from pipeline.training.history import History, loss_column, monitored_score
 from pipeline.training.optimizers import default_learning_rate
 from pipeline.training.schedules import Patience, learning_rates
 
@@ -25,6 +25,7 @@ class Course:
         rate_factor: by which plateaus have cut each seed's learning rate, `[R]`.
         active, diverged: which seeds go on, and which have stopped since they were not finite, bool `[R]`.
         best: the best epochs so far by the rows that choose: `validation`, and `holdout` where there are such rows.
+        lowest_loss: the lowest validation cross-entropy (RMSE) of each seed so far, `[R]`; infinite without one.
     """
 
     def __init__(self, examples: Examples, train: Train, seeds: list[int], steps: int, unknown: Weights):
@@ -35,6 +36,7 @@ class Course:
         self.plateau = Patience.of(train.schedule.decay_epochs, len(seeds))
         self.history = History(seeds)
         self.active, self.diverged = np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
+        self.lowest_loss = np.full(len(seeds), np.inf)
         choosing = ["validation", "holdout"] if examples.holdout_rows.shape[1] else ["validation"]
         self.best = {split: BestEpoch.before_training(train.early_stopping, unknown, len(seeds)) for split in choosing}
 
@@ -53,7 +55,8 @@ class Course:
             weights: called, gives the weights after the epoch; only where a seed is better than before.
         """
         self.history.add(scores | {"learning_rate": self.learning_rates(epoch)[-1]}, self.active)
-        monitored = {split: scores.get(loss_column(split, self.problem)) for split in self.best}
+        self._look_at_loss(self.history.epochs[-1])
+        monitored = {split: monitored_score(self.train.monitor, split, scores, self.problem) for split in self.best}
         finite = np.isfinite(losses + sum(score for score in monitored.values() if score is not None))
         self.diverged |= self.active & ~finite
         going = self.active & finite
@@ -103,3 +106,9 @@ class Course:
             best.restore(under(f"{split}/", state))
             best.best_weights = {name: value.copy() for name, value in under(f"best/{split}/", state).items()}
         self.history.restore(under("table/", state))
+        for scores in self.history.epochs:
+            self._look_at_loss(scores)
+
+    def _look_at_loss(self, scores: dict[str, np.ndarray]) -> None:
+        if (loss := scores.get(loss_column("validation", self.problem))) is not None:
+            self.lowest_loss = np.fmin(self.lowest_loss, loss)

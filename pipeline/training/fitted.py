@@ -21,8 +21,8 @@ class Chosen:
         weights: `[R, n_in, n_out]` and `[R, n_out]`, named as in `model.initial_weights`. With early stopping they are
             those of each seed's best epoch, else those of its last; NaN for a seed that has no such epoch or diverged
             before the last.
-        best_epoch: epoch of the lowest cross-entropy (RMSE) on these rows, counted from 1; the last one without such
-            rows; 0 where no epoch had a finite score.
+        best_epoch: epoch of the lowest cross-entropy (RMSE) on these rows, or of the best `train.monitor`, counted from
+            1; the last one without such rows; 0 where no epoch had a finite score.
     """
 
     weights: dict[str, np.ndarray]

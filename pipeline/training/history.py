@@ -43,16 +43,37 @@ def loss_column(split: str, problem: Problem) -> str:
 
 
 def score_columns(
-    split: str, examples: Examples, loss: np.ndarray, hits: np.ndarray, variance: np.ndarray
+    split: str,
+    examples: Examples,
+    variance: np.ndarray,
+    loss: np.ndarray,
+    hits: np.ndarray,
+    balanced_hits: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the columns of a split, each `[R]`: cross-entropy and accuracy, or RMSE in the target's unit and R2.
 
     Args:
-        loss, hits: means over the split, `[R]`; the loss of a regression is the squared error, standardized.
         variance: of the standardized target in the split, `[R]`.
+        loss, hits: means over the split, `[R]`; the loss of a regression is the squared error, standardized.
+        balanced_hits: the mean over the classes of the mean of the hits, which gives a column of its own.
     """
     name = loss_column(split, examples.problem)
     if examples.problem.is_classification:
-        return {name: loss, f"{split}_accuracy": hits}
+        balanced = {} if balanced_hits is None else {f"{split}_balanced_accuracy": balanced_hits}
+        return {name: loss, f"{split}_accuracy": hits} | balanced
     varied = np.where(variance > 0, variance, np.nan)
     return {name: np.sqrt(loss) * examples.problem.target_scale, f"{split}_r2": 1 - loss / varied}
+
+
+def monitored_score(
+    monitor: str | None, split: str, scores: dict[str, np.ndarray], problem: Problem
+) -> np.ndarray | None:
+    """Return what `train.monitor` goes by, `[R]`, the lower the better; None where the split has no rows.
+
+    Args:
+        scores: the columns of an epoch.
+    """
+    if monitor is None:
+        return scores.get(loss_column(split, problem))
+    score = scores.get(f"{split}_{monitor}")
+    return None if score is None else 1 - score

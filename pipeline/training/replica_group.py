@@ -111,7 +111,8 @@ class ReplicaGroup:
                 "codes; set it to null"
             )
         block_rows = max(1, NUMBERS_PER_SCORED_BLOCK // (len(self.seeds) * _width(network)))
-        self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows)
+        is_balanced = train.monitor == "balanced_accuracy"
+        self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows, is_balanced)
         self.graph = shared_graph(*structure(model, train), examples.problem, len(self.seeds))
         networks = [_network(of_replica, examples.problem) for of_replica, _, _ in replicas]
         settings = zip(networks, [of_replica for _, of_replica, _ in replicas], strict=True)
@@ -154,7 +155,10 @@ class ReplicaGroup:
         return losses.numpy()
 
     def scores(self, x: tf.Tensor, y: tf.Tensor) -> np.ndarray:
-        """Return the mean loss and hits over each split, `[2, splits, R]`; for `x` and `y` see `train_epoch`."""
+        """Return the mean loss and hits over each split, `[2, splits, R]`; for `x` and `y` see `train_epoch`.
+
+        Where `train.monitor` needs them, the hits with all classes counted alike come third.
+        """
         blocks = [self.graph.score(self.state, *block) for block in self.splits.blocks(x, y)]
         return self.splits.means(np.concatenate(blocks, axis=-1) if blocks else np.zeros((2, len(self.seeds), 0)))
 

@@ -28,7 +28,7 @@ def structure(model: Model, train: Train) -> tuple[Model, Train]:
 
 def together(model: Model, train: Train) -> tuple[object, ...]:
     """Return a key; configurations that have the same can train side by side on the same rows (`fit_together`)."""
-    scoring = train.epochs, train.batch_size, train.early_stopping, train.train_score_rows
+    scoring = train.epochs, train.batch_size, train.early_stopping, train.monitor, train.train_score_rows
     return (*structure(model, train), *scoring)
 
 

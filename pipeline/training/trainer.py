@@ -28,7 +28,7 @@ class Epoch:
 
     Attributes:
         scores: the history's columns for this epoch, each `[R]`, NaN for seeds that had stopped before.
-        best: the lowest validation cross-entropy (RMSE) of each seed so far, `[R]`, infinite where there is none.
+        lowest_loss: the lowest validation cross-entropy (RMSE) of each seed so far, `[R]`; infinite without one.
         active: which seeds go on, bool `[R]`.
         state: called, gives what `fit(resume=...)` needs to go on after this epoch.
     """
@@ -36,7 +36,7 @@ class Epoch:
     number: int
     of: int
     scores: dict[str, np.ndarray]
-    best: np.ndarray
+    lowest_loss: np.ndarray
     active: np.ndarray
     state: Callable[[], Snapshot]
 
@@ -139,7 +139,7 @@ class Training:
         for group in self.groups:
             losses.append(group.train_epoch(self.x, self.y, self.epoch, rates[:, group.part]))
             means.append(group.scores(self.x, self.y))
-        loss, columns = np.concatenate(losses), self._columns(*np.concatenate(means, axis=-1))
+        loss, columns = np.concatenate(losses), self._columns(np.concatenate(means, axis=-1))
         weights = cache(self.weights)  # fetched once, and only if a replica is better than before
         for course, part in zip(self.courses, self.parts, strict=True):
             scores = {name: values[part] for name, values in columns.items()}
@@ -151,8 +151,7 @@ class Training:
         for group in self.groups:
             group.assign(weights)
             means.append(group.scores(self.x, self.y)[:, self.splits.index("train")])
-        loss, hits = np.concatenate(means, axis=-1)
-        return score_columns("train", self.examples, loss, hits, self.target_variances[0])
+        return score_columns("train", self.examples, self.target_variances[0], *np.concatenate(means, axis=-1))
 
     def weights(self) -> Weights:
         """Return the weights as they are now, by path, replica first."""
@@ -162,8 +161,7 @@ class Training:
     def event(self, place: int = 0) -> Epoch:
         """Return what a callback gets to know of the last epoch of a configuration."""
         course = self.courses[place]
-        best_scores = course.best["validation"].best_score.copy()
-        return Epoch(self.epoch, self.epochs, course.history.epochs[-1], best_scores, course.active, self.state)
+        return Epoch(self.epoch, self.epochs, course.history.epochs[-1], course.lowest_loss, course.active, self.state)
 
     def fitted(self) -> list[Fitted]:
         """Return the result of each configuration, as it stands."""
@@ -191,11 +189,11 @@ class Training:
             tensors = [tf.constant(arrays[str(place)]) for place in range(len(arrays))]
             group.state = tf.nest.pack_sequence_as(group.state, tensors)
 
-    def _columns(self, loss: np.ndarray, hits: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the history's columns from the mean loss and hits of each split and replica, `[splits, R]`."""
+    def _columns(self, means: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the history's columns from what `ReplicaGroup.scores` returns for all replicas."""
         columns: dict[str, np.ndarray] = {}
-        for split, *means in zip(self.splits, loss, hits, self.target_variances, strict=True):
-            columns |= score_columns(split, self.examples, *means)
+        for split, variance, of_split in zip(self.splits, self.target_variances, means.swapaxes(0, 1), strict=True):
+            columns |= score_columns(split, self.examples, variance, *of_split)
         return columns
 
 

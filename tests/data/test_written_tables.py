@@ -75,7 +75,7 @@ def written(value: object, decimal: str, thousands: str) -> str:
     return number.translate({ord(","): thousands, ord("."): decimal})
 
 
-@settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_table_is_read_as_what_was_written(data):
     draw = data.draw

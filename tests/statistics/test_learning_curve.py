@@ -98,6 +98,7 @@ def test_twice_the_data_by_a_known_law():
     assert found.predicted_before == pytest.approx(found.seen, rel=1e-5)
 
 
+@pytest.mark.reference  # a simulation of half a minute
 @pytest.mark.parametrize("law", [LAW, PowerLaw(0.0, 5.0, 0.35)], ids=["floor", "no floor"])
 def test_interval_of_what_twice_the_data_brings_holds_the_truth(law):
     rng, truth = np.random.default_rng(0), law.predict(3200) - law.predict(1600)

@@ -34,6 +34,7 @@ TINY = {
     "depths": [1],
     "optimizers": ["sgd"],
     "activations": ["tanh"],
+    "peers": ["linear", "nearest_neighbors"],
 }
 
 

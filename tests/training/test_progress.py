@@ -15,7 +15,7 @@ def event(number: int, of: int = 20, **scores: list[float]) -> Epoch:
     scores = scores or {"train_accuracy": [0.9, 1.0], "validation_accuracy": [0.5, 0.75], "learning_rate": [0.1, 0.1]}
     scores = {name: np.array(values) for name, values in scores.items()}
     return Epoch(
-        number=number, of=of, scores=scores, best=np.array([0.1, 0.2]), active=np.array([True, True]), state=dict
+        number=number, of=of, scores=scores, lowest_loss=np.array([0.1, 0.2]), active=np.array([True, True]), state=dict
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_diabetes, load_digits
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.utils import compute_class_weight
 
 from pipeline.choices import Optimizer
@@ -17,6 +18,7 @@ from pipeline.data.examples import Examples, Problem, Split
 from pipeline.errors import InputError
 from pipeline.settings import EarlyStopping, Model, Schedule, Train
 from pipeline.training.batches import epoch_order
+from pipeline.training.checks import check_task
 from pipeline.training.fitted import Chosen, Fitted
 from pipeline.training.model import build_keras, build_network, initial_weights, set_weights
 from pipeline.training.optimizers import make_optimizer
@@ -465,6 +467,40 @@ def test_each_seed_stops_on_its_own_as_keras_would(digits):
         assert epochs[seed] == callback.stopped_epoch + 1
         of_seed = fitted.history.query("seed == @seed")
         assert fitted.best_epoch[replica] == of_seed.loc[of_seed["validation_cross_entropy"].idxmin(), "epoch"]
+
+
+@pytest.mark.parametrize("monitor", ["accuracy", "balanced_accuracy"])
+def test_the_monitored_score_chooses_the_epoch_and_the_weights(digits, monitor):
+    train = settings(
+        optimizer="momentum", learning_rate=0.1, epochs=20, early_stopping={"patience": 3}, monitor=monitor
+    )
+    fitted = fit(digits, Model(hidden_units=[32]), train, [0, 1])
+    rows, column = digits.val_rows[0], f"validation_{monitor}"
+    for replica, of_seed in fitted.history.groupby("seed"):
+        best = of_seed.loc[of_seed[column].idxmax()]
+        assert fitted.best_epoch[replica] == best["epoch"]
+        assert best["epoch"] == of_seed["epoch"].max() - 3 or of_seed["epoch"].max() == 20
+        plain = build_keras(Model(hidden_units=[32]), DIGITS)
+        set_weights(plain, {name: value[replica] for name, value in fitted.weights.items()})
+        labels = plain.predict(digits.x[rows], verbose=0).argmax(axis=1)
+        score = balanced_accuracy_score if monitor == "balanced_accuracy" else accuracy_score
+        assert best[column] == pytest.approx(score(digits.y[rows], labels))
+
+
+def test_balanced_accuracy_that_is_monitored_counts_rows_by_their_weights(digits):
+    weights = np.random.default_rng(0).uniform(0.1, 3, len(digits.y)).astype(np.float32)
+    weighted, train = replace(digits, weights=weights), settings(epochs=1, monitor="balanced_accuracy")
+    fitted = fit(weighted, Model(), train, [0])
+    plain, rows = build_keras(Model(), DIGITS), digits.val_rows[0]
+    set_weights(plain, {name: value[0] for name, value in fitted.weights.items()})
+    labels = plain.predict(digits.x[rows], verbose=0).argmax(axis=1)
+    expected = balanced_accuracy_score(digits.y[rows], labels, sample_weight=weights[rows])
+    assert fitted.history["validation_balanced_accuracy"].item() == pytest.approx(expected)
+
+
+def test_a_score_of_classes_is_not_monitored_for_numbers(diabetes):
+    with pytest.raises(InputError, match=r"train\.monitor accuracy is for classes"):
+        check_task(settings(monitor="accuracy"), diabetes.problem)
 
 
 def test_a_stopped_seed_keeps_the_weights_of_its_best_epoch(digits):

@@ -49,6 +49,7 @@ def train_with_everything() -> list[list[float]]:
     return [of_seed.tolist() for _, of_seed in history.groupby("seed")["validation_cross_entropy"]]
 
 
+@pytest.mark.reference  # half a minute of compiling
 def test_a_graph_that_is_compiled_quickly_trains_to_the_same_numbers_up_to_rounding():
     here = os.environ | {"XLA_FLAGS": process.QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
     code = (
