@@ -151,7 +151,10 @@ def test_the_page_opens_on_the_arms_with_losses_differences_and_verdicts(study, 
     first = ["holdout.cross_entropy", "holdout.cross_entropy_low", "holdout.cross_entropy_high", "difference"]
     assert view["selectedColumns"][:4] == [f"metrics.`{name}`" for name in first]
     assert "tags.`verdict`" in view["selectedColumns"]
-    assert f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=arms" in capsys.readouterr().out
+    assert (
+        f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=arms"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_run_lasts_as_long_as_its_training_and_they_begin_in_the_order_of_the_study(study, client):
