@@ -10,10 +10,10 @@ NAMES = (
     N_("dropout"), N_("input dropout"), N_("batch normalization"), N_("max-norm"), N_("Gaussian noise"),
     N_("weight decay"), N_("weight averaging"), N_("stochastic weight averaging"), N_("label smoothing"),
     N_("shifts"), N_("early stopping"), N_("cross entropy"), N_("mean squared error"), N_("defaults"),
-    N_("default"), N_("linear"),
+    N_("gradient clipping"), N_("class weights"), N_("piecewise-linear inputs"), N_("default"), N_("linear"),
     N_("gradient descent"), N_("mini-batches"), N_("single examples"), N_("equal epochs"), N_("equal updates"),
-    N_("true labels"), N_("shuffled labels"), N_("linear model"),
-    N_("nearest neighbours"), N_("random forest"), N_("gradient boosting"), N_("gradient boosting (stopped early)"),
+    N_("true labels"), N_("shuffled labels"), N_("linear model"), N_("nearest neighbours"),
+    N_("random forest"), N_("gradient boosting"), N_("gradient boosting (stopped early)"),
 )  # fmt: skip
 VERDICTS = (
     N_("helps"), N_("hurts"), N_("better"), N_("worse"), N_("no detectable difference"),
@@ -31,6 +31,8 @@ PATTERNS = {
         (r"the depth of (?P<name>\S+) at its lowest, (?P<value>\S+)", N_("the depth of {name} at its lowest, {value}")),
         (r"(?P<name>\S+) near its highest, (?P<value>\S+)", N_("{name} near its highest, {value}")),
         (r"(?P<name>\S+) near its lowest, (?P<value>\S+)", N_("{name} near its lowest, {value}")),
+        (r"(?P<size>.+), without", N_("{size}, without")),
+        (r"(?P<size>.+), with", N_("{size}, with")),
         (r"(?P<first>[^,]+), (?P<rest>.+)", N_("{first}, {rest}")),
         (r"(?P<share>\d+ %) of the labels wrong", N_("{share} of the labels wrong")),
         (r"all but (?P<remedy>.+)", N_("all but {remedy}")),

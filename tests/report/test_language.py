@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -16,8 +17,15 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from experiments.records import PeerFinding
 from experiments.report.language import LOCALE, in_language, language
 from experiments.report.recorded import shown
+from experiments.study import worth as peers
+from experiments.study.arms import BASELINE, BEST_EPOCH, TOGETHER
+from experiments.study.questions import memorization
+from experiments.study.questions.remedies import HALF_WIDTH
+from pipeline.settings import REGULARIZERS
+from pipeline.statistics.comparisons import Finding
 from tests.report.test_text import STUDIES, Page, Reported, write_report
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +125,7 @@ def test_pictures_have_chinese_words_and_name_a_font_for_them(reported):
         ("dropout 0.5", "Dropout 0.5"),
         ("all but weight decay", "去掉权重衰减"),
         ("adam, rate 0.001", "adam，学习率 0.001"),
+        ("64 rows, without", "64 行，不用办法"),
         ("gradient descent, equal epochs, rate 0.1", "梯度下降，同样多的轮次，学习率 0.1"),
         ("20 % of the labels wrong", "20 % 的标签错误"),
         ("the width of model.hidden_units at its highest, 256", "model.hidden_units 的宽度取最大值 256"),
@@ -127,6 +136,15 @@ def test_names_of_the_records_are_translated_where_they_are_known(name, wanted):
     assert shown(name) == name
     with in_language("zh"):
         assert shown(name) == wanted
+
+
+def test_every_name_and_verdict_of_a_study_has_a_translation():
+    as_everywhere = {"L1", "L2", "mixup", "cutout"}
+    remedies = {regularizer.name for regularizer in REGULARIZERS.values()} - as_everywhere
+    names = {*remedies, *peers.NAMES.values(), *memorization.NAMES.values(), BASELINE, BEST_EPOCH, TOGETHER, HALF_WIDTH}
+    verdicts = {*get_args(Finding), *get_args(PeerFinding)}
+    with in_language("zh"):
+        assert [name for name in names | verdicts if shown(name) == name] == []
 
 
 def test_language_is_that_of_one_render_alone():
