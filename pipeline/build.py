@@ -53,7 +53,7 @@ def main() -> None:
         write_json(SIZE_FILE, sizes)
         shape = "-".join(str(n) for n in (summary.n_features, *settings.model.hidden_units, plain.output_shape[-1]))
         print(
-            f"{shape}: {sizes['weights']:,} weights, {sizes['weights_per_training_row']} for each of "
+            f"{shape}: {sizes['weights']:,} weights, {sizes['weights_per_training_row']:.3g} for each of "
             f"{summary.rows['train']:,} training rows"
         )
 

@@ -1,4 +1,4 @@
-"""Display of progress: a bar on a terminal, a line now and then in a log."""
+"""Display of progress with the time left: a bar on a terminal, a line now and then in a log."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,9 @@ class Bar(AbstractContextManager["Bar"]):
         shows_bars = self.console.is_terminal or (self.console.is_jupyter and find_spec("ipywidgets") is not None)
         self.is_bar = shows_bars and not self.console.quiet
         columns = (TextColumn(label), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        self.bar = Progress(
+            *columns, TimeRemainingColumn(), console=self.console, transient=True, get_time=time.monotonic
+        )
         self.task = self.bar.add_task("", total=total)
         self.last_line = time.monotonic()
 
@@ -40,8 +42,14 @@ class Bar(AbstractContextManager["Bar"]):
 
     def show(self, done: int, text: str, line: Callable[[], str]) -> None:
         """Show how many are done: as a bar with a text on a terminal or in a notebook, elsewhere as a line."""
-        if self.is_bar:
-            self.bar.update(self.task, completed=done, description=text)
-        elif not self.console.quiet and time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
-            self.last_line = time.monotonic()
-            print(line(), flush=True)
+        self.bar.update(self.task, completed=done, description=text)
+        if self.is_bar or self.console.quiet or time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
+            return
+        self.last_line = time.monotonic()
+        seconds = self.bar.tasks[self.task].time_remaining
+        print(line() if seconds is None else f"{line()}, {_duration(seconds)} left", flush=True)
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in words, in minutes where it is longer than two."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -15,13 +15,27 @@ from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, write_json
 from pipeline.params import read_settings
 from pipeline.paths import SOURCE_FILE
+from pipeline.settings import Settings, seed_list
 
 
 def main() -> None:
     """Write `data/source.json` if its content changes."""
-    content = describe(read_settings().data)
+    settings = read_settings()
+    content = describe(settings.data)
     if _stored() != content:
         write_json(SOURCE_FILE, content)
+        print(_plan(settings))
+
+
+def _plan(settings: Settings) -> str:
+    """Return what `dvc repro` does with data that it has not seen."""
+    seeds, trials, study = len(seed_list(settings.train.seeds)), settings.search.trials, settings.study
+    return (
+        f"data.source {settings.data.source} is new, so every stage runs: the model is trained with {seeds} seeds and "
+        f"evaluated, a search tries {trials} configurations, and the study asks {len(study.sections)} questions with "
+        f"{len(seed_list(study.seeds))} seeds. With the settings as they come that takes three minutes on two cores; "
+        "what takes long says how much time is left, and may be interrupted."
+    )
 
 
 def _stored() -> object:

@@ -37,12 +37,15 @@ def test_the_description_changes_with_the_files_content_and_not_with_its_date(pr
     assert after["files"][1]["sha256"] != before["files"][1]["sha256"]
 
 
-def test_main_writes_once_and_leaves_an_unchanged_file_alone(project):
-    project(data={"source": "iris"})
+def test_main_writes_once_says_what_follows_and_leaves_an_unchanged_file_alone(project, capsys):
+    project(data={"source": "iris"}, search={"trials": 7})
     source.main()
+    plan = capsys.readouterr().out
+    assert "data.source iris is new, so every stage runs" in plan and "a search tries 7 configurations" in plan
     written = SOURCE_FILE.stat().st_mtime_ns
     source.main()
     assert SOURCE_FILE.stat().st_mtime_ns == written
+    assert capsys.readouterr().out == ""
     project(data={"source": "wine"})
     source.main()
     assert json.loads(SOURCE_FILE.read_text()) == {"source": "wine", "files": []}

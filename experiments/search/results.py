@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.settings import Settings
 from pipeline.tracking.parent import ChildRecord
+from pipeline.wording import significant
 
 # Matplotlib and SciPy take a second each to import, so this happens where they are used, at the end of a search.
 
@@ -56,7 +57,7 @@ def progress_text(trials: list[FrozenTrial]) -> str:
         "failed": states.count(TrialState.FAIL),
     }
     shown = [f"{count} {name}" for name, count in counts.items() if count]
-    return ", ".join(([f"best {best[0].values[0]:.4f}"] if best else []) + shown)
+    return ", ".join(([f"best {significant(best[0].values[0])}"] if best else []) + shown)
 
 
 def trial_record(trial: FrozenTrial) -> ChildRecord:
@@ -206,7 +207,7 @@ def _all_diverged(trials: int) -> str:
 
 def _line(name: str, trial: dict[str, Any]) -> str:
     value, seeds, diverged = trial["value"], trial["seeds"], trial["facts"]["diverged"]
-    interval = "" if value["low"] is None else f" [{value['low']:.4f}, {value['high']:.4f}]"
-    line = f"{name}: trial {trial['trial']}, validation loss {value['mean']:.4f}{interval}"
+    interval = "" if value["low"] is None else f" [{significant(value['low'])}, {significant(value['high'])}]"
+    line = f"{name}: trial {trial['trial']}, validation loss {significant(value['mean'])}{interval}"
     line += f", {trial['settings']['train']['optimizer']}"
     return f"{line}, {diverged} of {seeds} seeds diverged" if diverged else line

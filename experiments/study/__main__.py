@@ -101,7 +101,7 @@ def log(settings: Settings, summary: Summary, result: record.Study, run: record.
 
 def in_a_line(spent: record.Cost, arms: int) -> str:
     """Return what was done, in a line."""
-    return f"{arms} arms: {spent.runs} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s"
+    return f"{arms} arms: {spent.runs:,} trainings, {spent.seed_epochs:,} epochs, in {spent.seconds:.0f} s"
 
 
 def main() -> None:

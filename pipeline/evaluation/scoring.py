@@ -15,6 +15,7 @@ from pipeline.statistics.metrics import further_by_seed
 from pipeline.statistics.weights import average
 from pipeline.training.fitted import Fitted
 from pipeline.training.predict import predict
+from pipeline.wording import significant
 
 
 def predict_split(fitted: Fitted, model: Model, summary: Summary, split: Split) -> np.ndarray:
@@ -108,4 +109,6 @@ def _interval_text(interval: dict[str, float | None]) -> str:
     mean, low, high = interval["mean"], interval["low"], interval["high"]
     if mean is None:
         return "-"
-    return f"{mean:.4f}" if low is None else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
+    return significant(mean) + (
+        f" [{significant(low)}, {significant(high)}]" if low is not None and high is not None else ""
+    )

@@ -116,7 +116,7 @@ def test_trial_that_diverged_with_every_seed_is_not_the_best(folder):
     default, best = results.report(found, 12.3).splitlines()[1:3]
     assert default.endswith("adam, 2 of 2 seeds diverged")
     assert best.endswith("sgd, 1 of 2 seeds diverged")
-    assert results.progress_text(trials) == "best 2.4000, 1 diverged"
+    assert results.progress_text(trials) == "best 2.400, 1 diverged"
 
 
 def test_diverged_trial_is_not_on_the_front(folder):

@@ -1,12 +1,12 @@
 """How far a training is, on a terminal and in a log."""
 
+import time
 from io import StringIO
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from pipeline.training import progress
 from pipeline.training.progress import ProgressLine, describe
 from pipeline.training.trainer import Epoch
 
@@ -24,11 +24,11 @@ def test_mean_of_the_validation_scores_is_shown():
 
 
 def test_training_scores_stand_in_where_there_are_no_others():
-    assert describe(event(1, train_rmse=[50.0, 52.0], learning_rate=[0.1, 0.1])) == "train_rmse 51.0000"
+    assert describe(event(1, train_rmse=[50.0, 52.0], learning_rate=[0.1, 0.1])) == "train_rmse 51.00"
 
 
 def test_seeds_that_have_stopped_are_left_out():
-    assert describe(event(1, validation_rmse=[50.0, np.nan])) == "validation_rmse 50.0000"
+    assert describe(event(1, validation_rmse=[50.0, np.nan])) == "validation_rmse 50.00"
     assert describe(event(1, validation_rmse=[np.nan, np.nan])) == ""
 
 
@@ -46,7 +46,7 @@ def test_terminal_has_a_bar_that_is_gone_at_the_end():
 
 def test_log_has_a_line_now_and_then_with_the_time_left(monkeypatch, capsys):
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with ProgressLine(20, Console(file=StringIO())) as line:
         for number in range(1, 13):
             now[0] += 2.0
@@ -56,7 +56,7 @@ def test_log_has_a_line_now_and_then_with_the_time_left(monkeypatch, capsys):
 
 def test_resumed_training_reckons_the_time_left_by_its_own_epochs(monkeypatch, capsys):
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with ProgressLine(20, Console(file=StringIO())) as line:
         for number in (11, 12):
             now[0] += 10.0
