@@ -19,6 +19,7 @@ SectionName = Literal[
 ]  # fmt: skip
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"  # as MLflow takes one
 NewRows = Literal["holdout", "test"]  # the rows that judge
+OtherScore = Literal["accuracy", "brier", "mae"]  # beside the loss
 RemedyGroup = Literal["without", "with"]  # the chosen remedy
 
 
@@ -215,6 +216,20 @@ class Recommendation(Record):
     beats_nothing: bool | None
 
 
+class OtherChoice(Record):
+    """The arm that another score than the loss would recommend of the same candidates.
+
+    Attributes:
+        difference: its score less that of the recommended arm, row by row, each chosen for every fold by the other
+            folds; None where it is the recommended arm.
+    """
+
+    score: OtherScore
+    section: SectionName
+    arm: str
+    difference: Interval | None
+
+
 PeerFinding = Literal["better", "worse", "no detectable difference", "neither beats knowing nothing"]
 
 
@@ -254,7 +269,7 @@ class Incumbent(Record):
     """The best of the first `trials` trials of a search: its promised loss, and the same settings' losses afterwards.
 
     Attributes:
-        promised: the lowest value of these trials.
+        promised: the validation loss of the best of these trials, by the first of `search.objectives`.
         same_rows: the loss of fresh seeds on the rows that the search chose by; None where the search had no rows of
             its own.
         fresh: the loss of fresh seeds on rows that chose nothing; None where the search chose by all rows.
@@ -352,6 +367,24 @@ class FurtherScores(Record):
     knowing_nothing: dict[str, float]
 
 
+class ClassScores(Record):
+    """The scores of one class by the recommended networks, on the rows held out.
+
+    Attributes:
+        rows, share: how many of these rows are of the class, and their share.
+        precision: the share of the class among the rows that are said to be of it.
+        recall: the share of the class's rows that are said to be of it.
+        f1: the harmonic mean of the two.
+    """
+
+    name: str
+    rows: int
+    share: float
+    precision: Interval
+    recall: Interval
+    f1: Interval
+
+
 class Threshold(Record):
     """A decision between two classes that errs as seldom in the one as in the other.
 
@@ -437,9 +470,11 @@ class Study(Record):
     chosen_remedy: str | None
     power_law: dict[RemedyGroup, PowerLaw] | None
     recommendation: Recommendation
+    by_other_scores: list[OtherChoice] = []
     ensemble: Ensemble | None = None
     further: FurtherScores | None = None
     calibration: Calibration | None = None
+    classes: list[ClassScores] | None = None
     threshold: Threshold | None = None
     importance: list[Importance] | None = None
     doubtful_labels: DoubtfulLabels | None = None

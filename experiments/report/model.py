@@ -1,8 +1,18 @@
 """The section on the recommended model: its seeds together, the columns that it relies on, and doubtful labels."""
 
-from experiments.records import Calibration, DoubtfulLabels, Ensemble, FurtherScores, Importance, Study, Threshold
+from experiments.records import (
+    Calibration,
+    ClassScores,
+    DoubtfulLabels,
+    Ensemble,
+    FurtherScores,
+    Importance,
+    OtherChoice,
+    Study,
+    Threshold,
+)
 from experiments.report.arms import is_known
-from experiments.report.language import _, counted
+from experiments.report.language import N_, _, counted
 from experiments.report.numbers import (
     FURTHER_NAMES,
     LEVEL,
@@ -17,10 +27,12 @@ from experiments.report.numbers import (
     with_interval,
 )
 from experiments.report.phrases import Phrases
-from experiments.report.tables import SCORES_ON, Cell, Group, Table, Tables
+from experiments.report.recorded import shown
+from experiments.report.tables import BRIER_DECIMALS, SCORES_ON, Cell, Group, Table, Tables
 from pipeline.statistics.intervals import Interval
 
 MOST_NAMES = 6
+OTHER_SCORE_NAMES = {"accuracy": N_("accuracy"), "brier": N_("Brier score"), "mae": N_("mean absolute error")}
 SHARE_DECIMALS = 3
 UNFOLDED = 15  # rows of a table that is shown without a click
 
@@ -40,12 +52,41 @@ class RecommendedModel:
         """Return the sentences of the section."""
         ensemble, columns, labels = self.study.ensemble, self.study.importance, self.study.doubtful_labels
         return [
+            *self._by_other_scores(self.study.by_other_scores),
             *([self._confidence(self.study.calibration)] if self.study.calibration else []),
             *([self._decision(self.study.threshold)] if self.study.threshold else []),
             *([self._together(ensemble)] if ensemble else []),
             *([self._relies_on(columns)] if columns else []),
             *([self._doubts(labels)] if labels else []),
         ]
+
+    def _by_other_scores(self, choices: list[OtherChoice]) -> list[str]:
+        """Return which arm other scores than the loss would recommend, and by how much it is better."""
+        same = [_(OTHER_SCORE_NAMES[choice.score]) for choice in choices if choice.difference is None]
+        sentences = []
+        if same:
+            scores = _(" and the ").join(same)
+            sentences.append(_("By the {scores} the same arm would be chosen.").format(scores=scores))
+        for choice in choices:
+            if choice.difference is None:
+                continue
+            sentences.append(
+                _(
+                    "By the {score} another arm would be chosen: {arm}, with a difference of {difference} on new rows."
+                ).format(
+                    score=_(OTHER_SCORE_NAMES[choice.score]),
+                    arm=shown(choice.arm),
+                    difference=self._difference(choice),
+                )
+            )
+        return sentences
+
+    def _difference(self, choice: OtherChoice) -> str:
+        if choice.score == "accuracy":
+            return self.numbers.score_differences(choice.difference)
+        if choice.score == "mae":
+            return self.numbers.losses(choice.difference, sign=True)
+        return with_interval(choice.difference, BRIER_DECIMALS, sign=True)
 
     def _confidence(self, calibration: Calibration) -> str:
         """Return whether the networks are too confident, and whether the served model mends it."""
@@ -175,6 +216,7 @@ class RecommendedModel:
         """Return the tables of the section."""
         return [
             *([self._scores(self.study.further, tables)] if self.study.further else []),
+            *([_classes(self.study.classes)] if self.study.classes else []),
             *([self._sizes(self.study.ensemble)] if self.study.ensemble and self.study.ensemble.by_size else []),
             *([self._columns(self.study.importance, tables)] if self.study.importance else []),
             *(
@@ -246,6 +288,23 @@ class RecommendedModel:
         return _("Forest plot of columns by what the {loss} rises without them. These matter: {columns}.").format(
             loss=loss, columns=joined(parts)
         )
+
+
+def _classes(classes: list[ClassScores]) -> Table:
+    rows = [
+        (
+            Cell(scores.name),
+            [
+                Cell(f"{scores.rows:,}"),
+                Cell(f"{100 * scores.share:.1f}"),
+                *(_score(interval) for interval in (scores.precision, scores.recall, scores.f1)),
+            ],
+        )
+        for scores in classes
+    ]
+    columns = [_("rows"), _("share (%)"), _("precision"), _("recall"), _("F1")]
+    title = _("Classes, on new rows")
+    return Table(title, _("class"), columns, [Group("", rows)], folded=len(rows) > UNFOLDED)
 
 
 def _labels(labels: DoubtfulLabels) -> Table:

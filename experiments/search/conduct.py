@@ -83,7 +83,7 @@ def conduct(trials: Trials, load: Callable[[], Examples], observer: Observer, co
             trials.check_failures(len(trials.recorded) - before)
             _submit(engine, trials)
             observer.recorded(trials.recorded)  # after the workers have something to do
-            show(bar, len(trials.plan), trials.recorded)
+            show(bar, len(trials.plan), trials.recorded, settings.search.objectives)
             if trials.all_proposed and not engine.waiting:
                 observer.nearly_done()
 
@@ -93,9 +93,9 @@ def _submit(engine: Engine, trials: Trials) -> None:
         engine.submit(task)
 
 
-def show(bar: Bar, wanted: int, trials: list[FrozenTrial]) -> None:
+def show(bar: Bar, wanted: int, trials: list[FrozenTrial], objectives: results.Objectives) -> None:
     """Show the progress of these trials: how many are done, the best so far, how many were pruned."""
-    text, done = results.progress_text(trials), len(trials)
+    text, done = results.progress_text(trials, objectives), len(trials)
     bar.show(done, text, lambda: f"{done} of {wanted} trials: {text}")
 
 

@@ -42,6 +42,7 @@ def conclude(
     """Choose, look at the test set, and return the study's record, its tables and the recommended arm."""
     base = compared["remedies"].arms[0]
     recommended, by_others = choose.recommended(compared, base)
+    by_other_scores = choose.by_other_scores(choose.candidates(compared, base), by_others)
     # Everything is chosen; from here on the test set is looked at, once.
     test = read_test()
     of_search = compared["winner"].arms if "winner" in compared else []
@@ -61,6 +62,7 @@ def conclude(
         recommendation=choose.recommendation(
             recommended, by_others, base, on_test[recommended.section].get(recommended.name)
         ),
+        by_other_scores=by_other_scores,
         overfits=choose.overfits(remedies),
         chosen_remedy=remedy.name if remedy else None,
         power_law=choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,

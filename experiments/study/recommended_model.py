@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.study.calibration import Calibrated
+from experiments.study.classes import class_scores
 from experiments.study.ensemble import Members
 from experiments.study.further import further_on_test, further_scores, threshold, with_further
 from experiments.study.held_out import HeldOut
@@ -70,6 +71,7 @@ def look_into(
         "ensemble": ensemble,
         "calibration": calibration,
         "further": further_scores(served, tested),
+        "classes": class_scores(served, served_outputs, classes) if classes else None,
         "threshold": threshold(served, served_outputs, classes) if classes else None,
         "importance": importance(arm, preprocessing),
         "doubtful_labels": doubtful_labels(rows, outputs, classes) if classes else None,

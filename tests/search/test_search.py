@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from experiments import run_search
@@ -164,6 +166,29 @@ def test_two_objectives_give_a_front(search_settings, second):
     found = output.write(study, study.trials, settings)
     front = [tuple(trial["values"]) for trial in found["pareto_front"]]
     assert sorted(front) == sorted(tuple(trial.values) for trial in study.best_trials)
+
+
+def test_search_by_a_score_is_maximized_pruned_by_the_loss_and_written_alike(search_settings):
+    space = {"train.learning_rate": {"low": 1e-5, "high": 0.1, "log": True}}
+    settings = search_settings(objectives=["accuracy"], pruner="median", trials=14, epochs=4, space=space)
+    study = work_through(settings)
+    assert study.direction == StudyDirection.MAXIMIZE
+    complete, pruned = (study.get_trials(states=(state,)) for state in (TrialState.COMPLETE, TrialState.PRUNED))
+    assert pruned and all(trial.values is None and trial.user_attrs["facts"]["value_so_far"] > 0 for trial in pruned)
+    summary = output.write(study, study.trials, settings)
+    assert summary["best"]["values"] == [max(trial.value for trial in complete)] == [study.best_value]
+    assert summary["best"]["value"]["mean"] == pytest.approx(study.best_value)
+    assert all(trial.user_attrs["facts"]["validation_accuracy"] == trial.value for trial in complete)
+    trials, conclusions = against_optuna(settings)
+    assert not trials.differing + conclusions.differing
+
+
+def test_sampler_goes_towards_what_scores_higher(search_settings):
+    """TPE proposes most of its trials near those of the highest accuracy, as it does near those of the lowest loss."""
+    space = {"train.learning_rate": {"low": 1e-6, "high": 0.1, "log": True}}
+    settings = search_settings(objectives=["accuracy"], trials=24, epochs=2, space=space)
+    rates = [trial.params["train.learning_rate"] for trial in work_through(settings).trials]
+    assert np.median(np.log10(rates[-8:])) > np.median(np.log10(rates[:10])) + 0.5
 
 
 def test_first_trial_is_the_configuration_and_the_optimizers_take_turns(search_settings):
@@ -373,6 +398,9 @@ def files() -> list[Path]:
             {"objectives": ["cross_entropy", "gap"], "pruner": "median"},
             "search.pruner must be none with two objectives",
         ),
+        ({"objectives": ["gap"]}, "search.objectives must be a score of validation rows"),
+        ({"objectives": ["mae"]}, "search.objectives has mae, which is for numbers, and the target is one of classes"),
+        ({"objectives": ["auc"]}, "search.objectives"),
         ({"generation": 0}, "search.generation must be greater than or equal to 1"),
         ({"space": {"train.lr": {"low": 0.1, "high": 0.2}}}, "search.space.train.lr names no setting"),
         ({"space": {"train.ema": {"low": 0.2, "high": 0.1}}}, "the range is empty"),
