@@ -33,7 +33,6 @@ from experiments.records import (
     Importance,
     Incumbent,
     Influence,
-    Interval,
     Optimism,
     OtherChoice,
     Overfits,
@@ -72,6 +71,7 @@ from pipeline.errors import InputError, run_stage
 from pipeline.params import parse_settings
 from pipeline.paths import STUDY_RUN_FILE
 from pipeline.settings import Settings
+from pipeline.statistics.intervals import Interval
 
 NASTY = "<script>alert(1)</script>"
 DOLLARS = "cost $ & more $"
