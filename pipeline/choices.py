@@ -32,6 +32,8 @@ Objective = Literal[
     "weights",
 ]  # fmt: skip
 
+# Languages of the report.
+Language = Literal["en", "zh"]
 
 # Models that a study compares the network with.
 Peer = Literal["linear", "nearest_neighbors", "random_forest", "gradient_boosting", "gradient_boosting_stopped"]

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.choices import OPTIMIZERS, Activation, Initializer, Objective, Optimizer, Peer
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Language, Objective, Optimizer, Peer
 from pipeline.errors import without_password
 
 
@@ -402,6 +402,12 @@ class Engine(Section):
     dask: Annotated[str, Field(pattern=r"^(tcp|tls)://.+:\d{1,5}$")] | None = None
 
 
+class Report(Section):
+    """The report of the study; it changes no result."""
+
+    language: Language = "en"
+
+
 class Settings(Section):
     """The whole of `params.yaml`."""
 
@@ -411,6 +417,7 @@ class Settings(Section):
     search: Search = Search()
     study: Study = Study()
     engine: Engine = Engine()
+    report: Report = Report()
 
     @model_validator(mode="after")
     def _search_heeds_time(self) -> "Settings":

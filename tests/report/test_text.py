@@ -54,12 +54,12 @@ from experiments.report.figures.winner import winner
 from experiments.report.model import RecommendedModel
 from experiments.report.numbers import (
     Numbers,
-    count,
     duration,
     listed,
     number,
     p_value,
     percent,
+    seeds,
     some,
     times_as_many,
     with_interval,
@@ -78,7 +78,7 @@ DOLLARS = "cost $ & more $"
 LONG = "long_" * 60
 SECTIONS = get_args(SectionName)
 NO_DIFFERENCE = "no detectable difference"
-CROSS_ENTROPY = Numbers("cross_entropy", "accuracy", "nats", 4)
+CROSS_ENTROPY = Numbers("cross_entropy", "accuracy", None, 4)
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ class Made:
     peers: dict[str, str] | None = field(
         default_factory=lambda: {"linear model": NO_DIFFERENCE, "random forest": "worse"}
     )
+    language: str = "en"
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -540,7 +541,9 @@ class Made:
         return pd.concat(tables)
 
     def write(self) -> Study:
-        """All files that the stage study leaves."""
+        """Write all files that the stage study leaves, and the settings of the report."""
+        settings = {"report": {"language": self.language}}
+        Path("params.yaml").write_text(json.dumps(settings), encoding="utf-8")
         study = self.study()
         write_study(study, self.run(study))
         self.curves(study).to_csv(study_record.STUDY_CURVES_FILE, index=False, float_format="%.7g")
@@ -1233,8 +1236,8 @@ def test_yaml_says_what_is_not_the_baseline_s():
         (duration(3.2), "3.2 s"),
         (duration(184), "3 minutes"),
         (duration(27331), "7.6 hours"),
-        (count(1, "seed"), "1 seed"),
-        (count(1200, "seed"), "1,200 seeds"),
+        (seeds(1), "1 seed"),
+        (seeds(1200), "1,200 seeds"),
         (listed(["a"]), "a"),
         (listed(["a", "b", "c"], "or"), "a, b or c"),
         (some(["a", "b", "c"], 2), "a, b and 1 more"),

@@ -17,6 +17,7 @@ import optuna
 import pytest
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
+from optuna_dashboard import get_note
 
 from experiments import run_search
 from experiments.check.search import against_optuna
@@ -115,6 +116,17 @@ def check_complete(study: optuna.Study, wanted: int) -> None:
     counts = json.loads(output.SEARCH_FILE.read_text())["counts"]
     assert counts["complete"] + counts["pruned"] == wanted
     assert not study.user_attrs.get("ended")
+
+
+def test_the_dashboard_shows_what_is_searched_and_what_came_out(search_settings, the_study):
+    settings = search_settings(trials=2)
+    main()
+    study = the_study(settings.search.storage)
+    assert study.metric_names == ["loss"]
+    note = get_note(study)
+    assert "the loss (lower is better); means over 2 seeds" in note
+    assert "2 complete in" in note
+    assert study.user_attrs["mlflow_run"] in note
 
 
 def test_from_python_the_search_is_the_same_and_writes_nothing(search_settings):
