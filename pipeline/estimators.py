@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags, column_or_1d, compute_sample_weight
+from sklearn.utils import Tags, assert_all_finite, column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -17,7 +17,9 @@ from pipeline.data.examples import Task
 from pipeline.data.memory import checked_weights, columns_of
 from pipeline.errors import value_errors
 from pipeline.fitting import FittedModel, fit
+from pipeline.partial import PartialFit, begin
 from pipeline.settings import Data, Model, Train
+from pipeline.training.course import Snapshot
 
 # Classes have names of the settings' own, so the classifier takes `class_weight` by label instead.
 BY_LABEL = {"class_weight"}
@@ -53,6 +55,7 @@ class _MLP(BaseEstimator):
 
     task: Task
     model_: FittedModel
+    _state: Snapshot | None  # of the training by parts
 
     @property
     def history_(self) -> pd.DataFrame:
@@ -71,17 +74,33 @@ class _MLP(BaseEstimator):
 
     def _fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None) -> Self:
         """Train on rows that are checked."""
-        parameters = {name: _plain(value) for name, value in self.get_params().items()}
-        model = Model.model_validate({name: parameters[name] for name in Model.model_fields})
-        train = Train.model_validate({name: parameters[name] for name in Train.model_fields.keys() - BY_LABEL})
+        model, train = self._settings()
         if train.optimizer == "gd" and not model.batch_norm:
             X, y, sample_weight = _counted_once(X, y, sample_weight)
         chooses = train.early_stopping is not None or train.schedule.name == "plateau"
         self.model_ = fit(
-            X, y, model, train, validation=parameters["validation"] if chooses else 0.0, sample_weight=sample_weight,
-            data=Data(task=self.task), progress=False,
+            X, y, model, train, validation=_plain(self.get_params()["validation"]) if chooses else 0.0,
+            sample_weight=sample_weight, data=Data(task=self.task), progress=False,
         )  # fmt: skip
+        self._state = None
         return self
+
+    def _partial_fit(
+        self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None, classes: int | None = None
+    ) -> Self:
+        """Train an epoch on rows that are checked."""
+        if hasattr(self, "model_"):
+            after = PartialFit(self.model_, self._state).go_on(X, y, sample_weight)
+        else:
+            after = begin(X, y, *self._settings(), classes, sample_weight)
+        self.model_, self._state = after.model, after.state
+        return self
+
+    def _settings(self) -> tuple[Model, Train]:
+        parameters = {name: _plain(value) for name, value in self.get_params().items()}
+        model = Model.model_validate({name: parameters[name] for name in Model.model_fields})
+        train = Train.model_validate({name: parameters[name] for name in Train.model_fields.keys() - BY_LABEL})
+        return model, train
 
     def _weights(self, sample_weight: ArrayLike | None, rows: int) -> np.ndarray | None:
         with value_errors():
@@ -90,17 +109,20 @@ class _MLP(BaseEstimator):
             raise ValueError(f"sample_weight must have a number for each of the {rows} rows of X; got {len(weights)}")
         return weights
 
-    def _training_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:
+    def _training_rows(self, X: Any, y: Any, reset: bool = True) -> tuple[pd.DataFrame, np.ndarray]:
         """Return rows and target as `fit` takes them.
+
+        Args:
+            reset: whether these are the first rows, whose columns are those of all others.
 
         Raises:
             ValueError: they are not what scikit-learn allows.
         """
         if _is_mixed(X):
-            validate_data(self, X, y, skip_check_array=True)
+            validate_data(self, X, y, reset=reset, skip_check_array=True)
             return self._named(X), y
-        rules = {"y_numeric": self.task == "regression", "ensure_min_samples": 2, "ensure_all_finite": "allow-nan"}
-        checked, y = validate_data(self, X, y, **rules)
+        rules = {"y_numeric": self.task == "regression", "ensure_all_finite": "allow-nan"}
+        checked, y = validate_data(self, X, y, reset=reset, ensure_min_samples=2 if reset else 1, **rules)
         return self._named(checked), y
 
     def _new_rows(self, X: Any) -> pd.DataFrame:
@@ -183,6 +205,54 @@ class MLPClassifier(ClassifierMixin, _MLP):
             weights = (1.0 if weights is None else weights) * compute_sample_weight(self.class_weight, y)
         return self._fit(X, indices, weights)
 
+    def partial_fit(
+        self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train an epoch on these rows, going on from the weights and the optimizer's state of the call before.
+
+        The rows of the first call say how columns are scaled and which categories they have, and the parameters of the
+        first call stay; after `fit`, those of `fit` do. Weights count relative to the others of the call. Calls with as
+        many rows share a compiled graph.
+
+        Args:
+            classes: all labels that there will be; needed at the first call.
+
+        Raises:
+            ValueError: other columns than before, an unknown label, a parameter that needs validation rows or a last
+                epoch (`early_stopping`, `swa`, the schedules `cosine` and `plateau`), or `class_weight="balanced"`.
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit, which does not know the shares of the "
+                "classes; pass weights by class, or sample_weight"
+            )
+        is_first = not hasattr(self, "model_")
+        labels = self._labels(classes, is_first)
+        X, y = self._training_rows(X, y, reset=is_first)
+        rows = column_or_1d(y, warn=True)
+        check_classification_targets(rows)
+        if len(unknown := np.setdiff1d(rows, labels)):
+            raise ValueError(f"y has labels {unknown.tolist()} that are not in classes, {labels.tolist()}")
+        weights = self._weights(sample_weight, len(rows))
+        if self.class_weight is not None:
+            weights = (1.0 if weights is None else weights) * compute_sample_weight(self.class_weight, rows)
+        self._partial_fit(X, np.searchsorted(labels, rows), weights, len(labels))
+        self.classes_ = labels
+        return self
+
+    def _labels(self, classes: ArrayLike | None, is_first: bool) -> np.ndarray:
+        """Return the labels that `partial_fit` knows, in order."""
+        if classes is None:
+            if is_first:
+                raise ValueError("classes must be passed on the first call to partial_fit")
+            return self.classes_
+        labels = np.unique(np.asarray(classes))
+        if not is_first and not np.array_equal(labels, self.classes_):
+            raise ValueError(f"classes={labels} is not the same as on the call before, {self.classes_}")
+        if len(labels) < 2:
+            raise ValueError(f"classes must hold two labels at least; got {labels.tolist()}")
+        return labels
+
     def predict(self, X: Any) -> np.ndarray:
         """Return the most likely label of each row."""
         check_is_fitted(self)
@@ -217,6 +287,22 @@ class MLPRegressor(RegressorMixin, _MLP):
         X, y = self._training_rows(X, y)
         numbers = column_or_1d(y, warn=True)
         return self._fit(X, numbers, self._weights(sample_weight, len(numbers)))
+
+    def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train an epoch on these rows, going on from the weights and the optimizer's state of the call before.
+
+        The rows of the first call say how columns and the target are scaled and which categories columns have, and the
+        parameters of the first call stay; after `fit`, those of `fit` do. Weights count relative to the others of the
+        call. Calls with as many rows share a compiled graph.
+
+        Raises:
+            ValueError: other columns than before, or a parameter that needs validation rows or a last epoch
+                (`early_stopping`, `swa`, the schedules `cosine` and `plateau`).
+        """
+        X, y = self._training_rows(X, y, reset=not hasattr(self, "model_"))
+        numbers = column_or_1d(y, warn=True)
+        assert_all_finite(numbers, input_name="y")
+        return self._partial_fit(X, numbers, self._weights(sample_weight, len(numbers)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the number predicted for each row, float32 as the network computes it; `model_` gives float64."""

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -42,9 +43,27 @@ def test_parameters_are_the_settings():
         MLPClassifier(droput=0.2)
 
 
-def test_settings_are_held_to_their_schema(cancer):
-    with pytest.raises(ValueError, match="dropout"):
-        MLPClassifier(dropout=1.5).fit(*cancer)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"dropout": 1.5},
+        {"hidden_units": (0,)},
+        {"activation": "sine"},
+        {"optimizer": "lbfgs"},
+        {"learning_rate": 0.0},
+        {"l2": -1.0},
+        {"batch_size": 0},
+        {"epochs": 0},
+        {"momentum": 1.5},
+        {"schedule": "invscaling"},
+        {"early_stopping": {"patience": 0}},
+        {"seeds": 0},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_settings_are_held_to_their_schema(setting, cancer):
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        MLPClassifier(**setting).fit(*cancer)
 
 
 def test_cross_validation(cancer):
@@ -101,6 +120,64 @@ def test_probabilities_are_of_the_classes_and_the_most_likely_is_predicted(cance
     assert (fitted.predict(X) == fitted.classes_[probabilities.argmax(axis=1)]).all()
 
 
+@pytest.mark.parametrize("activation", ["linear", "sigmoid", "tanh", "relu"])
+def test_every_activation_learns_classes_and_numbers(activation):
+    X, y = load_iris(return_X_y=True)
+    settings = {"activation": activation, "hidden_units": (16,), "epochs": 30, "seeds": 2, "learning_rate": 0.02}
+    classifier = MLPClassifier(**settings).fit(X, y)
+    assert classifier.score(X, y) > 0.95
+    assert classifier.predict(X).dtype == y.dtype
+    assert MLPRegressor(**settings).fit(X, y).score(X, y) > 0.9
+
+
+def test_probabilities_of_two_classes_rank_and_those_of_three_sum_to_one():
+    X, y = load_iris(return_X_y=True)
+    two = MLPClassifier(**QUICK, learning_rate=0.02).fit(X[:100], y[:100]).predict_proba(X[:100])
+    assert two.shape == (100, 2)
+    assert roc_auc_score(y[:100], two[:, 1]) == 1
+    three = MLPClassifier(**QUICK).fit(X, y).predict_proba(X)
+    assert three.shape == (150, 3)
+    np.testing.assert_allclose(three.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_several_targets_are_refused(estimator):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        estimator(**QUICK).fit(X, np.eye(3, dtype=int)[y])
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_fit_begins_anew_from_the_seeds_and_says_nothing(estimator, capfd):
+    X, y = load_iris(return_X_y=True)
+    fitted = estimator(**QUICK | {"epochs": 3}).fit(X, y)
+    capfd.readouterr()
+    before = fitted.predict(X)
+    np.testing.assert_array_equal(fitted.fit(X, y).predict(X), before)
+    assert capfd.readouterr() == ("", "")
+    assert fitted.history_.groupby("seed")["epoch"].max().tolist() == [3, 3]
+    by_seed = fitted.model_.predict_by_seed(X, probabilities=estimator is MLPClassifier)
+    assert not np.array_equal(by_seed[0], by_seed[1])
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_numbers_of_either_precision_train_float32_weights(estimator):
+    X, y = load_iris(return_X_y=True)
+    double, single = (
+        estimator(**QUICK).fit(rows, y).model_.fitted.weights["output/kernel"] for rows in (X, X.astype(np.float32))
+    )
+    assert double.dtype == single.dtype == np.float32
+    np.testing.assert_allclose(single, double, rtol=0.01, atol=1e-4)
+
+
+def test_what_is_not_finite_is_refused():
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=r"a number beyond 3\.4e\+38"):
+        MLPRegressor(**QUICK).fit(X * 1e300, y)
+    with pytest.raises(ValueError, match="no seed's loss stayed finite"):
+        MLPRegressor(**QUICK, optimizer="sgd", learning_rate=1e4, early_stopping={"patience": 2}).fit(X, y)
+
+
 def test_two_layers_learn_what_is_not_linear():
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 20, float)
     assert (
@@ -131,6 +208,33 @@ def test_early_stopping_holds_rows_out(cancer):
     assert "validation_cross_entropy" in stopped.history_
     assert stopped.history_["epoch"].max() < 50
     assert "validation_cross_entropy" not in MLPClassifier(**QUICK).fit(*cancer).history_
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_early_stopping_waits_for_an_improvement_of_the_tolerance(cancer, patience):
+    stopping = {"patience": patience, "min_delta": 1e9}
+    history = MLPClassifier(**QUICK | {"epochs": 20}, early_stopping=stopping).fit(*cancer).history_
+    assert history.groupby("seed")["epoch"].max().tolist() == [1 + patience] * 2  # the first one always improves
+
+
+def test_early_stopping_waits_to_the_last_epoch_where_patience_is_as_long(cancer):
+    stopping = {"patience": 5, "min_delta": 1e9}
+    history = MLPClassifier(**QUICK | {"epochs": 5}, early_stopping=stopping).fit(*cancer).history_
+    assert history["epoch"].max() == 5
+
+
+def test_plateau_cuts_the_learning_rate(cancer):
+    schedule = {"name": "plateau", "decay_epochs": 2, "decay": 0.1}
+    history = MLPClassifier(**QUICK | {"epochs": 40}, schedule=schedule, learning_rate=0.1).fit(*cancer).history_
+    assert history["learning_rate"].max() == 0.1
+    assert history["learning_rate"].min() < 0.011
+
+
+def test_equal_weights_change_nothing_with_early_stopping():
+    X, y = load_diabetes(return_X_y=True)
+    estimator = MLPRegressor(**QUICK, early_stopping={"patience": 2})
+    weighted, plain = (clone(estimator).fit(X, y, sample_weight=weights) for weights in (np.ones(len(y)), None))
+    np.testing.assert_allclose(weighted.predict(X), plain.predict(X), rtol=1e-4)
 
 
 def test_fitted_model_is_saved_without_pickle(cancer, tmp_path):

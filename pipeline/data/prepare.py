@@ -49,7 +49,23 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     notes += [target.note] if target.note else []
     _check_class_sizes(target, dataset, data)
     rows = _split_rows(dataset, target, data)
-    notes += _absent_classes(target, rows)
+    return prepare_splits(dataset, target, rows, data, [*notes, *_absent_classes(target, rows)])
+
+
+def prepare_splits(
+    dataset: Dataset, target: Target, rows: dict[SplitName, np.ndarray], data: Data, notes: list[str]
+) -> Prepared:
+    """Fit the preprocessing on the training rows, and apply it to all splits.
+
+    Args:
+        target: it may name classes of which there are no rows yet.
+        rows: the row numbers of each split.
+        notes: what was decided so far.
+
+    Raises:
+        InputError: columns that no network can learn from, or a regression's target of one value only.
+    """
+    notes = list(notes)
     preprocessing = _fit(dataset, rows["train"], data, notes)
     y, mean, scale = _fit_target(target, rows["train"], dataset.weights, data)
     groups = None if dataset.groups is None else np.unique(dataset.groups, return_inverse=True)[1].astype(np.int32)
