@@ -81,10 +81,8 @@ class Numbers:
 
     @property
     def unit(self) -> str:
-        """Return the unit of the loss, as it follows a number."""
-        if self.loss == "cross_entropy":
-            return _("nats")
-        return _("in the unit of {target}").format(target=self.target) if self.target else _("in the target's unit")
+        """Return the unit of the loss, as it follows a number; the page says that of a target once, at its top."""
+        return NO_BREAK + _("nats") if self.loss == "cross_entropy" else ""
 
     @property
     def loss_label(self) -> str:
@@ -110,7 +108,7 @@ class Numbers:
 
     def losses(self, interval: Interval | None, sign: bool = False) -> str:
         """Return a loss with its interval and unit."""
-        return f"{with_interval(interval, decimals_of(interval, self.loss_decimals), sign)}{NO_BREAK}{self.unit}"
+        return f"{with_interval(interval, decimals_of(interval, self.loss_decimals), sign)}{self.unit}"
 
     def score_text(self, value: float | None, sign: bool = False) -> str:
         """Return a score as text, an accuracy in percent but without the percent sign."""

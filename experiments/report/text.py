@@ -379,7 +379,7 @@ class Text:
         facts = {
             "trial": optimism.trial,
             "trials": optimism.trials,
-            "promised": f"{numbers.loss_text(optimism.promised)} {numbers.unit}",
+            "promised": f"{numbers.loss_text(optimism.promised)}{numbers.unit}",
         }
         promise = _("Trial {trial}, the best of {trials:,}, promised {promised}.").format(**facts)
         if parts:
