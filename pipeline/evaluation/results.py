@@ -11,11 +11,12 @@ from pipeline.data.examples import Split
 from pipeline.data.splits import SPLITS, SplitName, Summary
 from pipeline.evaluation.recorded import STAGE, read_curves, read_evaluation, read_seed_scores
 from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, summarize
-from pipeline.evaluation.tables import DIGITS, errors_of, loss_curves, mean_curves, reliability_of, rounded
+from pipeline.evaluation.tables import errors_of, loss_curves, reliability_of
 from pipeline.files import read_table, write_json, written_whole
 from pipeline.paths import CURVES_FILE, ERRORS_FILE, EVALUATION_FILE, LOSS_FILE, RELIABILITY_FILE, SEED_SCORES_FILE
 from pipeline.settings import Model
 from pipeline.training.fitted import Fitted, read_history
+from pipeline.training.history import DIGITS, mean_curves, rounded
 
 
 @dataclass(frozen=True, eq=False)

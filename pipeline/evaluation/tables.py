@@ -9,21 +9,6 @@ from pipeline.data.splits import Summary
 from pipeline.statistics import scores
 from pipeline.statistics.metrics import in_bins
 
-# Scores come from numbers in float32, which have no more significant digits than these.
-DIGITS = "%.7g"
-
-
-def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the digits that its file has, so that a number is the same there and in MLflow."""
-    floats = table.select_dtypes("float")
-    return table.assign(**{name: [float(DIGITS % value) for value in floats[name]] for name in floats.columns})
-
-
-def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
-    """Return means over the seeds that still train, with the epoch as index, and how many these seeds are."""
-    by_epoch = history.drop(columns="seed").groupby("epoch")
-    return by_epoch.mean().assign(seeds_training=by_epoch.size())
-
 
 def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
     """Return the curves of cross-entropy or RMSE under names that every task has, for `dvc plots`.
