@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PORT ?= 5000
+LOCALE := experiments/report/locale
 
 # DVC runs each stage through a shell, which must find this environment's python.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -54,6 +55,14 @@ docs: $(INSTALLED)  ## build the documentation, docs/_build/html/index.html
 	@$(call with_extra,docs,furo; import myst_parser)
 	@$(BIN)/sphinx-build -qnW --keep-going docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+# Chinese lacks what is new until its msgstr is written into report.po; then this compiles it. A test holds both.
+translations: $(INSTALLED)  ## collect the sentences of the report for its other languages, and compile these
+	@pot=$$(mktemp) && trap 'rm -f "$$pot"' EXIT && \
+	$(BIN)/pybabel -q extract -F pyproject.toml -k counted:1,2 -k N_ --add-location=file --sort-by-file -w 120 \
+	    --project=overfitting-study -o "$$pot" experiments/report && \
+	$(BIN)/pybabel -q update -i "$$pot" -d $(LOCALE) -D report -w 120 -N --ignore-obsolete --ignore-pot-creation-date && \
+	$(BIN)/pybabel -q compile -d $(LOCALE) -D report
 
 linkcheck: $(INSTALLED)  ## see whether the links of the documentation lead somewhere; needs a network
 	@$(call with_extra,docs,furo; import myst_parser)

@@ -1,11 +1,11 @@
 """The overfitting study from Python: a data frame in, its answers, tables, pictures and a fitted model out."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -16,6 +16,7 @@ from experiments.prepared import Subject, given
 from experiments.records import STUDY_FILE, Recommendation, StudyRun, TestLooks
 from experiments.records import Study as StudyRecord
 from experiments.report.figures import draw
+from experiments.report.language import in_language
 from experiments.report.numbers import Numbers
 from experiments.report.page import render, render_answers
 from experiments.study.cost import cost, equal_time, seconds_by_arm
@@ -25,6 +26,7 @@ from experiments.study.sections import Sections
 from experiments.study.seeds import fresh_seeds
 from experiments.study.tables import Tables
 from experiments.study.trainings import Trainings
+from pipeline.choices import Language
 from pipeline.data.splits import Summary
 from pipeline.errors import value_errors
 from pipeline.files import write_json
@@ -62,6 +64,7 @@ class StudyResult:
         recommended: the arm to use.
         seeds: a row per arm and seed.
         curves: a row per arm and epoch.
+        language: of the answers, the pictures and the page; `in_language` gives others.
     """
 
     record: StudyRecord
@@ -71,6 +74,15 @@ class StudyResult:
     recommended: Scored
     seeds: pd.DataFrame
     curves: pd.DataFrame
+    language: Language = "en"
+
+    def in_language(self, language: Language) -> "StudyResult":
+        """Return the same result, shown in another language: `en` or `zh`.
+
+        Raises:
+            ValueError: the report is not in this language.
+        """
+        return replace(self, language=_known(language))
 
     @cached_property
     def arms(self) -> pd.DataFrame:
@@ -126,7 +138,8 @@ class StudyResult:
 
     def to_html(self, path: str | Path) -> None:
         """Write the whole report as one HTML page."""
-        page = render(self.record, self.run, self._numbers, self._pictures)
+        with in_language(self.language):
+            page = render(self.record, self.run, self._numbers, self._pictures)
         Path(path).write_text(page, encoding="utf-8", newline="\n")
 
     def __repr__(self) -> str:
@@ -134,7 +147,8 @@ class StudyResult:
         return f"StudyResult({about.source}: {len(self.record.arms)} arms, {len(about.seeds)} seeds)"
 
     def _repr_html_(self) -> str:
-        return render_answers(self.record, self._numbers)
+        with in_language(self.language):
+            return render_answers(self.record, self._numbers)
 
     @cached_property
     def _numbers(self) -> Numbers:
@@ -142,7 +156,8 @@ class StudyResult:
 
     @cached_property
     def _pictures(self) -> dict[str, str]:
-        return draw(self.record, self.curves, self.seeds, self._numbers)
+        with in_language(self.language):
+            return draw(self.record, self.curves, self.seeds, self._numbers)
 
 
 def run_study(
@@ -160,6 +175,7 @@ def run_study(
     workers: int = 2,
     tracking: str | None = None,
     progress: bool = True,
+    language: Language = "en",
 ) -> StudyResult:
     """Ask what helps against overfitting on this data, by how much, and how sure that is.
 
@@ -179,11 +195,12 @@ def run_study(
         tracking: the URI of an MLflow store or server, such as `sqlite:///mlflow.db`, that a run for each arm is logged
             to; None for none.
         progress: whether to show a bar.
+        language: of the answers, the pictures and the page: `en`, or `zh` for Chinese.
 
     Raises:
         ValueError: data or settings that no study can have.
     """
-    began = time.monotonic()
+    began, language = time.monotonic(), _known(language)
     chosen_sections = sections or [section for section in study.sections if search or section != "winner"]
     changes: dict[str, Any] = {"seeds": seeds, "sections": chosen_sections}
     study = Study.model_validate(vars(study) | {name: value for name, value in changes.items() if value is not None})
@@ -219,7 +236,13 @@ def run_study(
             parent, runs = _log(result, run, tables, settings, summary)
             run = run.model_copy(update={"parent_run": parent, "runs": runs})
     scored = [arm for name in settings.study.sections if name in compared for arm in compared[name].arms]
-    return StudyResult(result, run, subject, scored, recommended, tables.seeds, tables.curves)
+    return StudyResult(result, run, subject, scored, recommended, tables.seeds, tables.curves, language)
+
+
+def _known(language: Language) -> Language:
+    if language not in get_args(Language):
+        raise ValueError(f"language must be one of {', '.join(get_args(Language))}; got {language!r}")
+    return language
 
 
 def _log(

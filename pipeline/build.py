@@ -22,7 +22,7 @@ from pipeline.errors import run_stage
 from pipeline.files import write_json
 from pipeline.params import settings_in_use
 from pipeline.paths import ARCHITECTURE_FILE, SIZE_FILE
-from pipeline.training.encoding import LAYER as ENCODING
+from pipeline.training.inputs import UNTRAINED
 from pipeline.training.model import build_keras
 
 
@@ -31,7 +31,7 @@ def size(plain: keras.Model, training_rows: int) -> dict[str, object]:
 
     Those of the input encoding do not count: they are not trained.
     """
-    counted = [layer for layer in plain.layers if layer.count_params() and layer.name != ENCODING]
+    counted = [layer for layer in plain.layers if layer.count_params() and layer.name not in UNTRAINED]
     layers = {layer.name: layer.count_params() for layer in counted}
     weights = sum(layers.values())
     return {

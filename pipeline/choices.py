@@ -26,6 +26,15 @@ Initializer = Literal[
 ]  # fmt: skip
 
 
+# What a trial of a search is judged by on its validation rows; see `OBJECTIVES`.
+Objective = Literal[
+    "cross_entropy", "accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "mae", "r2", "gap",
+    "weights",
+]  # fmt: skip
+
+# Languages of the report.
+Language = Literal["en", "zh"]
+
 # Models that a study compares the network with.
 Peer = Literal["linear", "nearest_neighbors", "random_forest", "gradient_boosting", "gradient_boosting_stopped"]
 
@@ -50,6 +59,36 @@ class OptimizerFacts:
     momentum: float | None = None
     has_own_decay: bool = False
     mixes: bool = False
+
+
+@dataclass(frozen=True)
+class ObjectiveFacts:
+    """Facts about an objective of a search, needed where scores are not computed; a test holds them to the scores.
+
+    Attributes:
+        task: the only task that it is defined for; None for all.
+        is_maximized: whether more is better.
+        is_score: whether it is computed from predictions beside the loss that trainings are monitored by.
+    """
+
+    task: Literal["classification", "regression"] | None = None
+    is_maximized: bool = False
+    is_score: bool = True
+
+
+OBJECTIVES: dict[Objective, ObjectiveFacts] = {
+    "cross_entropy": ObjectiveFacts(is_score=False),  # for a regression the RMSE
+    "accuracy": ObjectiveFacts("classification", is_maximized=True),
+    "balanced_accuracy": ObjectiveFacts("classification", is_maximized=True),
+    "f1": ObjectiveFacts("classification", is_maximized=True),
+    "roc_auc": ObjectiveFacts("classification", is_maximized=True),
+    "average_precision": ObjectiveFacts("classification", is_maximized=True),
+    "brier": ObjectiveFacts("classification"),
+    "mae": ObjectiveFacts("regression"),
+    "r2": ObjectiveFacts("regression", is_maximized=True),
+    "gap": ObjectiveFacts(is_score=False),
+    "weights": ObjectiveFacts(is_score=False),
+}
 
 
 OPTIMIZERS: dict[Optimizer, OptimizerFacts] = {

@@ -124,19 +124,22 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path} is not valid JSON: {error}; delete it and run `dvc repro`") from None
 
 
-def read_table(stage: str, path: str | Path, columns: Collection[str], texts: Collection[str] = ()) -> "pd.DataFrame":
+def read_table(
+    stage: str, path: str | Path, columns: Collection[str], texts: Collection[str] = (), may_be_empty: bool = False
+) -> "pd.DataFrame":
     """Read a table that a stage wrote as `.csv`, which has at least these columns.
 
     Args:
         texts: the columns that hold text; all others hold numbers or truth values.
+        may_be_empty: whether it may have no rows.
 
     Raises:
         InputError: the file is missing or not what the stage writes.
     """
-    return read_of(stage, path, lambda path: _table(path, columns, texts))
+    return read_of(stage, path, lambda path: _table(path, columns, texts, may_be_empty))
 
 
-def _table(path: Path, columns: Collection[str], texts: Collection[str]) -> "pd.DataFrame":
+def _table(path: Path, columns: Collection[str], texts: Collection[str], may_be_empty: bool) -> "pd.DataFrame":
     import io
 
     import pandas as pd
@@ -146,8 +149,10 @@ def _table(path: Path, columns: Collection[str], texts: Collection[str]) -> "pd.
         raise ValueError("it is damaged")
     table = pd.read_csv(io.BytesIO(content), dtype=dict.fromkeys(texts, str), keep_default_na=True)
     numbers = [name for name in table.columns if name not in texts]
-    if not {*columns, *texts} <= {*table.columns} or table.empty:
+    if not {*columns, *texts} <= {*table.columns} or (table.empty and not may_be_empty):
         raise ValueError("it lacks columns or rows")
+    if table.empty:
+        return table
     if not all(pd.api.types.is_numeric_dtype(table[name]) for name in numbers):
         raise ValueError("a column of numbers holds something else")
     if not all(pd.api.types.is_integer_dtype(table[name]) for name in WHOLE & {*columns}):

@@ -23,5 +23,6 @@ EVALUATION_FILE = RESULTS / "evaluation.json"
 SEED_SCORES_FILE = RESULTS / "seeds.csv"
 LOSS_FILE = RESULTS / "loss.csv"
 ERRORS_FILE = RESULTS / "errors.csv"
+CLASSES_FILE = RESULTS / "classes.csv"
 RELIABILITY_FILE = RESULTS / "reliability.csv"
 FIGURES = {name: RESULTS / f"{name}.svg" for name in ("loss", "score", "gap", "errors", "reliability")}

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.choices import OPTIMIZERS, Activation, Initializer, Optimizer, Peer
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Language, Objective, Optimizer, Peer
 from pipeline.errors import without_password
 
 
@@ -34,7 +34,7 @@ class Regularizer:
             an argument of graphs that have it on; a `structure` makes another graph for each value; what acts from
             `outside` is not in it.
         is_remedy: whether the study's baseline has it off. Clipping keeps a training stable, class weights say what
-            it is to learn, and bins what it sees, so they stay as they are.
+            it is to learn, and bins and inputs what it sees, so they stay as they are.
     """
 
     name: str
@@ -152,6 +152,9 @@ class Data(Section):
         return self
 
 
+Inputs = Literal["quantile", "robust"]
+
+
 class Model(Section):
     """The MLP's layers and what regularizes them; the stage build."""
 
@@ -169,14 +172,18 @@ class Model(Section):
         Annotated[int, Field(ge=2, le=64)] | None,
         Regularizer("piecewise-linear inputs", "structure", is_remedy=False),
     ] = None
+    inputs: Annotated[Inputs | None, Regularizer("transformed inputs", "structure", is_remedy=False)] = None
     layer_norm: bool = False
     skip: bool = False
     build: Annotated[str, Field(pattern=r"^.+\.py:\w+$")] | None = None
 
     @model_validator(mode="after")
-    def _bins_are_of_the_mlp(self) -> "Model":
+    def _inputs_are_of_the_mlp(self) -> "Model":
         if self.bins is not None and self.build is not None:
             raise ValueError(f"model.bins must be null with model.build, which has its own inputs; got {self.bins}")
+        if self.inputs is not None and (self.build is not None or self.bins is not None):
+            other = "model.build, which has its own inputs" if self.build else "model.bins, which are quantiles already"
+            raise ValueError(f"model.inputs must be null with {other}; got {self.inputs}")
         return self
 
 
@@ -238,6 +245,7 @@ class Train(Section):
     mixup: Annotated[Positive | None, Regularizer("mixup", "switch")] = None
     shift: Annotated[Annotated[int, Field(ge=1, le=8)] | None, Regularizer("shifts", "switch")] = None
     cutout: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Regularizer("cutout", "switch")] = None
+    rotate: Annotated[Annotated[float, Field(gt=0, le=45)] | None, Regularizer("rotations", "switch")] = None
     class_weight: Annotated[ClassWeight, Regularizer("class weights", "switch", is_remedy=False)] = None
     batch_size: Count = 128
     epochs: Epochs = 10
@@ -316,9 +324,6 @@ class Dimension(Section):
         return self
 
 
-Objective = Literal["cross_entropy", "gap", "weights"]
-
-
 class Search(Section):
     """The search over settings; the stage search."""
 
@@ -339,9 +344,11 @@ class Search(Section):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "Search":
-        if self.objectives[0] != "cross_entropy" or len(set(self.objectives)) < len(self.objectives):
-            allowed = "[cross_entropy], [cross_entropy, gap] or [cross_entropy, weights]"
-            raise ValueError(f"search.objectives must be {allowed}, got {self.objectives}")
+        if self.objectives[0] in ("gap", "weights") or len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(
+                "search.objectives must be a score of validation rows, such as [cross_entropy], or that and another "
+                f"objective, such as [cross_entropy, gap]; got {self.objectives}"
+            )
         if len(self.objectives) > 1 and self.pruner != "none":
             raise ValueError(f"search.pruner must be none with two objectives, got {self.pruner}: Optuna prunes by one")
         if self.storage and without_password(self.storage) != self.storage:
@@ -395,6 +402,12 @@ class Engine(Section):
     dask: Annotated[str, Field(pattern=r"^(tcp|tls)://.+:\d{1,5}$")] | None = None
 
 
+class Report(Section):
+    """The report of the study; it changes no result."""
+
+    language: Language = "en"
+
+
 class Settings(Section):
     """The whole of `params.yaml`."""
 
@@ -404,6 +417,7 @@ class Settings(Section):
     search: Search = Search()
     study: Study = Study()
     engine: Engine = Engine()
+    report: Report = Report()
 
     @model_validator(mode="after")
     def _search_heeds_time(self) -> "Settings":

@@ -33,6 +33,15 @@ def test_size_leaves_out_the_weights_of_the_input_encoding_which_are_not_trained
     assert size(plain, 100)["weights"] == plain.count_params() - 2 * 4 * 64
 
 
+@pytest.mark.parametrize("inputs", ["quantile", "robust"])
+def test_size_and_architecture_of_transformed_inputs(inputs):
+    from pipeline.build import size
+
+    plain = build_keras(Model(hidden_units=[8], inputs=inputs), Problem("classification", 64, 10))
+    assert size(plain, 100)["weights"] == 64 * 8 + 8 + 8 * 10 + 10
+    assert keras.models.model_from_json(plain.to_json()).output_shape == (None, 10)
+
+
 def test_architecture_is_one_that_keras_reads(digits_project):
     plain = keras.models.model_from_json(ARCHITECTURE_FILE.read_text(encoding="utf-8"))
     assert (plain.input_shape, plain.output_shape) == ((None, 64), (None, 10))

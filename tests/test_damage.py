@@ -26,7 +26,7 @@ from pipeline.evaluation.record import run_record
 from pipeline.evaluation.results import read_results
 from pipeline.files import check_archive, read_arrays, read_of, read_table, write_arrays
 from pipeline.params import read_settings
-from pipeline.paths import CHECKPOINT_FILE, MODEL_FILE, RESULTS, SEEDS_FILE
+from pipeline.paths import CHECKPOINT_FILE, MODEL_FILE, RESULTS, SEEDS_FILE, STUDY_RUN_FILE
 from pipeline.training import keras_file
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.fitted import read_fitted
@@ -98,10 +98,18 @@ READERS: list[tuple[str | Path, Callable[[], object]]] = [
     (KEPT, lambda: jobs.read_result(KEPT)),
     *(
         (RESULTS / name, look_at_evaluation)
-        for name in ("evaluation.json", "seeds.csv", "history.csv", "curves.csv", "loss.csv", "errors.csv")
+        for name in (
+            "evaluation.json",
+            "seeds.csv",
+            "history.csv",
+            "curves.csv",
+            "loss.csv",
+            "errors.csv",
+            "classes.csv",
+        )
     ),
     (records.STUDY_FILE, look_at_tables),
-    (records.STUDY_RUN_FILE, look_at_tables),
+    (STUDY_RUN_FILE, look_at_tables),
     (records.STUDY_SEEDS_FILE, look_at_tables),
     (records.STUDY_CURVES_FILE, look_at_tables),
     (records.STUDY_CURVES_FILE, lambda: read_table("study", records.STUDY_CURVES_FILE, ["epoch"], ARM)),

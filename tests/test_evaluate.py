@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import precision_recall_fscore_support
 
 from pipeline.data.splits import SPLITS, read_split, read_summary
 from pipeline.evaluation.results import evaluate, read_results
 from pipeline.params import read_settings
 from pipeline.paths import (
+    CLASSES_FILE,
     CURVES_FILE,
     ERRORS_FILE,
     EVALUATE_RUN_FILE,
@@ -32,7 +34,16 @@ from pipeline.tracking.store import tracking_uri
 from pipeline.training.fitted import read_fitted, write_fitted
 from pipeline.training.predict import predict
 
-RESULTS = (EVALUATION_FILE, SEED_SCORES_FILE, CURVES_FILE, LOSS_FILE, ERRORS_FILE, RELIABILITY_FILE, *FIGURES.values())
+RESULTS = (
+    EVALUATION_FILE,
+    SEED_SCORES_FILE,
+    CURVES_FILE,
+    LOSS_FILE,
+    ERRORS_FILE,
+    CLASSES_FILE,
+    RELIABILITY_FILE,
+    *FIGURES.values(),
+)
 METRICS = {"classification": ["cross_entropy", "accuracy"], "regression": ["rmse", "r2"]}
 
 
@@ -90,6 +101,23 @@ def test_scores_are_of_the_prepared_splits_with_the_weights_of_the_stage_train(d
         np.testing.assert_allclose(table[f"test_{metric}"], expected, rtol=1e-6)
 
 
+def test_scores_of_classes_are_the_means_of_scikit_learns(digits_project):
+    table, summary = pd.read_csv(CLASSES_FILE, dtype={"class": str}), read_summary()
+    assert table["split"].unique().tolist() == list(SPLITS)
+    for split in ("validation", "test"):
+        rows, of_split = read_split(split), table[table["split"] == split]
+        logits = predict(read_settings().model, summary.problem, read_fitted().weights, rows.x)
+        by_seed = [precision_recall_fscore_support(rows.y, of_seed.argmax(axis=-1)) for of_seed in logits]
+        assert of_split["class"].tolist() == summary.classes
+        for place, name in enumerate(("precision", "recall", "f1")):
+            np.testing.assert_allclose(
+                of_split[name], np.mean([scored[place] for scored in by_seed], axis=0), rtol=1e-5
+            )
+        assert of_split["rows"].tolist() == by_seed[0][3].tolist()
+        np.testing.assert_allclose(of_split["share"], by_seed[0][3] / len(rows), rtol=1e-6)
+    assert (table["recall_low"] <= table["recall"]).all() and (table["recall"] <= table["recall_high"]).all()
+
+
 def test_reliability_has_bins_of_as_many_rows_of_each_seed(any_project):
     table, scored, n = pd.read_csv(RELIABILITY_FILE), evaluation(), read_summary().rows["test"]
     assert sorted(table["seed"].unique()) == [1, 2, 3] and table.groupby("seed").size().tolist() == [15] * 3
@@ -115,7 +143,7 @@ def test_results_are_the_numbers_in_their_files(any_project):
     splits = {name: read_split(name) for name in SPLITS}
     results, written = evaluate(read_fitted(), read_settings().model, read_summary(), splits), read_results()
     assert results.evaluation == written.evaluation
-    for table in ("seeds", "history", "curves", "loss"):
+    for table in ("seeds", "history", "curves", "loss", "classes"):
         expected = getattr(written, table)
         pd.testing.assert_frame_equal(getattr(results, table), expected, check_exact=True, check_dtype=False)
 

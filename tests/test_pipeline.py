@@ -215,10 +215,11 @@ def test_interrupted_training_leaves_every_result_of_before_and_its_checkpoint(r
 )
 @pytest.mark.reference  # a minute each
 def test_every_stage_runs_on_a_users_table_and_the_report_names_its_columns(repository, target, drop, named):
-    set_params(data={"target": target, "drop": [drop, "name"]}, search=SEARCH, study=STUDY, engine={"workers": 1})
+    others = {"search": SEARCH, "study": STUDY, "engine": {"workers": 1}, "report": {"language": "zh"}}
+    set_params(data={"target": target, "drop": [drop, "name"]}, **others)
     assert stages_run(dvc("repro"))[-3:] == ["search", "study", "report"]
-    report = (RESULTS / "report.html").read_text()
-    for name in ("patients.csv", target, "city=Kiel", "smoker", *named):
+    report = (RESULTS / "report.html").read_text(encoding="utf-8")
+    for name in ("过拟合了吗？", "patients.csv", target, "city=Kiel", "smoker", *named):
         assert name in report
     checked = subprocess.run(
         [sys.executable, "-m", "experiments.check"], env=environment(repository), capture_output=True, text=True

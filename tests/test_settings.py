@@ -292,10 +292,16 @@ def test_class_weights_that_cannot_be_are_refused(value):
     [
         ({"bins": 1}, r"model\.bins must be greater than or equal to 2; got 1"),
         ({"bins": 65}, r"model\.bins must be less than or equal to 64; got 65"),
+        ({"inputs": "log"}, r"model\.inputs must be one of quantile, robust"),
+        ({"inputs": "robust", "bins": 8}, r"model\.inputs must be null with model\.bins.+; got robust"),
+        (
+            {"inputs": "quantile", "build": "networks/residual.py:build"},
+            r"model\.inputs must be null with model\.build",
+        ),
         ({"bins": 8, "build": "networks/residual.py:build"}, r"model\.bins must be null with model\.build.+; got 8"),
     ],
 )
-def test_bins_that_cannot_be_are_refused(model, told):
+def test_bins_and_inputs_that_cannot_be_are_refused(model, told):
     with pytest.raises(InputError, match=told):
         parse_settings({"model": model})
 

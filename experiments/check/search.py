@@ -72,7 +72,7 @@ def against_optuna(settings: Settings) -> Iterator[Comparison]:
     in_file, in_study = trial_table(), _by_trial(results.trial_rows([t for t in trials if t.state in storage.FINISHED]))
     yield Comparison("trials.csv", study_title, "numbers", *_cells(in_file, in_study))
     folds = json.loads(study.user_attrs["settings"])["search"].get("folds")
-    recorded, expected = _conclusions(summary, trials)
+    recorded, expected = _conclusions(summary, trials, settings.search.objectives)
     recorded, expected = recorded | {"folds": summary.get("folds")}, expected | {"folds": folds}
     yield Comparison("search.json", study_title, "numbers", *map(printed, (recorded, expected)))
 
@@ -124,7 +124,9 @@ def _places(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"pareto_front.{number}", trial
 
 
-def _conclusions(summary: dict[str, Any], trials: list[FrozenTrial]) -> tuple[dict[str, object], dict[str, object]]:
+def _conclusions(
+    summary: dict[str, Any], trials: list[FrozenTrial], objectives: results.Objectives
+) -> tuple[dict[str, object], dict[str, object]]:
     """Return the conclusions in `search.json`, and the same as they follow from the trials."""
     names = {state: state.name.lower() for state in results.STATUS}
     recorded: dict[str, object] = {f"counts.{name}": summary["counts"][name] for name in names.values()}
@@ -133,8 +135,8 @@ def _conclusions(summary: dict[str, Any], trials: list[FrozenTrial]) -> tuple[di
     }
     recorded |= {f"{place}.trial": described["trial"] for place, described in _places(summary)}
     recorded["all_diverged"] = summary.get("all_diverged")
-    expected["all_diverged"] = bool(results.complete(trials)) and not results.ranked(trials)
-    expected |= {f"{place}.trial": number for place, number in _best(trials).items()}
+    expected["all_diverged"] = bool(results.complete(trials)) and not results.ranked(trials, objectives)
+    expected |= {f"{place}.trial": number for place, number in _best(trials, objectives).items()}
     by_number = {trial.number: trial for trial in results.complete(trials)}
     for place, described in _places(summary):
         if trial := by_number.get(described["trial"]):
@@ -144,9 +146,9 @@ def _conclusions(summary: dict[str, Any], trials: list[FrozenTrial]) -> tuple[di
     return recorded, expected
 
 
-def _best(trials: list[FrozenTrial]) -> dict[str, int]:
+def _best(trials: list[FrozenTrial], objectives: results.Objectives) -> dict[str, int]:
     """Return the trials that should be described as the best, so that a wrong choice is noticed too."""
-    ranked = results.ranked(trials)
+    ranked = results.ranked(trials, objectives)
     best = {"best": ranked[0].number} if ranked else {}
     for trial in reversed(ranked):
         best[f"best_of_each_optimizer.{results.optimizer_of(trial)}"] = trial.number

@@ -15,10 +15,12 @@ from pathlib import Path
 from experiments.records import STUDY_CURVES_FILE, STUDY_FILE, STUDY_SEEDS_FILE, Study, read_study, read_study_run
 from experiments.report.answers import Answers
 from experiments.report.figures import draw
+from experiments.report.language import _, in_language
 from experiments.report.numbers import Numbers
 from experiments.report.page import render
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_table, written_whole
+from pipeline.params import settings_in_use
 from pipeline.paths import RESULTS
 from pipeline.tracking.note import write_note
 
@@ -40,6 +42,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--open", action="store_true", help="show the page in the browser")
     shows_page = parser.parse_args().open
+    with settings_in_use("report") as settings, in_language(settings.report.language):
+        _write_report()
+    print(f"{REPORT_FILE} has the study's report; python -m experiments.report --open shows it")
+    if shows_page:
+        with let_through():
+            webbrowser.open(REPORT_FILE.resolve().as_uri())
+
+
+def _write_report() -> None:
     study, run = read_study(), read_study_run()
     numbers = Numbers.of(_with_baseline(study))
     curves = read_table("study", STUDY_CURVES_FILE, ["epoch"], ARM)
@@ -51,18 +62,14 @@ def main() -> None:
     _write(REPORT_FILE, page)
     if run.parent_run is not None:
         write_note(run.parent_run, note(study, numbers), [REPORT_FILE, FIGURES["remedies"]])
-    for question, (lead, _) in Answers(study, numbers).in_order():
-        print(f"{question} {lead}")
-    print(f"{REPORT_FILE} has the study's report; python -m experiments.report --open shows it")
-    if shows_page:
-        with let_through():
-            webbrowser.open(REPORT_FILE.resolve().as_uri())
+    for question, answer in Answers(study, numbers).in_order():
+        print(f"{question} {answer.lead}")
 
 
 def note(study: Study, numbers: Numbers) -> str:
     """Return the answers in Markdown, for the study's run in MLflow."""
     answers = [f"**{question}** {lead}{detail}" for question, (lead, detail) in Answers(study, numbers).in_order()]
-    return "\n\n".join([*answers, "The whole page is among the artifacts, in the folder `report`."])
+    return "\n\n".join([*answers, _("The whole page is among the artifacts, in the folder `report`.")])
 
 
 def _with_baseline(study: Study) -> Study:

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from experiments.records import Arm, Incumbent, Influence, Optimism, Study
+from experiments.report.language import N_, _
+from experiments.report.recorded import shown
 from pipeline.statistics.intervals import Interval
 
 NOTHING = Interval()
 NO_DIFFERENCE = "no detectable difference"
 BEYOND_NOTHING = "neither beats knowing nothing"
 DETECTED = ("helps", "hurts", BEYOND_NOTHING)
-MORE_DATA = "more data"
+MORE_DATA = N_("more data")
 TRIED = (1, 2, 5)  # times powers of ten: the numbers of trials after which the best so far is shown
-KINDS = {"half the width": "less complexity", "early stopping": "early stopping", "all together": "all together"}
+KINDS = {
+    "half the width": N_("less complexity"),
+    "early stopping": N_("early stopping"),
+    "all together": N_("all together"),
+}
+REGULARIZATION = N_("regularization")
 
 
 @dataclass(frozen=True)
@@ -84,16 +91,24 @@ def ranked(study: Study) -> list[Arm]:
 
 
 def kind_of(arm: Arm) -> str:
-    """Return the kind of a remedy, in textbook terms."""
-    return MORE_DATA if arm.section == "learning_curve" else KINDS.get(arm.factor, "regularization")
+    """Return the kind of a remedy, in textbook terms; `_` translates it."""
+    return MORE_DATA if arm.section == "learning_curve" else KINDS.get(arm.factor, REGULARIZATION)
 
 
 def remedy_name(arm: Arm) -> str:
-    """Return the name of a remedy; that of more data has the numbers of rows that are compared."""
+    """Return the shown name of a remedy; that of more data has the numbers of rows that are compared."""
     if arm.section != "learning_curve":
-        return arm.name
+        return full_name(arm)
+    sizes = compared_sizes(arm)
+    return _("more data ({sizes})").format(sizes=sizes) if sizes else _(MORE_DATA)
+
+
+def compared_sizes(arm: Arm) -> str:
+    """Return the numbers of rows that more data is compared by; an empty text where they are not known."""
     before = (arm.reference or "").partition(" ")[0]
-    return f"{MORE_DATA} ({int(before):,} to {arm.x or arm.train_rows:,.0f} rows)" if before.isdigit() else MORE_DATA
+    if not before.isdigit():
+        return ""
+    return _("{before:,} to {after:,.0f} rows").format(before=int(before), after=arm.x or arm.train_rows)
 
 
 def share_of_reference(arm: Arm, study: Study) -> Interval:
@@ -124,12 +139,17 @@ def best_so_far(study: Study) -> list[tuple[int, Incumbent | Optimism]]:
 
 def short_name(arm: Arm) -> str:
     """Return `adam` for `adam, rate 0.001`, `32` for `32, without`, `relu` for `activation relu`."""
-    return _shortened(arm, arm.name)
+    return shown(_shortened(arm, arm.name))
 
 
 def short_reference(arm: Arm) -> str:
     """Return the short name of an arm's reference, which is of the same kind."""
-    return _shortened(arm, arm.reference or "")
+    return shown(_shortened(arm, arm.reference or ""))
+
+
+def full_name(arm: Arm) -> str:
+    """Return the shown name of an arm, as the records have it."""
+    return shown(arm.name)
 
 
 def _shortened(arm: Arm, name: str) -> str:
@@ -140,7 +160,7 @@ def _shortened(arm: Arm, name: str) -> str:
 
 
 def method(arm: Arm) -> str:
-    """Return an arm's training method: gradient descent, mini-batches or single examples."""
+    """Return an arm's training method, as the records have it: gradient descent, mini-batches or single examples."""
     return arm.name.partition(",")[0]
 
 
@@ -152,7 +172,7 @@ def reference_of(arms: list[Arm]) -> Arm | None:
 
 def changes_of(arm: Arm) -> str:
     """Return the settings that are not the baseline's, as one line."""
-    return ", ".join(f"{name} {_as_text(value)}" for name, value in arm.changes.items()) or "none"
+    return ", ".join(f"{name} {_as_text(value)}" for name, value in arm.changes.items()) or _("none")
 
 
 def _as_text(value: Any) -> str:

@@ -2,33 +2,37 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from experiments.records import Study
 from experiments.report.arms import is_known, score_of
+from experiments.report.language import N_, _, counted
 from pipeline.statistics.intervals import Interval
 
 UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-LOSS_NAMES = {"cross_entropy": "cross-entropy", "rmse": "RMSE"}
-SCORE_NAMES = {"accuracy": "accuracy", "r2": "R²"}
+LOSS_NAMES = {"cross_entropy": N_("cross-entropy"), "rmse": N_("RMSE")}
+SCORE_NAMES = {"accuracy": N_("accuracy"), "r2": N_("R²")}
 FURTHER_NAMES = {
-    "balanced_accuracy": "balanced accuracy",
-    "f1": "F1, mean over the classes",
-    "roc_auc": "area under the ROC curve",
-    "average_precision": "average precision",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
-    "mae": "mean absolute error",
+    "balanced_accuracy": N_("balanced accuracy"),
+    "f1": N_("F1, mean over the classes"),
+    "roc_auc": N_("area under the ROC curve"),
+    "average_precision": N_("average precision"),
+    "brier": N_("Brier score"),
+    "calibration_error": N_("calibration error"),
+    "mae": N_("mean absolute error"),
 }
-SCORE_LABELS = {"accuracy": "accuracy (%)", "r2": "R²"}
+SCORE_LABELS = {"accuracy": N_("accuracy (%)"), "r2": N_("R²")}
+ENUMERATIONS = {"and": N_("{others} and {last}"), "or": N_("{others} or {last}")}
+LEVEL = "95 %"  # of intervals
 SCORE_FACTORS = {"accuracy": 100.0, "r2": 1.0}
 SCORE_DECIMALS = {"accuracy": 1, "r2": 3}
 MOST_TIMES = 100  # to advise even more rows or rings would be useless
 LEAST_P = 0.001
 MOST_DECIMALS = 7  # a number with more decimals is written as a power of ten
 MOST_OF_MANTISSA = 3
-MOST_AT_AXIS = 28  # letters of a unit beside an axis
+MOST_AT_AXIS = 20  # letters of a target beside an axis
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,13 @@ class Numbers:
 
     Attributes:
         loss, score: the metrics' names as the records have them.
-        unit: the unit of the loss, as it follows a number.
+        target: the name of the target, whose unit the RMSE has; None where it has no name.
         loss_decimals: the decimals of every loss and difference of losses in the report, which makes them comparable.
     """
 
     loss: str
     score: str
-    unit: str
+    target: str | None
     loss_decimals: int
 
     @classmethod
@@ -53,24 +57,22 @@ class Numbers:
         size = score_of(study.section("remedies")[0], "holdout", about.loss).mean or 1.0
         digit = math.floor(math.log10(abs(size)))
         decimals = min(3 - digit, max(4, 2 - digit))
-        of_target = f"in the unit of {about.target}" if about.target else "in the target's unit"
-        unit = "nats" if about.loss == "cross_entropy" else of_target
-        return cls(about.loss, about.score, unit, max(decimals, 0))
+        return cls(about.loss, about.score, about.target, max(decimals, 0))
 
     @property
     def loss_name(self) -> str:
         """Return the loss's name as in a sentence."""
-        return LOSS_NAMES[self.loss]
+        return _(LOSS_NAMES[self.loss])
 
     @property
     def score_name(self) -> str:
         """Return the score's name as in a sentence."""
-        return SCORE_NAMES[self.score]
+        return _(SCORE_NAMES[self.score])
 
     @property
     def score_label(self) -> str:
         """Return the score's name and unit, as in the head of a table."""
-        return SCORE_LABELS[self.score]
+        return _(SCORE_LABELS[self.score])
 
     @property
     def score_factor(self) -> float:
@@ -78,15 +80,29 @@ class Numbers:
         return SCORE_FACTORS[self.score]
 
     @property
+    def unit(self) -> str:
+        """Return the unit of the loss, as it follows a number."""
+        if self.loss == "cross_entropy":
+            return _("nats")
+        return _("in the unit of {target}").format(target=self.target) if self.target else _("in the target's unit")
+
+    @property
     def loss_label(self) -> str:
         """Return the loss's name and unit, as in the head of a table."""
-        return f"{self.loss_name} ({self.unit})"
+        if self.loss == "cross_entropy":
+            return _("cross-entropy (nats)")
+        if not self.target:
+            return _("RMSE (in the target's unit)")
+        return _("RMSE (in the unit of {target})").format(target=self.target)
 
     @property
     def loss_axis(self) -> str:
         """Return the loss's name and unit, short enough for an axis."""
-        unit = self.unit.removeprefix("in the ")
-        return f"{self.loss_name} ({unit if len(unit) <= MOST_AT_AXIS else f'{unit[: MOST_AT_AXIS - 1]}…'})"
+        if self.loss == "cross_entropy":
+            return _("cross-entropy (nats)")
+        if not self.target:
+            return _("RMSE (target's unit)")
+        return _("RMSE (unit of {target})").format(target=shortened(self.target, MOST_AT_AXIS))
 
     def loss_text(self, value: float | None, sign: bool = False) -> str:
         """Return a loss as text; `sign` adds a plus, for differences."""
@@ -116,8 +132,8 @@ class Numbers:
         """Return a difference of scores with its interval, one of accuracies in percentage points."""
         if interval is None or interval.mean is None:
             return UNKNOWN
-        points = " percentage points" if self.score == "accuracy" else ""
-        return f"{self.score_text(interval.mean, sign=True)} {self.score_ends(interval)}".strip() + points
+        difference = f"{self.score_text(interval.mean, sign=True)} {self.score_ends(interval)}".strip()
+        return _("{number} percentage points").format(number=difference) if self.score == "accuracy" else difference
 
 
 def number(value: float | None, decimals: int, sign: bool = False) -> str:
@@ -196,28 +212,54 @@ def times_as_many(times: float | None) -> str | None:
 def duration(seconds: float) -> str:
     """Return a time in seconds, minutes or hours, whichever is easiest to read."""
     if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+        return _("{seconds} s").format(seconds=f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}")
     if seconds < 5400:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
+        return _("{minutes:.0f} minutes").format(minutes=seconds / 60)
+    return _("{hours:.1f} hours").format(hours=seconds / 3600)
 
 
-def count(value: int, noun: str) -> str:
-    """Return a number with its noun, such as `1 seed` or `10 seeds`."""
-    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+def seeds(n: int) -> str:
+    """Return a number of seeds: `1 seed` or `10 seeds`."""
+    return counted("{n:,} seed", "{n:,} seeds", n)
+
+
+def other_models(n: int) -> str:
+    """Return a number of models other than the network."""
+    return counted("{n:,} other model", "{n:,} other models", n)
+
+
+def columns(n: int) -> str:
+    """Return a number of columns."""
+    return counted("{n:,} column", "{n:,} columns", n)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many letters, the last of which says that it goes on."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def joined(names: list[str]) -> str:
+    """Return names in a row: `a, b, c`."""
+    return _(", ").join(names)
+
+
+def clauses(parts: list[str]) -> str:
+    """Return parts of a sentence in a row: `a; b; c`."""
+    return _("; ").join(parts)
 
 
 def some(names: list[str], most: int) -> str:
     """Return names in a row, `a, b`, or `a, b and 3 more` if there are more than `most`."""
     left_out = len(names) - most
-    return ", ".join(names[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")
+    shown = joined(names[:most])
+    return _("{names} and {n:,} more").format(names=shown, n=left_out) if left_out > 0 else shown
 
 
-def listed(names: list[str], conjunction: str = "and") -> str:
+def listed(names: list[str], conjunction: Literal["and", "or"] = "and") -> str:
     """Return names as an enumeration: `a`, `a and b` or `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
-    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+    return _(ENUMERATIONS[conjunction]).format(others=joined(names[:-1]), last=names[-1])
 
 
 def sentence(text: str) -> str:

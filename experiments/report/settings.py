@@ -6,6 +6,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from experiments.report.language import _
+
 SECTIONS = ("model", "train")
 
 
@@ -15,7 +17,7 @@ def as_yaml(settings: dict[str, dict[str, Any]], baseline: dict[str, dict[str, A
     A setting that differs from the baseline's has the baseline's value as a comment.
     """
     yaml, text = YAML(), StringIO()
-    yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
+    yaml.representer.add_representer(type(None), lambda r, value: r.represent_scalar("tag:yaml.org,2002:null", "null"))
     content = {name: _commented(settings[name], baseline.get(name, {})) for name in SECTIONS if name in settings}
     yaml.dump(content, text)
     return text.getvalue()
@@ -26,7 +28,7 @@ def _commented(section: dict[str, Any], baseline: dict[str, Any]) -> CommentedMa
     for name, value in section.items():
         result[name] = _plain(value)
         if name in baseline and baseline[name] != value and not isinstance(value, dict):
-            result.yaml_add_eol_comment(f"baseline: {_as_text(baseline[name])}", name)
+            result.yaml_add_eol_comment(_("baseline: {value}").format(value=_as_text(baseline[name])), name)
     return result
 
 

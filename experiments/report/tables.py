@@ -1,6 +1,6 @@
 """The report's tables as plain data: a caption, columns, groups of rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -8,6 +8,7 @@ from experiments.records import Arm, EqualTime, Influence, NewRows, Study, Study
 from experiments.report.arms import (
     changes_of,
     difference_of,
+    full_name,
     kind_of,
     method,
     remedy_name,
@@ -16,14 +17,18 @@ from experiments.report.arms import (
     short_name,
     short_reference,
 )
-from experiments.report.numbers import UNKNOWN, Numbers, count, decimals_of, ends, epoch, number, p_value
+from experiments.report.language import N_, _
+from experiments.report.numbers import UNKNOWN, Numbers, clauses, decimals_of, ends, epoch, number, p_value, seeds
+from experiments.report.recorded import shown
 from pipeline.statistics.intervals import Interval
 
 SHORT_ID = 8
-SPLITS = {"train": "training", "holdout": "holdout", "test": "test"}
+ROWS = {"train": N_("training rows"), "holdout": N_("holdout rows"), "test": N_("test rows")}
+SCORES_ON = {"train": N_("training {score}"), "holdout": N_("holdout {score}"), "test": N_("test {score}")}
 BRIER_DECIMALS = 4
 MOST_PICKS = 2
 
+# Columns by their keys; those without a metric have their keys as headings.
 JUDGED = ["difference", "detectable", "P(better)", "adjusted p", "verdict", "MLflow run"]
 STANDARD = ["holdout loss", "holdout score", "gap", "onset epoch", *JUDGED]
 RANKED = ["kind", "difference", "in %", "detectable", "P(better)", "adjusted p", "verdict", "MLflow run"]
@@ -36,6 +41,7 @@ FLOORS = [
     "test loss",
     "test score",
 ]  # columns in which knowing nothing has values
+WORDS = ["kind", "verdict"]  # columns that hold words
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,17 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `first` is the heading of its rows' names. One that is `folded` opens on demand."""
+    """A table; `first` is the heading of its rows' names. One that is `folded` opens on demand.
+
+    `words` are the columns that hold words, which begin at the left.
+    """
 
     caption: str
     first: str
     columns: list[str]
     groups: list[Group] = field(default_factory=list)
     folded: bool = False
+    words: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -82,35 +92,35 @@ class Tables:
     def overfitting(self, arm: Arm, at_best: Arm | None) -> Table:
         """Return the baseline's scores by split and at its best epoch, those of knowing nothing, gap and rise."""
         overfits, has_brier = self.study.overfits, "brier" in arm.scores.get("holdout", {})
-        rows = [self._scores(f"{name} rows", arm, split) for split, name in SPLITS.items()]
+        rows = [self._scores(_(name), arm, split) for split, name in ROWS.items()]
         if at_best is not None:
-            rows.insert(2, self._scores("holdout rows, at the best epoch", at_best, "holdout"))
-        rows += [self._nothing("knowing nothing, holdout rows", "holdout")]
+            rows.insert(2, self._scores(_("holdout rows, at the best epoch"), at_best, "holdout"))
+        rows += [self._nothing(_("knowing nothing, holdout rows"), "holdout")]
         if self.study.about.rows.get("test"):
-            rows.append(self._nothing("knowing nothing, test rows", "test"))
+            rows.append(self._nothing(_("knowing nothing, test rows"), "test"))
         loss, score = self.numbers.loss, self.numbers.score
         gap = [self.loss(overfits.gap.get(loss), True), self.score_difference(overfits.gap.get(score)), Cell("")]
         rise = [self.loss(overfits.rise, True), self.score_difference(overfits.score_rise), Cell("")]
         measures = [
-            (Cell("gap", "holdout rows against training rows"), gap),
-            (Cell("rise", "last epoch against the best, holdout rows"), rise),
+            (Cell(_("gap"), _("holdout rows against training rows")), gap),
+            (Cell(_("rise"), _("last epoch against the best, holdout rows")), rise),
         ]
         epochs = [
-            (Cell("best epoch", "mean over the seeds"), [Cell(epoch(arm.best_epoch.mean)), Cell(""), Cell("")]),
+            (Cell(_("best epoch"), _("mean over the seeds")), [Cell(epoch(arm.best_epoch.mean)), Cell(""), Cell("")]),
         ]
         if overfits.rises:
             onset = [self._onset(), Cell(""), Cell("")]
-            epochs.append((Cell("onset of the rise", "median and range of the seeds"), onset))
-        record = [(Cell("MLflow run"), [self._run_id(arm), Cell(""), Cell("")])]
+            epochs.append((Cell(_("onset of the rise"), _("median and range of the seeds")), onset))
+        record = [(Cell(_("MLflow run")), [self._run_id(arm), Cell(""), Cell("")])]
         groups = [
-            Group("Scores", [row for row in rows if row[1][0].text != UNKNOWN]),
-            Group("How much worse: above 0 is worse", measures),
-            Group("Epochs", epochs),
-            Group("Record", record),
+            Group(_("Scores"), [row for row in rows if row[1][0].text != UNKNOWN]),
+            Group(_("How much worse: above 0 is worse"), measures),
+            Group(_("Epochs"), epochs),
+            Group(_("Record"), record),
         ]
-        columns = [self.numbers.loss_label, self.numbers.score_label, "Brier score"][: 3 if has_brier else 2]
+        columns = [self.numbers.loss_label, self.numbers.score_label, _("Brier score")][: 3 if has_brier else 2]
         cut = [Group(group.title, [(name, cells[: len(columns)]) for name, cells in group.rows]) for group in groups]
-        return Table("The baseline: every regularizer off", "", columns, cut)
+        return Table(_("The baseline: every regularizer off"), "", columns, cut)
 
     def _scores(self, name: str, arm: Arm, split: str) -> Row:
         cells = [self._loss_on(split, arm), self._score_on(split, arm), brier(score_of(arm, split, "brier"))]
@@ -126,7 +136,9 @@ class Tables:
 
     def _onset(self) -> Cell:
         onsets = self.study.overfits.onset_range
-        between = f"{epoch(onsets[0])} to {epoch(onsets[1])}" if onsets else ""
+        between = ""
+        if onsets:
+            between = _("{first} to {last}").format(first=epoch(onsets[0]), last=epoch(onsets[1]))
         return Cell(epoch(self.study.overfits.onset_epoch), between)
 
     def compared(
@@ -143,44 +155,56 @@ class Tables:
         """
         all_arms = [arm for group in arms.values() for arm in group]
         known = self._columns()
-        shown = [column for column in columns if any(known[column][1](arm).text != UNKNOWN for arm in all_arms)]
+        columns_shown = [column for column in columns if any(known[column][1](arm).text != UNKNOWN for arm in all_arms)]
         groups = [
-            Group(title, [(self._name(arm, name(arm)), [known[column][1](arm) for column in shown]) for arm in members])
+            Group(
+                title,
+                [(self._name(arm, name(arm)), [known[column][1](arm) for column in columns_shown]) for arm in members],
+            )
             for title, members in arms.items()
             if members
         ]
         by_column = dict(zip(FLOORS, [*self.floors("holdout"), *self.floors("test")], strict=True))
-        floors = [by_column.get(column, Cell("")) for column in shown]
+        floors = [by_column.get(column, Cell("")) for column in columns_shown]
         if any(cell.text not in ("", UNKNOWN) for cell in floors):
-            groups.append(Group("", [(Cell("knowing nothing"), floors)]))
-        return Table(caption, "arm", [known[column][0] for column in shown], groups, folded)
+            groups.append(Group("", [(Cell(_("knowing nothing")), floors)]))
+        headings = [known[column][0] for column in columns_shown]
+        words = [known[column][0] for column in WORDS]
+        return Table(caption, _("arm"), headings, groups, folded, words)
 
     def _columns(self) -> dict[str, tuple[str, Callable[[Arm], Cell]]]:
         """Return each column's heading, and the function that makes its cell of an arm."""
         loss, score = self.numbers.loss, self.numbers.score
         columns: dict[str, tuple[str, Callable[[Arm], Cell]]] = {}
-        for split, name in SPLITS.items():
-            columns[f"{split} loss"] = (f"{name} {self.numbers.loss_name}", partial(self._loss_on, split))
-            columns[f"{split} score"] = (f"{name} {self.numbers.score_label}", partial(self._score_on, split))
-        columns["promised"] = ("promised by the search", lambda arm: Cell(self._promised(arm)))
-        columns["Brier score"] = ("Brier score", lambda arm: brier(score_of(arm, "holdout", "brier")))
+        for split, heading in SCORES_ON.items():
+            on_split = _(heading)
+            columns[f"{split} loss"] = (on_split.format(score=self.numbers.loss_name), partial(self._loss_on, split))
+            columns[f"{split} score"] = (
+                on_split.format(score=self.numbers.score_label),
+                partial(self._score_on, split),
+            )
+        columns["promised"] = (_("promised by the search"), lambda arm: Cell(self._promised(arm)))
+        columns["Brier score"] = (_("Brier score"), lambda arm: brier(score_of(arm, "holdout", "brier")))
         columns["score gap"] = (
-            f"gap, {self.numbers.score_label}",
+            _("gap, {score}").format(score=self.numbers.score_label),
             lambda arm: self.score_difference(arm.gap.get(score)),
         )
-        columns["gap"] = (f"gap, {self.numbers.loss_name}", lambda arm: self.loss(arm.gap.get(loss), sign=True))
+        columns["gap"] = (
+            _("gap, {score}").format(score=self.numbers.loss_name),
+            lambda arm: self.loss(arm.gap.get(loss), sign=True),
+        )
         plain: dict[str, Callable[[Arm], Cell]] = {
-            "kind": lambda arm: Cell(kind_of(arm), kind="kind"),
-            "onset epoch": lambda arm: Cell(epoch(arm.onset_epoch.mean)),
-            "difference": lambda arm: self.loss(arm.difference, sign=True),
-            "in %": lambda arm: _percent(share_of_reference(arm, self.study)),
-            "detectable": lambda arm: Cell(self.numbers.loss_text(arm.detectable)),
-            "P(better)": lambda arm: _share(arm.probability_better),
-            "adjusted p": lambda arm: Cell(p_value(arm.p_adjusted)),
-            "verdict": self._verdict,
-            "MLflow run": self._run_id,
+            N_("kind"): lambda arm: Cell(_(kind_of(arm)), kind="kind"),
+            N_("onset epoch"): lambda arm: Cell(epoch(arm.onset_epoch.mean)),
+            N_("difference"): lambda arm: self.loss(arm.difference, sign=True),
+            N_("in %"): lambda arm: _percent(share_of_reference(arm, self.study)),
+            N_("detectable"): lambda arm: Cell(self.numbers.loss_text(arm.detectable)),
+            N_("P(better)"): lambda arm: _share(arm.probability_better),
+            N_("adjusted p"): lambda arm: Cell(p_value(arm.p_adjusted)),
+            N_("verdict"): self._verdict,
+            N_("MLflow run"): self._run_id,
         }
-        return columns | {name: (name, cell) for name, cell in plain.items()}
+        return columns | {name: (_(name), cell) for name, cell in plain.items()}
 
     def batches(self, groups: dict[str, list[Arm]]) -> Table:
         """Return a table of gradient descent, mini-batches and single examples after equal epochs, updates and time."""
@@ -192,43 +216,47 @@ class Tables:
                 rate = (arm.settings.get("train") or {}).get("learning_rate")
                 cells = [Cell(UNKNOWN if rate is None else f"{rate:g}"), self.loss(score_of(arm, "holdout", loss))]
                 cells += [self.score(score_of(arm, "holdout", score)), self._run_id(arm)]
-                rows.append((Cell(method(arm), self._diverged(arm)), cells))
+                rows.append((Cell(shown(method(arm)), self._diverged(arm)), cells))
             all_groups.append(Group(title, rows))
         if self.run.equal_time:
             all_groups.append(self._equal_time(self.run.equal_time))
         floors = [Cell(""), *self.floors("holdout"), Cell("")]
         all_groups = [group for group in all_groups if group.rows]
         if all_groups:
-            all_groups.append(Group("", [(Cell("knowing nothing"), floors)]))
-        columns = ["rate", f"holdout {self.numbers.loss_name}", f"holdout {self.numbers.score_label}", "MLflow run"]
-        return Table("Gradient descent, mini-batches, single examples", "method", columns, all_groups)
+            all_groups.append(Group("", [(Cell(_("knowing nothing")), floors)]))
+        of_holdout = _(SCORES_ON["holdout"])
+        scores = [of_holdout.format(score=name) for name in (self.numbers.loss_name, self.numbers.score_label)]
+        columns = [_("rate"), *scores, _("MLflow run")]
+        return Table(_("Gradient descent, mini-batches, single examples"), _("method"), columns, all_groups)
 
     def _equal_time(self, equal: EqualTime) -> Group:
         rows = []
         for name, loss in equal.losses.items():
-            epochs = f"{equal.epochs[name]:.0f} epochs" if name in equal.epochs else ""
-            rows.append((Cell(name, epochs), [Cell(), self.loss(loss), Cell(), Cell()]))
-        return Group(f"Equal time, {equal.seconds:.2g} s of training each", rows)
+            epochs = _("{n:.0f} epochs").format(n=equal.epochs[name]) if name in equal.epochs else ""
+            rows.append((Cell(shown(name), epochs), [Cell(), self.loss(loss), Cell(), Cell()]))
+        return Group(_("Equal time, {seconds:.2g} s of training each").format(seconds=equal.seconds), rows)
 
     def changes(self, caption: str, arms: list[Arm]) -> Table:
         """Return a table of the settings that differ from the baseline's, for arms that have many."""
-        rows = [(Cell(arm.name), [Cell(changes_of(arm), kind="settings")]) for arm in arms]
-        return Table(caption, "arm", ["settings that are not the baseline's"], [Group("", rows)], folded=True)
+        rows = [(Cell(full_name(arm)), [Cell(changes_of(arm), kind="settings")]) for arm in arms]
+        columns = [_("settings that are not the baseline's")]
+        return Table(caption, _("arm"), columns, [Group("", rows)], folded=True, words=columns)
 
     def influential(self, arms: list[tuple[Arm, Influence]], folded: bool) -> Table:
         """Return a table of the source rows that carry the arms' differences, with the difference of each row."""
         rows = []
         for arm, influence in arms:
-            names = [f"row {row:,}: " for row in influence.rows or []] or [""] * len(influence.differences)
-            by_row = [
-                f"{name}{number(difference, self._row_decimals, sign=True)}"
-                for name, difference in zip(names, influence.differences, strict=True)
-            ]
+            by_row = [number(difference, self._row_decimals, sign=True) for difference in influence.differences]
+            if influence.rows:
+                numbered = zip(influence.rows, by_row, strict=True)
+                by_row = [_("row {row:,}: {difference}").format(row=row, difference=text) for row, text in numbered]
             cells = [self.loss(Interval(mean), True) for mean in (difference_of(arm).mean, influence.without)]
-            rows.append((Cell(remedy_name(arm)), [*cells, Cell("; ".join(by_row), kind="settings")]))
-        unit = "squared error" if self.numbers.loss == "rmse" else self.numbers.loss_name
-        columns = ["difference", "without these rows", f"rows of the source, and the difference of each in its {unit}"]
-        return Table("The rows that carry these differences", "arm", columns, [Group("", rows)], folded)
+            rows.append((Cell(remedy_name(arm)), [*cells, Cell(clauses(by_row), kind="settings")]))
+        unit = _("squared error") if self.numbers.loss == "rmse" else self.numbers.loss_name
+        of_rows = _("rows of the source, and the difference of each in its {loss}").format(loss=unit)
+        columns = [_("difference"), _("without these rows"), of_rows]
+        caption = _("The rows that carry these differences")
+        return Table(caption, _("arm"), columns, [Group("", rows)], folded, words=[of_rows])
 
     @property
     def _row_decimals(self) -> int:
@@ -244,20 +272,25 @@ class Tables:
         return self.numbers.loss_text(promised)
 
     def _name(self, arm: Arm, name: str) -> Cell:
-        details = [f"{arm.weights:,} weights" if arm.section == "capacity" else ""]
-        details.append(f"rate {arm.x:.3g}" if arm.group == "tuned" and arm.x is not None and name != arm.name else "")
+        details = [_("{n:,} weights").format(n=arm.weights) if arm.section == "capacity" else ""]
+        if arm.group == "tuned" and arm.x is not None and name != full_name(arm):
+            details.append(_("rate {value}").format(value=f"{arm.x:.3g}"))
         details += [_picks(arm), self._diverged(arm)]
         if arm.seeds_range:
             lowest, highest = (self.numbers.loss_text(end) for end in arm.seeds_range)
-            details.append(f"seeds from {lowest} to {highest}")
-        return Cell(name, "; ".join(filter(None, details)))
+            details.append(_("seeds from {lowest} to {highest}").format(lowest=lowest, highest=highest))
+        return Cell(name, clauses([detail for detail in details if detail]))
 
     def _verdict(self, arm: Arm) -> Cell:
         kind = f"verdict {(arm.verdict or 'none').partition(' ')[0]}"
-        return Cell(arm.verdict or UNKNOWN, self._diverged(arm) if arm.verdict else "", kind=kind)
+        return Cell(
+            shown(arm.verdict) if arm.verdict else UNKNOWN, self._diverged(arm) if arm.verdict else "", kind=kind
+        )
 
     def _diverged(self, arm: Arm) -> str:
-        return f"{arm.diverged} of {count(len(self.study.about.seeds), 'seed')} diverged" if arm.diverged else ""
+        if not arm.diverged:
+            return ""
+        return _("{n} of {seeds} diverged").format(n=arm.diverged, seeds=seeds(len(self.study.about.seeds)))
 
     def _loss_on(self, split: str, arm: Arm) -> Cell:
         return self.loss(_without_ends(score_of(arm, split, self.numbers.loss), split))
@@ -299,8 +332,8 @@ def by_group(arms: Iterable[Arm], titles: dict[str, str]) -> dict[str, list[Arm]
         members = [arm for arm in arms if arm.group == group]
         references = {short_reference(arm) for arm in members if arm.reference is not None}
         against = "".join(references) if len(references) == 1 else ""
-        against = "the baseline" if against == "baseline" else against
-        groups[f"{title}, against {against}" if against else title] = members
+        against = _("the baseline") if against == shown("baseline") else against
+        groups[_("{group}, against {arm}").format(group=title, arm=against) if against else title] = members
     return groups
 
 
@@ -315,10 +348,14 @@ def _picks(arm: Arm) -> str:
         return ""
     folds = sum(arm.picks.values())
     most = sorted(arm.picks.items(), key=lambda pick: -pick[1])[:MOST_PICKS]
-    alike = f"{short_name(arm)}, " if arm.group == "tuned" else ""
-    return f"chosen in {arm.picks.get(arm.name, 0)} of {folds} folds" + "".join(
-        f"; {name.removeprefix(alike)} in {times}" for name, times in most if name != arm.name
-    )
+    alike = f"{arm.name.partition(',')[0]}, " if arm.group == "tuned" else ""
+    rivals = [
+        _("{arm} in {times}").format(arm=shown(name.removeprefix(alike)), times=times)
+        for name, times in most
+        if name != arm.name
+    ]
+    chosen = _("chosen in {times} of {folds} folds").format(times=arm.picks.get(arm.name, 0), folds=folds)
+    return clauses([chosen, *rivals])
 
 
 def brier(interval: Interval, sign: bool = False) -> Cell:

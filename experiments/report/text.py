@@ -1,13 +1,17 @@
 """The sentences of the report's sections, which follow from the recorded numbers whichever way they point."""
 
-from experiments.records import Arm, Influence, PowerLaw, SectionName, Study, StudyRun
+from typing import NamedTuple
+
+from experiments.records import Arm, Influence, Optimism, PowerLaw, RemedyGroup, SectionName, Study, StudyRun
 from experiments.report.answers import Answers
 from experiments.report.arms import (
     DETECTED,
     by_difference,
     by_loss,
     carried_by_few,
+    compared_sizes,
     difference_of,
+    full_name,
     is_compared,
     is_known,
     method,
@@ -15,13 +19,37 @@ from experiments.report.arms import (
     ranked,
     reference_of,
     remedies,
-    remedy_name,
     score_of,
     short_name,
 )
-from experiments.report.numbers import NO_BREAK, Numbers, count, epoch, listed, sentence
-from experiments.report.phrases import FOUND_IN, Phrases
+from experiments.report.language import N_, _, counted
+from experiments.report.numbers import NO_BREAK, Numbers, clauses, epoch, listed, sentence
+from experiments.report.phrases import Phrases
+from experiments.report.recorded import shown
 from pipeline.statistics.intervals import Interval
+
+# What gradient descent, mini-batches and single examples may have as much of.
+BUDGETS = {"epochs": N_("epochs"), "updates": N_("updates"), "time": N_("time")}
+
+
+class Choices(NamedTuple):
+    """The messages on activations, or on losses: no other was tried, one was, and several were."""
+
+    no_other: str
+    one: str
+    several: str
+
+
+ACTIVATIONS = Choices(
+    N_("No other activation than {arm} was tried."),
+    N_("{Arm} in place of {arm} as the activation: {difference}."),
+    N_("Of {n} other activations, compared with {arm}, {verdicts}."),
+)
+LOSSES = Choices(
+    N_("No other loss than {arm} was tried."),
+    N_("{Arm} in place of {arm} as the loss: {difference}."),
+    N_("Of {n} other losses, compared with {arm}, {verdicts}."),
+)
 
 
 class Text:
@@ -43,30 +71,42 @@ class Text:
     def _rise(self) -> str:
         overfits, name = self.study.overfits, self.phrases.on_new_rows
         rise, size = overfits.rise, self.numbers.losses(overfits.rise, True)
-        change = f"from its best epoch to its last, the {name} changes by {size}"
+        change = _("from its best epoch to its last, the {loss} changes by {size}").format(loss=name, size=size)
         if not is_known(rise):
-            return f"Whether training on makes new rows worse cannot be told from {self.phrases.seeds}: {change}."
+            return _("Whether training on makes new rows worse cannot be told from {seeds}: {change}.").format(
+                seeds=self.phrases.seeds, change=change
+            )
+        if overfits.rises and overfits.onset_epoch is None:
+            return _("Training on makes new rows worse: {change}.").format(change=change)
         if overfits.rises:
-            onset = overfits.onset_epoch
-            since = "" if onset is None else f" since epoch {epoch(onset)}{self._onset_range()}"
-            return f"Training on makes new rows worse{since}: {change}."
+            return _("Training on makes new rows worse since epoch {onset}{onset_range}: {change}.").format(
+                onset=epoch(overfits.onset_epoch), onset_range=self._onset_range(), change=change
+            )
         if rise.low > 0:
-            also = f"so does the training loss, by {self.numbers.loss_text(overfits.train_rise, True)}"
-            return f"Training on to the end is unsteady rather than too long: {change}, but {also}."
+            return _(
+                "Training on to the end is unsteady rather than too long: {change}, but so does the training loss, by "
+                "{train_rise}."
+            ).format(change=change, train_rise=self.numbers.loss_text(overfits.train_rise, True))
         if rise.high < 0:
-            return f"Training on makes new rows no worse but better: {change}."
-        return f"Training on does not detectably make new rows worse: {change}{self._detectable_rise()}."
+            return _("Training on makes new rows no worse but better: {change}.").format(change=change)
+        return _("Training on does not detectably make new rows worse: {change}{detectable}.").format(
+            change=change, detectable=self._detectable_rise()
+        )
 
     def _detectable_rise(self) -> str:
         arms = [arm for arm in self.study.section("remedies") if arm.group == "best_epoch"]
         sizes = [arm.detectable for arm in arms if arm.detectable is not None]
-        return f" (a rise of {self.numbers.loss_text(sizes[0])} {FOUND_IN})" if sizes else ""
+        if not sizes:
+            return ""
+        return _(" (a rise of {size} would have been found in four of five such studies)").format(
+            size=self.numbers.loss_text(sizes[0])
+        )
 
     def _onset_range(self) -> str:
         onsets = self.study.overfits.onset_range
         if onsets is None or onsets[0] == onsets[1]:
             return ""
-        return f" (from {epoch(onsets[0])} to {epoch(onsets[1])}, by the seed)"
+        return _(" (from {first} to {last}, by the seed)").format(first=epoch(onsets[0]), last=epoch(onsets[1]))
 
     def _confidence(self) -> str:
         """Return whether the network is only overconfident on new rows or also wrong more often."""
@@ -76,20 +116,36 @@ class Text:
         gap, wrong = overfits.gap[numbers.loss], overfits.gap[numbers.score]
         if not is_known(gap) or not is_known(wrong) or gap.low <= 0:
             return ""
-        lower = f"its accuracy is lower on new rows by {_unsigned(numbers.score_differences(wrong))}"
+        facts = {
+            "lower": _unsigned(numbers.score_differences(wrong)),
+            "loss": numbers.loss_name,
+            "gap": numbers.losses(gap),
+        }
         if wrong.low > 0:
-            kind = f"On new rows it is wrong more often, not only too confident: {lower}"
+            meanwhile = _(
+                "On new rows it is wrong more often, not only too confident: its accuracy is lower on new rows by "
+                "{lower}, while the {loss} is higher by {gap}."
+            ).format(**facts)
         else:
-            kind = f"On new rows it is too confident rather than wrong more often: {lower}, which may be none"
-        meanwhile = f"{kind}, while the {numbers.loss_name} is higher by {numbers.losses(gap)}."
+            meanwhile = _(
+                "On new rows it is too confident rather than wrong more often: its accuracy is lower on new rows by "
+                "{lower}, which may be none, while the {loss} is higher by {gap}."
+            ).format(**facts)
         if not is_known(overfits.score_rise):
             return meanwhile
-        change = f"the accuracy on new rows changes by {numbers.score_differences(overfits.score_rise.negated())}"
         if not overfits.rises:
-            return f"{meanwhile} From the best epoch to the last, {change}."
-        if overfits.score_rise.low > 0:
-            return f"{meanwhile} Training on makes it wrong more often too: from the best epoch to the last, {change}."
-        return f"{meanwhile} Training on makes it more confident, not detectably wrong more often: {change}."
+            change = _(" From the best epoch to the last, the accuracy on new rows changes by {change}.")
+        elif overfits.score_rise.low > 0:
+            change = _(
+                " Training on makes it wrong more often too: from the best epoch to the last, the accuracy on new rows "
+                "changes by {change}."
+            )
+        else:
+            change = _(
+                " Training on makes it more confident, not detectably wrong more often: the accuracy on new rows "
+                "changes by {change}."
+            )
+        return meanwhile + change.format(change=numbers.score_differences(overfits.score_rise.negated()))
 
     def _closed(self) -> str:
         """Return the share of the gap that the best remedy closes."""
@@ -97,82 +153,119 @@ class Text:
         if best is None or (change := difference_of(best).mean) is None or not gap or gap <= 0:
             return ""
         if change >= 0:
-            return "No remedy lowers the loss on new rows, so none closes any of the gap."
-        share = f"{-100 * change / gap:.0f}{NO_BREAK}%"
-        return (
-            f"The best remedy, {best.name}, closes {share} of the gap: it changes the {self.phrases.on_new_rows} by "
-            f"{self.phrases.judged(best)}."
+            return _("No remedy lowers the loss on new rows, so none closes any of the gap.")
+        return _("The best remedy, {arm}, closes {share} of the gap: it changes the {loss} by {difference}.").format(
+            arm=full_name(best),
+            share=f"{-100 * change / gap:.0f}{NO_BREAK}%",
+            loss=self.phrases.on_new_rows,
+            difference=self.phrases.judged(best),
         )
 
     def remedies_section(self) -> list[str]:
         """Return how many remedies help, and whether all together do."""
         compared, phrases = remedies(self.study), self.phrases
-        more = more_data(self.study)
-        sentences = [f"More data, {remedy_name(more).partition('(')[2].rstrip(')')}: {phrases.judged(more)}."
-                     ] if more else []  # fmt: skip
+        sentences = []
+        if more := more_data(self.study):
+            facts = {"sizes": compared_sizes(more), "difference": phrases.judged(more)}
+            sentences.append(_("More data, {sizes}: {difference}.").format(**facts))
         single = [arm for arm in compared if arm.group == "single"]
         together = [arm for arm in compared if arm.group == "together"]
-        sentences.append(f"Of {_remedies(len(single))} tried alone, {phrases.verdicts(single)}.")
+        sentences.append(
+            counted(
+                "Of {n} remedy tried alone, {verdicts}.",
+                "Of {n} remedies tried alone, {verdicts}.",
+                len(single),
+                verdicts=phrases.verdicts(single),
+            )
+        )
         if not together:
-            sentences.append("There is no arm with all of them, which needs two remedies at least.")
+            sentences.append(_("There is no arm with all of them, which needs two remedies at least."))
             return sentences
-        left_out = [arm for arm in self.study.section("remedies") if arm.group == "leave_one_out"]
-        missed = [arm.factor for arm in left_out if arm.verdict == "hurts"]
-        better = [arm.factor for arm in left_out if arm.verdict == "helps"]
-        parts = [f"leaving out {listed(missed, 'or')} hurts"] if missed else []
-        parts += [f"leaving out {listed(better, 'or')} helps"] if better else []
-        if not parts and left_out and phrases.can_tell:
-            parts = [f"of leaving out any one of them, {phrases.verdicts(left_out)}"]
-        rest = f"; {' and '.join(parts)}" if parts else ""
-        sentences.append(f"All together against the baseline: {phrases.judged(together[0])}{rest}.")
+        rest = clauses(["", *self._left_out()])
+        sentences.append(
+            _("All together against the baseline: {difference}{rest}.").format(
+                difference=phrases.judged(together[0]), rest=rest
+            )
+        )
         return sentences + self.few_rows("remedies")
+
+    def _left_out(self) -> list[str]:
+        """Return what leaving out one of all remedies does, as a part of a sentence; nothing where there is nothing."""
+        left_out = [arm for arm in self.study.section("remedies") if arm.group == "leave_one_out"]
+        missed = [shown(arm.factor) for arm in left_out if arm.verdict == "hurts"]
+        better = [shown(arm.factor) for arm in left_out if arm.verdict == "helps"]
+        parts = [_("leaving out {remedies} hurts").format(remedies=listed(missed, "or"))] if missed else []
+        parts += [_("leaving out {remedies} helps").format(remedies=listed(better, "or"))] if better else []
+        if not parts and left_out and self.phrases.can_tell:
+            parts = [_("of leaving out any one of them, {verdicts}").format(verdicts=self.phrases.verdicts(left_out))]
+        return [listed(parts)] if parts else []
 
     def learning_curve_section(self) -> list[str]:
         """Return the predicted effect of twice the rows, without and with the remedy."""
         laws = self.study.power_law or {}
-        names = {"without": "the baseline", "with": self.study.chosen_remedy or "the chosen remedy"}
+        remedy = shown(self.study.chosen_remedy) if self.study.chosen_remedy else _("the chosen remedy")
+        names: dict[RemedyGroup, str] = {"without": _("the baseline"), "with": remedy}
         sentences = [self._twice(names[group], laws[group]) for group in names if group in laws]
-        sentences = sentences or ["No power law was fitted, so nothing is said of more rows."]
+        sentences = sentences or [_("No power law was fitted, so nothing is said of more rows.")]
         return sentences + self.few_rows("learning_curve")
 
     def _twice(self, name: str, law: PowerLaw) -> str:
         if law.change.mean is None:
-            return f"With {name}, the points do not determine a power law, so nothing is said of more rows."
+            return _("With {arm}, the points do not determine a power law, so nothing is said of more rows.").format(
+                arm=name
+            )
         if not is_known(law.change):
-            verdict = f"from {self.phrases.seeds} it cannot be told whether that helps"
+            verdict = _("from {seeds} it cannot be told whether that helps").format(seeds=self.phrases.seeds)
         else:  # a power law never rises
-            verdict = "more data helps" if law.change.high < 0 else "that may be no change"
-        return (
-            f"With {name}, twice the training rows ({2 * law.rows:,} instead of {law.rows:,}) are predicted to change "
-            f"the {self.phrases.on_new_rows} by {self.numbers.losses(law.change, True)}: {verdict}."
-            f"{self._back_test(law)}"
+            verdict = _("more data helps") if law.change.high < 0 else _("that may be no change")
+        predicted = _(
+            "With {arm}, twice the training rows ({twice:,} instead of {rows:,}) are predicted to change the {loss} by "
+            "{change}: {verdict}."
+        ).format(
+            arm=name,
+            twice=2 * law.rows,
+            rows=law.rows,
+            loss=self.phrases.on_new_rows,
+            change=self.numbers.losses(law.change, True),
+            verdict=verdict,
         )
+        return f"{predicted}{self._back_test(law)}"
 
     def _back_test(self, law: PowerLaw) -> str:
         if law.predicted_before is None or law.seen is None:
             return ""
-        predicted, seen = self.numbers.loss_text(law.predicted_before), self.numbers.loss_text(law.seen)
-        return (
-            f" How far to trust it: without the largest size the law would have predicted {predicted} there; it is "
-            f"{seen}."
-        )
+        return _(
+            " How far to trust it: without the largest size the law would have predicted {predicted} there; it is "
+            "{seen}."
+        ).format(predicted=self.numbers.loss_text(law.predicted_before), seen=self.numbers.loss_text(law.seen))
 
     def capacity_section(self) -> list[str]:
         """Return the other sizes that help or hurt, without and with the remedy."""
         sentences = []
-        for group, name in (("without", "Without a remedy"), ("with", "With the chosen remedy")):
+        for group, name in (("without", _("Without a remedy")), ("with", _("With the chosen remedy"))):
             arms = [arm for arm in self.study.section("capacity") if arm.group == group]
             scored = by_loss(arms, self.numbers.loss)
             if not scored:
                 continue
             reference = reference_of(arms)
             others = [arm for arm in arms if arm is not reference]
-            configured = f" (configured: {short_name(reference)})" if reference else ""
+            configured = _(" (configured: {shape})").format(shape=short_name(reference)) if reference else ""
             shape = short_name(scored[0])
-            network = "linear model" if shape == "linear" else f"network of {shape} units"
-            lowest = f"{name}, the lowest holdout loss has the {network}{configured}"
-            sentences.append(f"{lowest}; of {count(len(others), 'other size')}, {self.phrases.verdicts(others)}.")
-        return (sentences or ["No size was scored."]) + self.few_rows("capacity")
+            network = _("network of {shape} units").format(shape=shape)
+            if shape == shown("linear"):
+                network = _("linear model")
+            sentences.append(
+                counted(
+                    "{group}, the lowest holdout loss has the {network}{configured}; of {n:,} other size, {verdicts}.",
+                    "{group}, the lowest holdout loss has the {network}{configured}; of {n:,} other sizes, {verdicts}.",
+                    len(others),
+                    group=name,
+                    network=network,
+                    configured=configured,
+                    verdicts=self.phrases.verdicts(others),
+                )
+            )
+        return (sentences or [_("No size was scored.")]) + self.few_rows("capacity")
 
     def optimizers_section(self) -> list[str]:
         """Return the optimizer to use, and the effect of the batch size."""
@@ -180,14 +273,22 @@ class Text:
         arms = self.study.section("optimizers")
         sentences = [lead + detail, *self._at_defaults(arms)]
         if {"adam", "adamw"} & {short_name(arm) for arm in arms if arm.group in ("defaults", "tuned")}:
-            sentences.append("With every regularizer off AdamW decays no weights and is Adam, so the two are one arm.")
+            sentences.append(
+                _("With every regularizer off AdamW decays no weights and is Adam, so the two are one arm.")
+            )
         lowest: dict[str, list[str]] = {}
         for name, budget in self._lowest_batches():
-            lowest.setdefault(name, []).append(budget)
-        parts = [f"{name} after equal {listed(budgets)}" for name, budgets in lowest.items()]
+            lowest.setdefault(name, []).append(_(BUDGETS[budget]))
+        parts = [
+            _("{method} after equal {budgets}").format(method=shown(name), budgets=listed(budgets))
+            for name, budgets in lowest.items()
+        ]
         if parts:
-            methods = "gradient descent, mini-batches and single examples"
-            sentences.append(f"Of {methods}, the lowest mean loss is that of {listed(parts)}.")
+            sentences.append(
+                _(
+                    "Of gradient descent, mini-batches and single examples, the lowest mean loss is that of {methods}."
+                ).format(methods=listed(parts))
+            )
         return sentences + self.few_rows("optimizers")
 
     def _at_defaults(self, arms: list[Arm]) -> list[str]:
@@ -198,8 +299,11 @@ class Text:
         reference, others = reference_of(defaults), [arm for arm in defaults if arm.reference is not None]
         if reference is None or not others:
             return []
-        verdicts = self.phrases.verdicts(others)
-        return [f"At Keras' defaults, compared with {short_name(reference)}: of {len(others)}, {verdicts}."]
+        return [
+            _("At Keras' defaults, compared with {arm}: of {n}, {verdicts}.").format(
+                arm=short_name(reference), n=len(others), verdicts=self.phrases.verdicts(others)
+            )
+        ]
 
     def _lowest_batches(self) -> list[tuple[str, str]]:
         losses: dict[str, dict[str, float | None]] = {}
@@ -213,22 +317,25 @@ class Text:
 
     def activations_section(self) -> list[str]:
         """Return the verdicts on other activations and losses than the configured ones."""
-        sentences = []
-        for group in ("activation", "loss"):
-            arms = [arm for arm in self.study.section("activations") if arm.group == group]
-            reference = reference_of(arms)
-            others = [arm for arm in arms if arm is not reference]
-            if reference is None:
-                sentences += [f"No other {group} than {short_name(arm)} was tried." for arm in arms[:1]]
-            elif len(others) == 1:
-                sentences.append(
-                    f"{sentence(short_name(others[0]))} in place of {short_name(reference)} as the {group}: "
-                    f"{self.phrases.judged(others[0])}."
-                )
-            else:
-                verdicts = self.phrases.verdicts(others)
-                sentences.append(f"Of {len(others)} other {group}s, compared with {short_name(reference)}, {verdicts}.")
-        return sentences + self.few_rows("activations")
+        return [
+            *self._choices("activation", ACTIVATIONS),
+            *self._choices("loss", LOSSES),
+            *self.few_rows("activations"),
+        ]
+
+    def _choices(self, group: str, messages: Choices) -> list[str]:
+        arms = [arm for arm in self.study.section("activations") if arm.group == group]
+        reference = reference_of(arms)
+        others = [arm for arm in arms if arm is not reference]
+        if reference is None:
+            return [_(messages.no_other).format(arm=short_name(arm)) for arm in arms[:1]]
+        against = short_name(reference)
+        if len(others) == 1:
+            [other] = others
+            facts = {"Arm": sentence(short_name(other)), "arm": against, "difference": self.phrases.judged(other)}
+            return [_(messages.one).format(**facts)]
+        verdicts = self.phrases.verdicts(others)
+        return [_(messages.several).format(n=len(others), arm=against, verdicts=verdicts)]
 
     def memorization_section(self) -> list[str]:
         """Return the scores with true and shuffled labels, which show how far training rows are learnt by heart."""
@@ -236,54 +343,102 @@ class Text:
         for arm in self.study.section("memorization"):
             train = self.numbers.scores(Interval(score_of(arm, "train", metric).mean))
             held_out = self.numbers.scores(score_of(arm, "holdout", metric))
-            parts.append(f"{arm.name}: {train} on training rows and {held_out} on holdout rows")
+            parts.append(
+                _("{labels}: {train} on training rows and {held_out} on holdout rows").format(
+                    labels=full_name(arm), train=train, held_out=held_out
+                )
+            )
         nothing = self.phrases.nothing(metric)
-        chance = "" if nothing is None else f" (knowing nothing: {self.numbers.scores(Interval(nothing))})"
+        chance = ""
+        if nothing is not None:
+            chance = _(" (knowing nothing: {score})").format(score=self.numbers.scores(Interval(nothing)))
         return [
-            f"{sentence(self.numbers.score_name)} with {'; with '.join(parts)}{chance}.",
-            "Shuffled labels have nothing to do with the features, so what is reached on their training rows and not "
-            "on new ones is memory.",
+            _("{Score} with {scores}{chance}.").format(
+                Score=sentence(self.numbers.score_name), scores=_("; with ").join(parts), chance=chance
+            ),
+            _(
+                "Shuffled labels have nothing to do with the features, so what is reached on their training rows and "
+                "not on new ones is memory."
+            ),
         ]
 
     def winner_section(self) -> list[str]:
         """Return the promised and the fresh losses of the search's winner, its verdict, and any settings at an edge."""
         optimism, numbers = self.study.optimism, self.numbers
         if optimism is None:
-            return ["The search left no winner to be judged."]
+            return [_("The search left no winner to be judged.")]
         parts = [
-            f"{numbers.losses(score)} on {rows}"
+            _("{loss} on {rows}").format(loss=numbers.losses(score), rows=rows)
             for score, rows in (
-                (optimism.same_rows, "the rows that the search chose by"),
-                (optimism.fresh, "rows that chose nothing"),
-                (optimism.test, "test rows"),
+                (optimism.same_rows, _("the rows that the search chose by")),
+                (optimism.fresh, _("rows that chose nothing")),
+                (optimism.test, _("test rows")),
             )
             if score is not None
         ]
-        promise = f"Trial {optimism.trial}, the best of {optimism.trials:,}, promised "
-        promise += f"{numbers.loss_text(optimism.promised)} {numbers.unit}"
-        sentences = [f"{promise}; with fresh seeds it has {listed(parts)}." if parts else f"{promise}."]
-        for cost, rows in ((optimism.optimism_fresh, "rows that chose nothing"), (optimism.optimism_test, "test rows")):
+        facts = {
+            "trial": optimism.trial,
+            "trials": optimism.trials,
+            "promised": f"{numbers.loss_text(optimism.promised)} {numbers.unit}",
+        }
+        promise = _("Trial {trial}, the best of {trials:,}, promised {promised}.").format(**facts)
+        if parts:
+            promise = _(
+                "Trial {trial}, the best of {trials:,}, promised {promised}; with fresh seeds it has {losses}."
+            ).format(**facts, losses=listed(parts))
+        return [
+            promise,
+            *self._cost(optimism),
+            self._against_default(optimism),
+            *self._at_edge(optimism),
+            *self.few_rows("winner"),
+        ]
+
+    def _cost(self, optimism: Optimism) -> list[str]:
+        """Return what the search promised too much."""
+        for cost, rows in (
+            (optimism.optimism_fresh, _("rows that chose nothing")),
+            (optimism.optimism_test, _("test rows")),
+        ):
             if cost is not None:
-                way = "worse" if cost > 0 else "better"
-                sentences.append(f"On {rows} that is {numbers.loss_text(abs(cost))} {way} than promised.")
-                break
-        arm = next((arm for arm in self.study.section("winner") if arm.group == "winner"), None)
-        verdict = self.phrases.judged(arm) if arm and is_compared(arm) else optimism.beats_default or "not compared"
+                message = (
+                    _("On {rows} that is {size} worse than promised.")
+                    if cost > 0
+                    else _("On {rows} that is {size} better than promised.")
+                )
+                return [message.format(rows=rows, size=self.numbers.loss_text(abs(cost)))]
+        return []
+
+    def _against_default(self, optimism: Optimism) -> str:
         if optimism.judged_on == "test" and optimism.test is None:
-            sentences.append(
-                "The search chose by all rows and there are no test rows, so nothing can judge its winner."
-            )
+            return _("The search chose by all rows and there are no test rows, so nothing can judge its winner.")
+        arm = next((arm for arm in self.study.section("winner") if arm.group == "winner"), None)
+        if arm and is_compared(arm):
+            verdict = self.phrases.judged(arm)
         else:
-            sentences.append(
-                f"Against the default that the search began with, on {optimism.judged_on} rows that the search did not "
-                f"choose by: {verdict}."
+            verdict = shown(optimism.beats_default) if optimism.beats_default else _("not compared")
+        message = (
+            _(
+                "Against the default that the search began with, on test rows that the search did not choose by: "
+                "{verdict}."
             )
-        if optimism.at_edge:
-            sentences.append(
-                f"The search found its best at the edge of its space, so better may lie beyond: "
-                f"{'; '.join(optimism.at_edge)}."
+            if optimism.judged_on == "test"
+            else _(
+                "Against the default that the search began with, on holdout rows that the search did not choose by: "
+                "{verdict}."
             )
-        return sentences + self.few_rows("winner")
+        )
+        return message.format(verdict=verdict)
+
+    def _at_edge(self, optimism: Optimism) -> list[str]:
+        if not optimism.at_edge:
+            return []
+        edges = clauses([shown(edge) for edge in optimism.at_edge])
+        return [
+            _("The search found its best at the edge of its space, so better may lie beyond: {edges}.").format(
+                edges=edges
+            )
+        ]
 
     def few_rows(self, section: SectionName) -> list[str]:
         """Return the sentence about differences that a few rows carry; an empty list if there are none."""
@@ -303,10 +458,6 @@ def carried(study: Study, section: SectionName) -> list[tuple[Arm, Influence]]:
 
 def _best_remedy(study: Study) -> Arm | None:
     return next(iter(by_difference(remedies(study))), None)
-
-
-def _remedies(number: int) -> str:
-    return f"{number} {'remedy' if number == 1 else 'remedies'}"
 
 
 def _lowest(losses: dict[str, float | None]) -> str | None:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from experiments.engine.engine import Engine
-from experiments.search import output, results, storage
+from experiments.search import note, output, results, storage
 from experiments.search.plan import plan, study_name, trial_settings
 from experiments.search.rows import data_digests, read_examples
 from experiments.search.trials import Trials
@@ -22,7 +22,7 @@ from pipeline.files import write_json
 from pipeline.interrupts import before_the_end
 from pipeline.paths import SEARCH_RUN_FILE
 from pipeline.progress import Bar
-from pipeline.settings import Settings, flat
+from pipeline.settings import Settings, flat, seed_list
 from pipeline.tracking.parent import ParentRun
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -83,7 +83,7 @@ def conduct(trials: Trials, load: Callable[[], Examples], observer: Observer, co
             trials.check_failures(len(trials.recorded) - before)
             _submit(engine, trials)
             observer.recorded(trials.recorded)  # after the workers have something to do
-            show(bar, len(trials.plan), trials.recorded)
+            show(bar, len(trials.plan), trials.recorded, settings.search.objectives)
             if trials.all_proposed and not engine.waiting:
                 observer.nearly_done()
 
@@ -93,9 +93,9 @@ def _submit(engine: Engine, trials: Trials) -> None:
         engine.submit(task)
 
 
-def show(bar: Bar, wanted: int, trials: list[FrozenTrial]) -> None:
+def show(bar: Bar, wanted: int, trials: list[FrozenTrial], objectives: results.Objectives) -> None:
     """Show the progress of these trials: how many are done, the best so far, how many were pruned."""
-    text, done = results.progress_text(trials), len(trials)
+    text, done = results.progress_text(trials, objectives), len(trials)
     bar.show(done, text, lambda: f"{done} of {wanted} trials: {text}")
 
 
@@ -120,6 +120,7 @@ def search(settings: Settings, summary: Summary) -> None:
     study_storage = storage.open_storage(settings.search.storage)
     study = storage.open_study(study_storage, study_name(start, summary), start.search)
     describe_search(study, start)
+    note.name_objectives(study, start.search.objectives)
     trials = Trials(study, start)
     wanted, done = len(trials.plan), len(trials.recorded)
     if done:
@@ -138,7 +139,9 @@ def search(settings: Settings, summary: Summary) -> None:
     outcome = output.write(study, trials.recorded, settings)
     log_outcome(log, outcome, settings, [output.SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values()])
     write_json(SEARCH_RUN_FILE, {"run_id": log.run_id, "seconds": round(seconds, 2)})
-    print(results.report(outcome, seconds))
+    report = results.report(outcome, seconds)
+    note.write_note(study, start.search.objectives, len(seed_list(start.search.seeds)), report, log.run_id)
+    print(report)
 
 
 def log_outcome(log: ParentRun, outcome: dict[str, Any], settings: Settings, files: Sequence[Path] = ()) -> None:

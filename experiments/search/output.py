@@ -29,8 +29,9 @@ def copy_of(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
 
 
 def get_ready() -> None:
-    """Import what `write` needs ahead of time, since that takes two seconds and the last trials leave a core free."""
+    """Import what `write` needs ahead of time, since that takes three seconds and the last trials leave a core free."""
     import matplotlib
+    import optuna_dashboard  # noqa: F401
 
     from experiments.search import figures  # noqa: F401
     from pipeline.statistics import intervals  # noqa: F401

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.search import space
+from experiments.search.objectives import check_objectives
 from experiments.search.rows import data_digests
 from pipeline.data.splits import Summary
 from pipeline.errors import InputError
@@ -13,7 +14,7 @@ from pipeline.params import with_values
 from pipeline.settings import Settings
 from pipeline.training.checks import check_task
 
-DEPEND_ON_DATA = ("train.class_weight", "train.shift", "train.cutout")  # the values that they may have
+DEPEND_ON_DATA = ("train.class_weight", "train.shift", "train.cutout", "train.rotate")  # the values that they may have
 
 
 def trial_settings(settings: Settings, summary: Summary) -> Settings:
@@ -42,6 +43,7 @@ def check_searchable(settings: Settings, summary: Summary) -> None:
         raise InputError(
             "the search needs validation rows, and there are none: set data.val_fraction above 0, or search.folds"
         )
+    check_objectives(settings.search, summary.task)
     if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
         raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
     check_task(settings.train, summary.problem)

@@ -1,6 +1,7 @@
 """The trials that Optuna proposes, going by those before, and their record when they have ended."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from experiments.search import space
 from experiments.search.jobs import TrialEnd
+from experiments.search.objectives import as_losses
 from experiments.search.samplers import looked_at, make_sampler
-from pipeline.choices import OPTIMIZERS
+from pipeline.choices import OBJECTIVES, OPTIMIZERS, Objective
 from pipeline.settings import Settings
 
 RUNGS = "completed_rung_"  # begins the names under which successive halving stores the rungs that a trial has reached
@@ -40,6 +42,8 @@ class Proposal:
         for name, attribute in (attributes | ({"error": ended.error} if ended.error else {})).items():
             self.trial.set_user_attr(name, attribute)
         trial = self.study.tell(self.trial, ended.values, TrialState[ended.state])
+        if ended.state == "PRUNED" and OBJECTIVES[self.settings.search.objectives[0]].is_score:
+            trial.values = None  # Optuna takes the last report, which is a loss and no score
         trial.number = self.number
         trial.system_attrs = {**trial.system_attrs, **ended.pruner}
         trial.datetime_start, trial.datetime_complete = map(datetime.fromtimestamp, (ended.began, ended.ended))
@@ -59,10 +63,19 @@ def ask(settings: Settings, first: int, before: list[FrozenTrial], fixed: Sequen
     """
     search = settings.search
     study = optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(search.objectives))
-    study.add_trials(looked_at(before, search))
+    study.add_trials(looked_at([minimized(trial, search.objectives) for trial in before], search))
     if search.sampler == "qmc":
         _pass_points(study, settings, first)
     return [_ask_one(study, settings, number, parameters) for number, parameters in enumerate(fixed, start=first)]
+
+
+def minimized(trial: FrozenTrial, objectives: Sequence[Objective]) -> FrozenTrial:
+    """Return the trial as the sampler sees it: less is better, as it is in the losses that pruned trials report."""
+    if trial.state != TrialState.COMPLETE or not any(OBJECTIVES[name].is_maximized for name in objectives):
+        return trial
+    negated = copy(trial)
+    negated.values = as_losses(trial, objectives)
+    return negated
 
 
 def _ask_one(study: optuna.Study, settings: Settings, number: int, fixed: dict[str, Any]) -> Proposal:

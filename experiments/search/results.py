@@ -1,5 +1,6 @@
 """The results of a search, made from its study alone: `search.json`, `trials.csv` and the pictures."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -7,12 +8,15 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
+from experiments.search.objectives import as_losses, title
+from pipeline.choices import Objective
 from pipeline.settings import Settings
 from pipeline.tracking.parent import ChildRecord
 from pipeline.wording import significant
 
 # Matplotlib and SciPy take a second each to import, so this happens where they are used, at the end of a search.
 
+Objectives = Sequence[Objective]
 
 DOUBT = "the best of many is too good to be true: score it on fresh seeds before you believe it"
 DOUBT_OF_FOLDS = (
@@ -28,8 +32,8 @@ STATUS: dict[TrialState, Literal["FINISHED", "KILLED", "FAILED"]] = {
 
 
 def complete(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the complete trials, the best by the first objective first."""
-    return sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda trial: trial.values[0])
+    """Return the complete trials."""
+    return [trial for trial in trials if trial.state == TrialState.COMPLETE]
 
 
 def has_diverged(trial: FrozenTrial) -> bool:
@@ -38,9 +42,10 @@ def has_diverged(trial: FrozenTrial) -> bool:
     return facts["diverged"] == len(facts["per_seed"])
 
 
-def ranked(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the complete trials that have not diverged with every seed, the best first."""
-    return [trial for trial in complete(trials) if not has_diverged(trial)]
+def ranked(trials: list[FrozenTrial], objectives: Objectives) -> list[FrozenTrial]:
+    """Return the complete trials that have not diverged with every seed, the best by the first objective first."""
+    sound = [trial for trial in complete(trials) if not has_diverged(trial)]
+    return sorted(sound, key=lambda trial: as_losses(trial, objectives)[0])
 
 
 def optimizer_of(trial: FrozenTrial) -> str:
@@ -48,9 +53,9 @@ def optimizer_of(trial: FrozenTrial) -> str:
     return trial.user_attrs["settings"]["train"]["optimizer"]
 
 
-def progress_text(trials: list[FrozenTrial]) -> str:
+def progress_text(trials: list[FrozenTrial], objectives: Objectives) -> str:
     """Return a text with the best value so far, and how many trials diverged, were pruned or failed."""
-    best, states = ranked(trials), [trial.state for trial in trials]
+    best, states = ranked(trials, objectives), [trial.state for trial in trials]
     counts = {
         "diverged": len(complete(trials)) - len(best),
         "pruned": states.count(TrialState.PRUNED),
@@ -125,28 +130,28 @@ def describe(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def incumbents(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+def incumbents(trials: list[FrozenTrial], objectives: Objectives) -> list[FrozenTrial]:
     """Return each trial that was better than all ranked trials before it, in order of their numbers."""
     best_so_far: list[FrozenTrial] = []
-    for trial in sorted(ranked(trials), key=lambda trial: trial.number):
-        if not best_so_far or trial.values[0] < best_so_far[-1].values[0]:
+    for trial in sorted(ranked(trials, objectives), key=lambda trial: trial.number):
+        if not best_so_far or as_losses(trial, objectives)[0] < as_losses(best_so_far[-1], objectives)[0]:
             best_so_far.append(trial)
     return best_so_far
 
 
-def best_of_each_optimizer(trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
+def best_of_each_optimizer(trials: list[FrozenTrial], objectives: Objectives) -> dict[str, FrozenTrial]:
     """Return the best trial of each optimizer that has one, by the optimizer's name."""
     best: dict[str, FrozenTrial] = {}
-    for trial in ranked(trials):
+    for trial in ranked(trials, objectives):
         best.setdefault(optimizer_of(trial), trial)
     return dict(sorted(best.items()))
 
 
-def front(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+def front(trials: list[FrozenTrial], objectives: Objectives) -> list[FrozenTrial]:
     """Return the ranked trials that none beats in one objective without losing in the other, by number."""
     undominated: list[FrozenTrial] = []
-    for trial in sorted(ranked(trials), key=lambda trial: trial.values):
-        if not undominated or trial.values[1] < undominated[-1].values[1]:
+    for trial in sorted(ranked(trials, objectives), key=lambda trial: as_losses(trial, objectives)):
+        if not undominated or as_losses(trial, objectives)[1] < as_losses(undominated[-1], objectives)[1]:
             undominated.append(trial)
     return sorted(undominated, key=lambda trial: trial.number)
 
@@ -165,23 +170,26 @@ def importance(study: optuna.Study, trials: list[FrozenTrial]) -> dict[str, floa
 
 def summarize(study: optuna.Study, trials: list[FrozenTrial], settings: Settings) -> dict[str, Any]:
     """Return the content of `search.json`."""
-    ended, best = complete(trials), ranked(trials)
+    objectives = settings.search.objectives
+    ended, best = complete(trials), ranked(trials, objectives)
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     counts["waiting"] += max(0, study.user_attrs.get("trials", 0) - len(trials))  # not asked for yet
     summary = {
         "study": study.study_name,
-        "objectives": list(settings.search.objectives),
+        "objectives": list(objectives),
         "folds": settings.search.folds,
         "counts": counts,
         "all_diverged": bool(ended) and not best,
         "best": describe(best[0]) if best else None,
         "default": next((describe(trial) for trial in ended if trial.number == 0), None),
-        "incumbents": [describe(trial) for trial in incumbents(trials)],
-        "best_of_each_optimizer": {name: describe(trial) for name, trial in best_of_each_optimizer(trials).items()},
+        "incumbents": [describe(trial) for trial in incumbents(trials, objectives)],
+        "best_of_each_optimizer": {
+            name: describe(trial) for name, trial in best_of_each_optimizer(trials, objectives).items()
+        },
         "importance": importance(study, trials),
     }
     if len(study.directions) > 1:
-        summary["pareto_front"] = [describe(trial) for trial in front(trials)]
+        summary["pareto_front"] = [describe(trial) for trial in front(trials, objectives)]
     return summary
 
 
@@ -193,7 +201,8 @@ def report(summary: dict[str, Any], seconds: float) -> str:
         return "\n".join([*lines, _all_diverged(summary["counts"]["complete"])])
     if not summary["best"]:
         return lines[0]
-    lines += [_line(name, summary[name]) for name in ("default", "best") if summary[name]]
+    objective = title(summary["objectives"][0])
+    lines += [_line(name, summary[name], objective) for name in ("default", "best") if summary[name]]
     return "\n".join([*lines, DOUBT if summary["folds"] is None else DOUBT_OF_FOLDS])
 
 
@@ -205,9 +214,9 @@ def _all_diverged(trials: int) -> str:
     )
 
 
-def _line(name: str, trial: dict[str, Any]) -> str:
+def _line(name: str, trial: dict[str, Any], objective: str) -> str:
     value, seeds, diverged = trial["value"], trial["seeds"], trial["facts"]["diverged"]
     interval = "" if value["low"] is None else f" [{significant(value['low'])}, {significant(value['high'])}]"
-    line = f"{name}: trial {trial['trial']}, validation loss {significant(value['mean'])}{interval}"
+    line = f"{name}: trial {trial['trial']}, validation {objective} {significant(value['mean'])}{interval}"
     line += f", {trial['settings']['train']['optimizer']}"
     return f"{line}, {diverged} of {seeds} seeds diverged" if diverged else line

@@ -9,12 +9,12 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from experiments.search.objectives import directions
 from pipeline.errors import InputError, without_password
 from pipeline.files import UNEXPECTED, cannot_write
 from pipeline.settings import Search, TrialSettings
@@ -198,7 +198,7 @@ def open_study(storage: BaseStorage, name: str, search: Search) -> optuna.Study:
     study = optuna.create_study(
         storage=storage,
         study_name=name,
-        directions=[StudyDirection.MINIMIZE] * len(search.objectives),
+        directions=directions(search),
         load_if_exists=True,
     )
     version = study.user_attrs.get("version")

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from optuna.trial import TrialState, create_trial
 
 from experiments.engine.abandoned import ends_when_abandoned
 from experiments.search.jobs import Job, TrialEnd
+from experiments.search.objectives import scores_of
 from experiments.search.samplers import make_pruner
+from experiments.search.scoring import outputs_of_nothing, validation_scores
+from pipeline.choices import Objective
 from pipeline.data.examples import Examples, Problem
 from pipeline.errors import InputError
-from pipeline.settings import seed_list
+from pipeline.settings import EarlyStopping, Settings, Train, seed_list
 from pipeline.statistics import scores
-from pipeline.statistics.floor import knowing_nothing
 from pipeline.statistics.weights import average
 from pipeline.training.fast.process import compile_for
 from pipeline.training.fitted import Fitted
@@ -50,13 +53,15 @@ def _run(examples: Examples, jobs: list[Job]) -> list[TrialEnd]:
     seeds, reporters = seed_list(settings.search.seeds), [Reporter(job, chance) for job in jobs]
     fitted = _fit(examples, jobs, seeds, [reporter.ends_with for reporter in reporters])
     return [
-        reporter.pruned() if reporter.is_pruned else _complete(of_job, job, examples.problem, chance, reporter)
+        reporter.pruned() if reporter.is_pruned else _complete(of_job, job, examples, chance, reporter)
         for job, reporter, of_job in zip(jobs, reporters, fitted, strict=True)
     ]
 
 
-def _complete(fitted: Fitted, job: Job, problem: Problem, chance: np.ndarray, reporter: "Reporter") -> TrialEnd:
-    outcome = judge(fitted, problem, job.settings.search.objectives, chance)
+def _complete(fitted: Fitted, job: Job, examples: Examples, chance: np.ndarray, reporter: "Reporter") -> TrialEnd:
+    objectives = job.settings.search.objectives
+    further = validation_scores(fitted, job.settings.model, examples, scores_of(objectives))
+    outcome = judge(fitted, examples.problem, objectives, chance, further)
     return TrialEnd("COMPLETE", outcome.values, reporter.reports, outcome.facts, reporter.stored)
 
 
@@ -64,8 +69,8 @@ def _fit(
     examples: Examples, jobs: list[Job], seeds: list[int], ends: list[Callable[[Epoch], bool]]
 ) -> Iterable[Fitted]:
     """Train, and with early stopping score the training rows only once, with the weights of the best epochs."""
-    configurations = [(job.settings.model, job.settings.train) for job in jobs]
-    train = jobs[0].settings.train
+    configurations = [(job.settings.model, _with_best_weights(job.settings)) for job in jobs]
+    train = configurations[0][1]
     if not train.early_stopping or train.train_score_rows == 0:
         return fit_together(examples, configurations, seeds, ends)
     unscored = [(model, train.model_copy(update={"train_score_rows": 0})) for model, train in configurations]
@@ -74,6 +79,14 @@ def _fit(
         with_train_scores(examples, *configuration, of_job)
         for configuration, of_job in zip(configurations, fitted, strict=True)
     ]
+
+
+def _with_best_weights(settings: Settings) -> Train:
+    """Return the training, which for a score keeps the weights of each seed's best epoch also where nothing stops."""
+    train = settings.train
+    if train.early_stopping or not scores_of(settings.search.objectives):
+        return train
+    return train.model_copy(update={"early_stopping": EarlyStopping(patience=train.epochs)})
 
 
 class Reporter:
@@ -122,12 +135,9 @@ def chance_level(examples: Examples) -> np.ndarray:
     Its shape is `[R]`, one loss for each seed; `[1]` where all seeds share it.
     """
     problem, loss = examples.problem, scores.METRICS[examples.problem.task][0]
-    train, validation = (
-        (examples.y[rows], None if examples.weights is None else examples.weights[rows])
-        for rows in (examples.train_rows, examples.val_rows)
-    )
-    (labels, of_labels), (actual, of_actual) = train, validation
-    nothing = knowing_nothing(labels, problem.n_outputs if problem.is_classification else None, of_labels)
+    actual = examples.y[examples.val_rows]
+    of_actual = None if examples.weights is None else examples.weights[examples.val_rows]
+    nothing = outputs_of_nothing(examples)
     by_row = scores.by_row(problem.task, nothing[:, None] if problem.is_classification else nothing, actual)
     losses = scores.from_mean(loss, average(by_row[scores.row_score_of(loss)], of_actual))
     return losses * problem.target_scale
@@ -147,11 +157,18 @@ class Outcome:
     facts: dict[str, Any]
 
 
-def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: np.ndarray) -> Outcome:
+def judge(
+    fitted: Fitted,
+    problem: Problem,
+    objectives: Sequence[Objective],
+    chance: np.ndarray,
+    further: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> Outcome:
     """Return the objectives and the facts of a finished training.
 
     Args:
         chance: see `chance_level`.
+        further: see `validation_scores`.
     """
     loss, score = scores.METRICS[problem.task]
     best = at_best_epoch(fitted)
@@ -161,9 +178,12 @@ def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: n
         best["gap"] = gap.where(np.isfinite(gap), 0.0)
     else:
         best["gap"] = math.nan
-    means = {name: float(best[name].mean()) for name in (f"validation_{loss}", f"validation_{score}", "gap")}
+    best = best.assign(**{f"validation_{name}": values for name, values in further.items()})
+    columns = {name: f"validation_{name}" for name in further} | {"cross_entropy": f"validation_{loss}", "gap": "gap"}
+    reported = dict.fromkeys((f"validation_{loss}", f"validation_{score}", "gap", *columns.values()))
+    means = {name: float(best[name].mean()) for name in reported}
     facts = {
-        "per_seed": best[f"validation_{loss}"].tolist(),
+        "per_seed": best[columns[objectives[0]]].tolist(),
         "best_epoch": _finite(best["epoch"].mean()),
         "epochs": int(fitted.history["epoch"].max()),
         "seed_epochs": len(fitted.history),
@@ -172,11 +192,7 @@ def judge(fitted: Fitted, problem: Problem, objectives: Sequence[str], chance: n
         **{name: _finite(mean) for name, mean in means.items()},
         **{f"{name}_sd": scores.spread(best[name]) for name in means},
     }
-    by_objective = {
-        "cross_entropy": means[f"validation_{loss}"],
-        "gap": means["gap"],
-        "weights": float(fitted.weight_count),
-    }
+    by_objective = {name: means[column] for name, column in columns.items()} | {"weights": float(fitted.weight_count)}
     return Outcome([by_objective[name] for name in objectives], facts | {"weights": fitted.weight_count})
 
 

@@ -11,12 +11,17 @@ from experiments.study.arm_records import metrics, settings_of
 from experiments.study.compared import Compared, loss_factor, over_nothing
 from experiments.study.scored import Scored, best, crossfitted
 from pipeline.settings import ArmSection, Dimension, Settings
+from pipeline.statistics.comparisons import estimates
 from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.learning_curve import what_twice_the_data_brings
-from pipeline.statistics.scores import METRICS
+from pipeline.statistics.scores import METRICS, Task
 
 # Which arms may be recommended, by section and group.
 CANDIDATES: dict[ArmSection, tuple[str, ...]] = {"remedies": ("single", "together"), "winner": ("winner",)}
+OTHER_SCORES: dict[Task, tuple[record.OtherScore, ...]] = {
+    "classification": ("accuracy", "brier"),
+    "regression": ("mae",),
+}
 EDGE = 0.05  # of a range, on its own scale, that counts as its end
 
 
@@ -51,8 +56,18 @@ def overfits(remedies: Compared) -> record.Overfits:
 def recommended(sections: Mapping[ArmSection, Compared], base: Scored) -> tuple[Scored, Scored]:
     """Return the arm to use, and the same arm with scores on rows that did not choose it.
 
-    Of the baseline and those that help, by the verdicts of their sections, it is the one with the lowest holdout loss.
-    Candidates are the remedies, alone and all together, against the baseline, and the search's winner, against the
+    Of the candidates it is the one with the lowest holdout loss.
+    """
+    competing = candidates(sections, base)
+    judged = judged_alike(competing)
+    place = int(np.argmin([arm.mean_loss for arm in judged]))
+    return competing[place], crossfitted(judged)
+
+
+def candidates(sections: Mapping[ArmSection, Compared], base: Scored) -> list[Scored]:
+    """Return the baseline and the arms that help, by the verdicts of their sections.
+
+    These may be the remedies, alone and all together, against the baseline, and the search's winner, against the
     default that the search began with.
     """
     helping = [
@@ -62,12 +77,37 @@ def recommended(sections: Mapping[ArmSection, Compared], base: Scored) -> tuple[
         for arm in sections[name].choices(*groups)
         if sections[name].finding(arm) == "helps"
     ]
-    candidates = [base, *helping]
-    # Where the search's winner is among them, all are judged by rows that the search did not choose by.
-    if any(arm.section == "winner" for arm in candidates):
-        candidates = [replace(arm, judging=~base.rows.searched) for arm in candidates]
-    place = int(np.argmin([arm.mean_loss for arm in candidates]))
-    return [base, *helping][place], crossfitted(candidates)
+    return [base, *helping]
+
+
+def judged_alike(competing: list[Scored]) -> list[Scored]:
+    """Return the candidates on the rows that may judge all of them: not those that the search chose its winner by."""
+    if any(arm.section == "winner" for arm in competing):
+        return [replace(arm, judging=~arm.rows.searched) for arm in competing]
+    return competing
+
+
+def by_other_scores(competing: list[Scored], by_loss: Scored) -> list[record.OtherChoice]:
+    """Return what the candidates' other scores would recommend, in the same way and by the same rows as the loss.
+
+    Args:
+        competing: see `candidates`; there is nothing to say of one alone.
+        by_loss: the recommended arm with scores on rows that did not choose it.
+    """
+    choices, judged = [], judged_alike(competing)
+    for name in OTHER_SCORES[by_loss.rows.problem.task] if len(judged) > 1 else ():
+        choice = crossfitted(judged, name)
+        is_same = (choice.section, choice.name) == (by_loss.section, by_loss.name)
+        [estimate] = estimates([choice.judged_rows(name) - by_loss.judged_rows(name)], choice.rows.ring)
+        choices.append(
+            record.OtherChoice(
+                score=name,
+                section=choice.section,
+                arm=choice.name,
+                difference=None if is_same else estimate.interval(),
+            )
+        )
+    return choices
 
 
 def recommendation(
@@ -105,7 +145,7 @@ def optimism(
     if winner is None:
         return None
     [arm] = winner.choices("winner")
-    promised, losses = search["best"]["values"][0], _losses(arm, tested)
+    promised, losses = _promised(search["best"], arm), _losses(arm, tested)
     return record.Optimism(
         trial=search["best"]["trial"],
         trials=sum(search["counts"].get(state, 0) for state in ("complete", "pruned")),
@@ -117,6 +157,11 @@ def optimism(
         judged_on="holdout" if arm.judging.any() else "test",
         at_edge=at_edge(settings.search.space, search["best"]["settings"]),
     )
+
+
+def _promised(trial: dict[str, Any], arm: Scored) -> float:
+    """Return the validation loss of a trial as `search.json` describes it, whatever score the search went by."""
+    return trial["facts"][f"validation_{arm.loss}"]
 
 
 def _losses(arm: Scored, tested: dict[str, dict[str, Interval]]) -> dict[str, Interval | None]:
@@ -182,7 +227,7 @@ def incumbents(
         record.Incumbent(
             trial=trial["trial"],
             trials=trial["trial"] + 1,
-            promised=trial["values"][0],
+            promised=_promised(trial, arm),
             **_losses(arm, tested),
         )
         for trial, arm in zip(search["incumbents"], winner.choices("incumbent"), strict=True)

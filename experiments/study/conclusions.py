@@ -14,7 +14,7 @@ from experiments.study.arm_records import records
 from experiments.study.arms import WITH, WITHOUT
 from experiments.study.compared import Compared
 from experiments.study.held_out import HeldOut
-from experiments.study.on_test_set import Tested, judged_on_test, score_outputs, score_test
+from experiments.study.on_test_set import Tested, judged_on_test, outputs_on_test, score_outputs, score_test
 from experiments.study.peers import fit_peer
 from experiments.study.recommended_model import look_into
 from experiments.study.rows import knowing_nothing
@@ -42,12 +42,15 @@ def conclude(
     """Choose, look at the test set, and return the study's record, its tables and the recommended arm."""
     base = compared["remedies"].arms[0]
     recommended, by_others = choose.recommended(compared, base)
+    by_other_scores = choose.by_other_scores(choose.candidates(compared, base), by_others)
     # Everything is chosen; from here on the test set is looked at, once.
     test = read_test()
     of_search = compared["winner"].arms if "winner" in compared else []
-    tested = {_key(arm): score_test(arm, test) for arm in (base, recommended, *of_search)} if len(test) else {}
+    looked_at = {_key(arm): arm for arm in (base, recommended, *of_search)}
+    outputs = {key: outputs_on_test(arm, test) for key, arm in looked_at.items()}
+    tested = {key: score_test(arm, outputs[key], test) for key, arm in looked_at.items()} if len(test) else {}
     compared = with_winner_on_test(compared, tested)
-    model = look_into(recommended, preprocessing, summary.classes, test)
+    model = look_into(recommended, preprocessing, summary.classes, test, outputs[_key(recommended)])
     peers = _peers(sections, by_others, test)
     remedies, curve, winner = compared["remedies"], compared.get("learning_curve"), compared.get("winner")
     remedy = choose.chosen_remedy(remedies)
@@ -61,6 +64,7 @@ def conclude(
         recommendation=choose.recommendation(
             recommended, by_others, base, on_test[recommended.section].get(recommended.name)
         ),
+        by_other_scores=by_other_scores,
         overfits=choose.overfits(remedies),
         chosen_remedy=remedy.name if remedy else None,
         power_law=choose.power_laws(curve, (WITHOUT, WITH)) if curve else None,

@@ -65,12 +65,16 @@ class Tested:
         return self.row_scores[scores.row_score_of(scores.METRICS[self.task][0])]
 
 
-def score_test(arm: Scored, test: Split) -> Tested:
-    """Score an arm on the test set, with the weights that the second held-out fold has chosen."""
-    rows, weights = arm.rows, arm.result.fitted.weights
-    nothing = rows.knowing_nothing(arm.configuration.rows)[:, None]
-    outputs = predict(arm.configuration.model, rows.problem, weights, test.x)
-    return score_outputs(rows, np.where(is_sound(weights)[:, None, None], outputs, nothing), nothing, test)
+def outputs_on_test(arm: Scored, test: Split) -> np.ndarray:
+    """Return an arm's outputs on the test set, `[R, n, n_outputs]`, by the weights that the second fold has chosen."""
+    return predict(arm.configuration.model, arm.rows.problem, arm.result.fitted.weights, test.x)
+
+
+def score_test(arm: Scored, outputs: np.ndarray, test: Split) -> Tested:
+    """Score an arm on the test set by its `outputs_on_test`."""
+    nothing = arm.rows.knowing_nothing(arm.configuration.rows)[:, None]
+    outputs = np.where(arm.result.fitted.sound[:, None, None], outputs, nothing)
+    return score_outputs(arm.rows, outputs, nothing, test)
 
 
 def score_outputs(rows: Rows, outputs: np.ndarray, nothing: np.ndarray, test: Split) -> Tested:

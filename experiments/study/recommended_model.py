@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.study.calibration import Calibrated
+from experiments.study.classes import class_scores
 from experiments.study.ensemble import Members
 from experiments.study.further import further_on_test, further_scores, threshold, with_further
 from experiments.study.held_out import HeldOut
@@ -15,7 +16,6 @@ from experiments.study.labels import doubtful_labels
 from experiments.study.outputs import held_out_outputs
 from experiments.study.scored import Scored
 from pipeline.data.examples import Split
-from pipeline.training.predict import predict
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,21 +37,21 @@ class RecommendedModel:
 
 
 def look_into(
-    arm: Scored, preprocessing: Mapping[str, Any], classes: list[str] | None, test: Split
+    arm: Scored, preprocessing: Mapping[str, Any], classes: list[str] | None, test: Split, of_test: np.ndarray
 ) -> RecommendedModel:
     """Look into the recommended networks: their calibration first, since they are served calibrated.
 
     Args:
         preprocessing: the content of `preprocessing.json`.
         classes: their names; None for numbers.
+        of_test: see `outputs_on_test`.
     """
     rows, model, fitted = arm.rows, arm.configuration.model, arm.result.fitted
     outputs = held_out_outputs(model, rows, fitted)
     plain = with_further(HeldOut(rows, rows.score_held_out(outputs), arm.judging), outputs)
     if not fitted.sound.any():  # there is nothing to be served
         return RecommendedModel(plain, {})
-    sound = {name: value[fitted.sound] for name, value in fitted.weights.items()}
-    of_test = predict(model, rows.problem, sound, test.x)
+    of_test = of_test[fitted.sound]
     calibration, served, served_outputs = None, plain, outputs
     if classes:
         calibrated = Calibrated.of(rows, outputs)
@@ -70,6 +70,7 @@ def look_into(
         "ensemble": ensemble,
         "calibration": calibration,
         "further": further_scores(served, tested),
+        "classes": class_scores(served, served_outputs, classes) if classes else None,
         "threshold": threshold(served, served_outputs, classes) if classes else None,
         "importance": importance(arm, preprocessing),
         "doubtful_labels": doubtful_labels(rows, outputs, classes) if classes else None,

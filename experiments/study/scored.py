@@ -186,28 +186,39 @@ def _train_scores(
     return train
 
 
-def best(arms: Iterable[Scored]) -> Scored:
-    """Return the arm with the lowest holdout loss; of equals the first."""
-    return min(arms, key=lambda arm: arm.mean_loss)
+def best(arms: Iterable[Scored], by: str | None = None) -> Scored:
+    """Return the arm with the lowest holdout loss, or the best by another metric; of equals the first."""
+    if by is None:
+        return min(arms, key=lambda arm: arm.mean_loss)
+    return min(arms, key=lambda arm: _sign(by) * arm.mean(by))
 
 
-def crossfitted(competing: list[Scored]) -> Scored:
+def _sign(metric: str) -> int:
+    """Return what makes less of a metric better."""
+    return -1 if metric in scores.HIGHER_IS_BETTER else 1
+
+
+def crossfitted(competing: list[Scored], by: str | None = None) -> Scored:
     """Return the best of competing arms with the scores of the choice: for each fold, the best on the other folds.
 
     In time it is the best on the earlier folds. So the choice is judged by rows that had no say in it. The best on all
     rows gives it name and settings.
+
+    Args:
+        by: the metric that is chosen by, a mean of `scores.ROW_SCORES`; None for the loss.
     """
     if len(competing) == 1:
         return competing[0]
-    overall = best(competing)
+    overall = best(competing, by)
     by_option = [arm.row_scores for arm in competing if arm.row_scores is not None]
     if len(by_option) < len(competing):
         return overall
     ring = overall.rows.ring
-    loss = scores.row_score_of(overall.loss)
+    metric = by or overall.loss
+    loss = scores.row_score_of(metric)
     # In time the rows of the second fold do not judge, but they choose.
     losses = [np.where(arm.judging, of_arm[loss], np.nan) for arm, of_arm in zip(competing, by_option, strict=True)]
-    picks = choose(np.stack(losses), ring)
+    picks = choose(_sign(metric) * np.stack(losses), ring)
 
     def picked(values: Sequence[np.ndarray]) -> np.ndarray:
         return np.take_along_axis(np.stack(values), picks[None, :, None], axis=0)[0]

@@ -18,6 +18,7 @@ class SearchedTrial(BaseModel):
 
     trial: int
     values: Annotated[list[float], Field(min_length=1)]
+    facts: dict[str, Any]
     settings: TrialSettings
 
 

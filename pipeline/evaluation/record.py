@@ -6,6 +6,7 @@ from pipeline.data.splits import SPLITS, Summary
 from pipeline.evaluation.results import Results
 from pipeline.evaluation.scoring import best_epochs
 from pipeline.paths import (
+    CLASSES_FILE,
     ERRORS_FILE,
     EVALUATION_FILE,
     FIGURES,
@@ -38,7 +39,7 @@ def run_record(results: Results, settings: Settings, summary: Summary) -> tracki
             if summary.rows[name]
         ],
         figures=list(FIGURES.values()),
-        files=[EVALUATION_FILE, SEED_SCORES_FILE, HISTORY_FILE, ERRORS_FILE, RELIABILITY_FILE, SIZE_FILE],
+        files=[EVALUATION_FILE, SEED_SCORES_FILE, HISTORY_FILE, ERRORS_FILE, CLASSES_FILE, RELIABILITY_FILE, SIZE_FILE],
         model=MODEL_FILE,
         n_features=summary.n_features,
         n_outputs=len(summary.classes) if summary.classes else 1,

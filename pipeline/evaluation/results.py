@@ -11,9 +11,24 @@ from pipeline.data.examples import Split
 from pipeline.data.splits import SPLITS, SplitName, Summary
 from pipeline.evaluation.recorded import STAGE, read_curves, read_evaluation, read_seed_scores
 from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, summarize
-from pipeline.evaluation.tables import errors_of, loss_curves, reliability_of
+from pipeline.evaluation.tables import (
+    CLASS_NUMBERS,
+    CLASS_TEXTS,
+    classes_of,
+    errors_of,
+    loss_curves,
+    reliability_of,
+)
 from pipeline.files import read_table, write_json, written_whole
-from pipeline.paths import CURVES_FILE, ERRORS_FILE, EVALUATION_FILE, LOSS_FILE, RELIABILITY_FILE, SEED_SCORES_FILE
+from pipeline.paths import (
+    CLASSES_FILE,
+    CURVES_FILE,
+    ERRORS_FILE,
+    EVALUATION_FILE,
+    LOSS_FILE,
+    RELIABILITY_FILE,
+    SEED_SCORES_FILE,
+)
 from pipeline.settings import Model
 from pipeline.training.fitted import Fitted, read_history
 from pipeline.training.history import DIGITS, mean_curves, rounded
@@ -31,6 +46,7 @@ class Results:
         loss: the curves that `dvc plots` shows.
         errors: on the rows of `errors_split`.
         reliability: on the same rows; see `tables.reliability_of`.
+        classes: see `tables.classes_of`.
     """
 
     evaluation: dict[str, Any]
@@ -40,6 +56,7 @@ class Results:
     loss: pd.DataFrame
     errors: pd.DataFrame
     reliability: pd.DataFrame
+    classes: pd.DataFrame
 
 
 def evaluate(fitted: Fitted, model: Model, summary: Summary, splits: Mapping[SplitName, Split]) -> Results:
@@ -60,6 +77,9 @@ def evaluate(fitted: Fitted, model: Model, summary: Summary, splits: Mapping[Spl
         # Not rounded: large targets, such as times in seconds, may differ in their last digits alone.
         errors=errors_of(predicted[shown][fitted.sound], actual[shown], summary),
         reliability=rounded(reliability_of(predicted[shown][fitted.sound], actual[shown], summary)),
+        classes=rounded(
+            classes_of({name: outputs[fitted.sound] for name, outputs in predicted.items()}, actual, weights, summary)
+        ),
     )
 
 
@@ -74,6 +94,7 @@ def write_results(results: Results) -> None:
         SEED_SCORES_FILE: (results.seeds, DIGITS),
         ERRORS_FILE: (results.errors, None),
         RELIABILITY_FILE: (results.reliability, DIGITS),
+        CLASSES_FILE: (results.classes, DIGITS),
         CURVES_FILE: (results.curves.reset_index(), DIGITS),
         LOSS_FILE: (results.loss.reset_index(), DIGITS),
     }
@@ -98,4 +119,5 @@ def read_results() -> Results:
         loss=read_table(STAGE, LOSS_FILE, ["epoch"]).set_index("epoch"),
         errors=read_table(STAGE, ERRORS_FILE, [], ["actual", "predicted"]),
         reliability=read_table(STAGE, RELIABILITY_FILE, ["level", "observed", "seed", "bin"]),
+        classes=read_table(STAGE, CLASSES_FILE, CLASS_NUMBERS, CLASS_TEXTS, may_be_empty=True),
     )

@@ -1,5 +1,8 @@
 """Tables of curves and errors, and the digits that tables of scores have."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
@@ -7,7 +10,12 @@ from sklearn.metrics import confusion_matrix
 
 from pipeline.data.splits import Summary
 from pipeline.statistics import scores
-from pipeline.statistics.metrics import in_bins
+from pipeline.statistics.intervals import Interval, crossed, on_logit_scale
+from pipeline.statistics.metrics import OF_CLASS, class_rows, in_bins
+from pipeline.statistics.weights import average
+
+CLASS_TEXTS = ["split", "class"]
+CLASS_NUMBERS = ["rows", "share", *(f"{name}{end}" for name in OF_CLASS for end in ("", "_low", "_high"))]
 
 
 def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
@@ -39,6 +47,36 @@ def reliability_of(outputs: np.ndarray, actual: np.ndarray, summary: Summary) ->
     return (
         pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["level", "observed", "seed", "bin"])
     )
+
+
+def classes_of(
+    predicted: Mapping[str, np.ndarray],
+    actual: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray | None],
+    summary: Summary,
+) -> pd.DataFrame:
+    """Return precision, recall and F1 of each class, a row per split and class; no rows for numbers.
+
+    They are means over the seeds for which they are defined, with 95 % intervals for other seeds and rows. `rows` is
+    how many rows are of the class (scikit-learn's support), and `share` their share, weighted as the scores are.
+
+    Args:
+        predicted: logits of the seeds that can be scored, by split.
+    """
+    table = []
+    for split, outputs in predicted.items():
+        said, of_split, weighted = outputs.argmax(axis=-1), actual[split], weights[split]
+        for k, name in enumerate(summary.classes or []):
+            rows = int((of_split == k).sum())
+            row = {"split": split, "class": name, "rows": rows, "share": average(of_split == k, weighted)}
+            by_seed = [class_rows(of_seed, of_split, k, weighted) for of_seed in said]
+            for score in OF_CLASS:
+                known = [values[score] for values in by_seed if np.isfinite(values[score]).all()]
+                estimate = replace(crossed(np.stack(known), weighted), n=max(1, rows)) if known else None
+                interval = on_logit_scale(estimate) if estimate else Interval()
+                row |= {score: interval.mean, f"{score}_low": interval.low, f"{score}_high": interval.high}
+            table.append(row)
+    return pd.DataFrame(table, columns=[*CLASS_TEXTS, *CLASS_NUMBERS])
 
 
 def errors_of(outputs: np.ndarray, actual: np.ndarray, summary: Summary) -> pd.DataFrame:

@@ -18,6 +18,7 @@ FURTHER = {
     "regression": ("mae",),
 }
 BETTER_ABOVE = {"balanced_accuracy", "f1", "roc_auc", "average_precision"}
+OF_CLASS = ("precision", "recall", "f1")  # the scores of a single class
 BINS = 15  # of the calibration error, of as many rows each
 
 
@@ -42,7 +43,7 @@ def further_rows(
         predicted: the classes that are said, `[n]`; None for the most likely ones.
     """
     n, classes = probabilities.shape
-    shares = np.full(n, 1 / n) if weights is None else weights / weights.sum(dtype=float)
+    shares = _shares(n, weights)
     said = probabilities.argmax(axis=1) if predicted is None else predicted
     truth = actual[:, None] == np.arange(classes)
     present = [k for k in range(classes) if truth[:, k].any()]
@@ -60,6 +61,25 @@ def further_rows(
         "calibration_error": _calibration_error(
             np.take_along_axis(probabilities, said[:, None], 1)[:, 0], hits, shares
         ),
+    }
+
+
+def class_rows(
+    said: np.ndarray, actual: np.ndarray, k: int, weights: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return each of `OF_CLASS` for one class as values of rows, `[n]`; NaN where there is nothing to divide by.
+
+    Args:
+        said, actual: class indices, `[n]`.
+        k: the class.
+        weights: of the rows, `[n]`; None for equal ones.
+    """
+    shares, is_said, truth = _shares(len(actual), weights), said == k, actual == k
+    hits, unknown = (is_said & truth).astype(float), np.full(len(actual), np.nan)
+    return {
+        "precision": _ratio(hits, is_said, shares) if is_said.any() else unknown,
+        "recall": _ratio(hits, truth, shares) if truth.any() else unknown,
+        "f1": _f1(is_said, truth, shares) if (is_said | truth).any() else unknown,
     }
 
 
@@ -83,6 +103,10 @@ def further_by_seed(
     ]
     values = {name: np.stack([of_seed[name] for of_seed in by_seed]) for name in FURTHER[task]}
     return {name: of_rows for name, of_rows in values.items() if np.isfinite(of_rows).all()}
+
+
+def _shares(n: int, weights: np.ndarray | None) -> np.ndarray:
+    return np.full(n, 1 / n) if weights is None else weights / weights.sum(dtype=float)
 
 
 def _mean(parts: list[np.ndarray], n: int) -> np.ndarray:

@@ -31,10 +31,11 @@ Scores = TypeVar("Scores", float, np.ndarray, pd.Series)
 
 # The loss and the score of each task, as they are reported.
 METRICS: dict[Task, tuple[str, str]] = {"classification": ("cross_entropy", "accuracy"), "regression": ("rmse", "r2")}
-# The scores of rows whose means give the metrics; the Brier score is reported beside the cross-entropy.
+# The scores of rows whose means give the metrics; the Brier score is reported beside the cross-entropy, and the mean
+# absolute error beside the RMSE.
 ROW_SCORES: dict[Task, tuple[str, ...]] = {
     "classification": ("cross_entropy", "accuracy", "brier"),
-    "regression": ("squared_error",),
+    "regression": ("squared_error", "mae"),
 }
 HIGHER_IS_BETTER = {"accuracy", "r2", *BETTER_ABOVE}
 
@@ -44,11 +45,12 @@ def by_row(task: Task, outputs: np.ndarray, actual: np.ndarray) -> dict[str, np.
 
     Cross-entropy is the negative log-likelihood of the true class, in nats; accuracy is 1 where the most likely class
     is the true one, else 0; the Brier score is the squared distance of the probabilities to the true class (Brier
-    1950), from 0 to 2. The squared error is in the square of the target's unit.
+    1950), from 0 to 2. The squared error is in the square of the target's unit, the absolute one in the unit itself.
     """
     outputs = outputs.astype(np.float64)
     if task == "regression":
-        return {"squared_error": np.square(outputs - actual)}
+        errors = outputs - actual
+        return {"squared_error": np.square(errors), "mae": np.abs(errors)}
     shape = np.broadcast_shapes(outputs.shape[:-1], actual.shape)
     actual, log_p = np.broadcast_to(actual, shape), special.log_softmax(outputs, axis=-1)
     outputs, log_p = (np.broadcast_to(array, (*shape, outputs.shape[-1])) for array in (outputs, log_p))
@@ -143,11 +145,14 @@ def interval_over_seeds(metric: str, values: ArrayLike, n: int) -> Interval:
 def score_seeds(
     metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Score each seed by a metric, `[R]`; NaN for R2 where the targets do not vary.
+    """Score each seed by a metric or a further score, `[R]`; NaN where it is not defined, as R2 of equal targets.
 
     Args:
         weights: of the rows, `[n]`; None for equal ones.
     """
+    if row_score_of(metric) not in ROW_SCORES[task]:
+        further = further_by_seed(task, outputs, actual, weights)
+        return average(further[metric], weights) if metric in further else np.full(len(outputs), np.nan)
     mean = average(by_row(task, outputs, actual)[row_score_of(metric)], weights)
     return from_mean(metric, mean, variance(actual.astype(np.float64), weights) or np.nan)
 

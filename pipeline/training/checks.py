@@ -26,14 +26,17 @@ def check_task(train: Train, problem: Problem) -> None:
 
 
 def _check_images(train: Train, problem: Problem) -> None:
-    for name, pixels in (("train.shift", train.shift), ("train.cutout", train.cutout)):
-        if pixels is None:
+    changes = {"train.shift": train.shift, "train.cutout": train.cutout, "train.rotate": train.rotate}
+    for name, strength in changes.items():
+        if strength is None:
             continue
         if not problem.image_shape:
             raise InputError(f"{name} needs images, and the data are a table; set it to null")
         height, width = problem.image_shape[:2]
-        if pixels >= min(height, width):
-            raise InputError(f"{name} must be less than a side of the images, {height} by {width} pixels; got {pixels}")
+        if name != "train.rotate" and strength >= min(height, width):
+            raise InputError(
+                f"{name} must be less than a side of the images, {height} by {width} pixels; got {strength}"
+            )
 
 
 def _check_class_names(train: Train, problem: Problem) -> None:

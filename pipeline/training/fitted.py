@@ -8,8 +8,8 @@ import pandas as pd
 from pipeline.errors import InputError
 from pipeline.files import read_arrays, read_of, read_table, under, write_arrays, written_whole
 from pipeline.paths import HISTORY_FILE, SEEDS_FILE
-from pipeline.training.encoding import LAYER as ENCODING
 from pipeline.training.history import DIGITS
+from pipeline.training.inputs import UNTRAINED
 
 WEIGHTS, HOLDOUT = "weights/", "by_holdout/"
 
@@ -36,8 +36,8 @@ class Chosen:
 
     @property
     def weight_count(self) -> int:
-        """Return how many weights a seed has, without those of the input encoding, which are not trained."""
-        return sum(value[0].size for path, value in self.weights.items() if not path.startswith(f"{ENCODING}/"))
+        """Return how many weights a seed has, without those of the inputs' layers, which are not trained."""
+        return sum(value[0].size for path, value in self.weights.items() if path.partition("/")[0] not in UNTRAINED)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Random changes of training images: shifts by whole pixels, and cutout (DeVries and Taylor 2017).
+"""Random changes of training images: shifts by whole pixels, rotations, and cutout (DeVries and Taylor 2017).
 
 Images are changed as the network sees them, so a center and a scale of each pixel stay with their place.
 """
@@ -6,6 +6,7 @@ Images are changed as the network sees them, so a center and a scale of each pix
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,10 +24,13 @@ class Changes(NamedTuple):
             shifts.
         squares: the first row and column of the square that is cut out of each image, and the first below and to the
             right of it, int16 `[steps, R, batch, 2, 2]`; they may lie outside. None without cutout.
+        angles: by which each image is turned about its middle, in radians, float32 `[steps, R, batch]`; above 0 is
+            counterclockwise. None without rotations.
     """
 
     offsets: np.ndarray | None
     squares: np.ndarray | None
+    angles: np.ndarray | None = None
 
     def each(self, function: Callable[[Any], Any]) -> "Changes":
         """Return what a function makes of the arrays that are there."""
@@ -46,6 +50,33 @@ class Changes(NamedTuple):
         places = tf.stack([tf.broadcast_to(rows[..., None], source.shape), source], axis=-1)
         is_image = _within(offsets, tf.add(offsets, size), problem)
         return tf.where(is_image, tf.gather_nd(x, places), tf.constant(problem.blank, tf.float32))
+
+    def rotated(self, images: tf.Tensor, problem: Problem) -> tf.Tensor:
+        """Return the images of a step, `[R, batch, n_features]`, each turned about its middle.
+
+        A pixel is interpolated from the four around its place before, linearly; beyond the image all is blank.
+        """
+        if self.angles is None:
+            return images
+        size, channels = problem.image_shape[:2], _channels(problem)
+        pixel, channel = np.divmod(np.arange(problem.n_features, dtype=np.int32), np.int32(channels))
+        down, right = (
+            place.astype(np.float32) - (side - 1) / 2
+            for place, side in zip(np.divmod(pixel, np.int32(size[1])), size, strict=True)
+        )
+        cos, sin = tf.cos(self.angles)[..., None], tf.sin(self.angles)[..., None]
+        places = cos * down + sin * right + (size[0] - 1) / 2, cos * right - sin * down + (size[1] - 1) / 2
+        before = [tf.floor(place) for place in places]
+        turned = tf.zeros_like(images)
+        for step in product((0.0, 1.0), repeat=2):
+            corner = [start + one for start, one in zip(before, step, strict=True)]
+            share = tf.reduce_prod([1 - abs(place - at) for place, at in zip(places, corner, strict=True)], axis=0)
+            row, column = (tf.cast(at, tf.int32) for at in corner)
+            is_image = (row >= 0) & (row < size[0]) & (column >= 0) & (column < size[1])
+            source = tf.clip_by_value((row * size[1] + column) * channels + channel, 0, problem.n_features - 1)
+            values = tf.gather(images, source, batch_dims=2)
+            turned += share * tf.where(is_image, values, tf.constant(problem.blank, tf.float32))
+        return turned
 
     def cut(self, images: tf.Tensor, problem: Problem) -> tf.Tensor:
         """Return the images of a step, `[R, batch, n_features]`, each without its square."""
@@ -75,26 +106,29 @@ class Changing:
     Attributes:
         shifts: the most pixels that an image moves in each direction, `[R]`; empty without shifts.
         sides: of the square that is cut out, in pixels, `[R]`; empty without cutout.
+        degrees: the most that an image is turned by either way, `[R]`; empty without rotations.
         size: height and width of the images.
     """
 
     shifts: list[int]
     sides: list[int]
+    degrees: list[float]
     size: tuple[int, ...]
 
     @classmethod
     def of(cls, trains: list[Train], problem: Problem) -> "Changing | None":
-        """Return the changes of the replicas, which all have shifts or none, and all cutout or none; None for none."""
+        """Return the changes of the replicas, which all have each kind of change or none has it; None for none."""
         shifts = [train.shift for train in trains if train.shift]
         sides = [train.cutout for train in trains if train.cutout]
-        return cls(shifts, sides, problem.image_shape[:2]) if shifts or sides else None
+        degrees = [train.rotate for train in trains if train.rotate]
+        return cls(shifts, sides, degrees, problem.image_shape[:2]) if shifts or sides or degrees else None
 
     def draw(self, seeds: list[int], epoch: int, shape: tuple[int, ...]) -> Changes:
         """Draw the changes of an epoch (from 1) for batches of a shape, `[steps, batch]`.
 
         The center of a square is anywhere in the image, so that a part of the square may lie outside.
         """
-        offsets = squares = None
+        offsets = squares = angles = None
         if self.shifts:
             draws = [
                 np.random.default_rng([seed, 7, epoch]).integers(-most, most, (*shape, 2), np.int8, endpoint=True)
@@ -106,4 +140,7 @@ class Changing:
             draws = [np.random.default_rng([seed, 8, epoch]).integers(self.size, size=(*shape, 2)) for seed in seeds]
             start = np.stack(draws, axis=1).astype(np.int16) - sides // 2
             squares = np.stack([start, start + sides], axis=-2)
-        return Changes(offsets, squares)
+        if self.degrees:
+            turns = [np.random.default_rng([seed, 9, epoch]).uniform(-1, 1, shape) for seed in seeds]
+            angles = np.stack(turns, axis=1) * np.deg2rad(self.degrees)[:, None]
+        return Changes(offsets, squares, None if angles is None else angles.astype(np.float32))

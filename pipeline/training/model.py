@@ -1,11 +1,14 @@
 """The network as a plain Keras model, the only statement of it, and its weights by path."""
 
+import math
+
 import keras
 import numpy as np
 
 from pipeline.data.examples import Problem
-from pipeline.settings import Model
+from pipeline.settings import Inputs, Model
 from pipeline.training.encoding import LAYER as ENCODING
+from pipeline.training.inputs import LEAST_SHARE, QUANTILES, SCALE, SHARE, SMOOTH_CLIP
 from pipeline.training.own_network import own_network
 
 
@@ -23,8 +26,10 @@ def _mlp(model: Model, problem: Problem) -> keras.Model:
     x = inputs
     if model.gaussian_noise:
         x = keras.layers.GaussianNoise(model.gaussian_noise, name="noise")(x)
+    if model.inputs:
+        x = _transformed(x, model.inputs, problem.n_features)
     if model.bins:
-        x = _encoding(model.bins, problem.n_features)(x)
+        x = _untrained(ENCODING, "bf,qf->bqf", (model.bins, problem.n_features))(x)
         x = keras.layers.ReLU(max_value=1.0, name=f"{ENCODING}_relu")(x)
     if model.input_dropout:
         # It drops a feature with all its bins. Before the encoding, values that are kept would be scaled up into other
@@ -51,15 +56,28 @@ def _mlp(model: Model, problem: Problem) -> keras.Model:
     return keras.Model(inputs, _dense(model, problem.n_outputs, "output")(x), name="mlp")
 
 
-def _encoding(bins: int, n_features: int) -> keras.layers.EinsumDense:
-    """Return a layer that gives units `[bins, n_features]`; its weights come from the training rows."""
+def _transformed(x: keras.KerasTensor, inputs: Inputs, n_features: int) -> keras.KerasTensor:
+    """Return rows `[batch, n_features]`, transformed as `pipeline.training.inputs` says."""
+    if inputs == "robust":
+        x = _untrained(SCALE, "bf,f->bf", (n_features,))(x)
+        return x / keras.ops.sqrt(1 + keras.ops.square(x / SMOOTH_CLIP))
+    x = _untrained(SCALE, "bf,qf->bqf", (QUANTILES - 1, n_features))(x)
+    x = keras.layers.ReLU(max_value=1.0, name=f"{SCALE}_relu")(x)
+    share = keras.ops.clip(_untrained(SHARE, "bqf,qf->bf", (n_features,))(x), LEAST_SHARE, 1 - LEAST_SHARE)
+    # The inverse of the normal distribution function. Keras takes a product with a number for sparse.
+    x = keras.ops.erfinv(keras.layers.Rescaling(2.0, -1.0, name=f"{SHARE}_centered")(share))
+    return keras.layers.Rescaling(math.sqrt(2), name=f"{SHARE}_normal")(x)
+
+
+def _untrained(name: str, equation: str, units: tuple[int, ...]) -> keras.layers.EinsumDense:
+    """Return a layer whose weights come from the training rows; each of its units has a bias."""
     return keras.layers.EinsumDense(
-        "bf,qf->bqf",
-        output_shape=(bins, n_features),
-        bias_axes="qf",
+        equation,
+        output_shape=units,
+        bias_axes=equation.partition("->")[2].removeprefix("b"),
         kernel_initializer="zeros",
         trainable=False,
-        name=ENCODING,
+        name=name,
     )
 
 

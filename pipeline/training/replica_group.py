@@ -14,6 +14,7 @@ from pipeline.settings import Model, Train
 from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.encoding import encoding_weights
 from pipeline.training.images import Changing
+from pipeline.training.inputs import input_weights
 from pipeline.training.model import build_network, initial_weights
 from pipeline.training.replicas import Replicas
 from pipeline.training.schedules import kept_share
@@ -124,17 +125,17 @@ class ReplicaGroup:
             if key not in first:
                 first[key] = initial_weights(network, key[1])
         weights = _stacked([first[key] for key in keys])
-        if model.bins:
-            weights |= self._encoding(examples, model.bins)
+        if model.bins or model.inputs:
+            weights |= self._of_inputs(examples, model)
         self.state = self.graph.start(weights)
 
-    def _encoding(self, examples: Examples, bins: int) -> dict[str, np.ndarray]:
-        """Return the weights of the input encoding by path, `[R, ...]`: each replica's come from its training rows."""
-        weights = examples.weights
-        encodings = [
-            encoding_weights(examples.x[rows], bins, None if weights is None else weights[rows])
-            for rows in self.train_rows
-        ]
+    def _of_inputs(self, examples: Examples, model: Model) -> dict[str, np.ndarray]:
+        """Return the weights of the input layers by path, `[R, ...]`: each replica's come from its training rows."""
+        encodings = []
+        for rows in self.train_rows:
+            x, weights = examples.x[rows], None if examples.weights is None else examples.weights[rows]
+            encodings.append(encoding_weights(x, model.bins, weights) if model.bins else {})
+            encodings[-1] |= input_weights(x, model.inputs, weights) if model.inputs else {}
         return _stacked(encodings if len(encodings) > 1 else encodings * len(self.seeds))
 
     def train_epoch(self, x: tf.Tensor, y: tf.Tensor, epoch: int, learning_rates: np.ndarray) -> np.ndarray:

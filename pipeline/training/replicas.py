@@ -157,10 +157,11 @@ class Replicas:
         return [losses + data_losses, statistics, averages]
 
     def _inputs(self, x: tf.Tensor, rows: tf.Tensor, changes: Changes | None) -> tf.Tensor:
-        """Return rows `[R, batch, n_features]`, as images shifted and cut."""
+        """Return rows `[R, batch, n_features]`, as images shifted, turned and cut."""
         if changes is None:
             return tf.gather(x, rows)
-        return changes.cut(changes.shifted(x, rows, self.problem), self.problem)
+        images = changes.rotated(changes.shifted(x, rows, self.problem), self.problem)
+        return changes.cut(images, self.problem)
 
     def _losses(
         self,

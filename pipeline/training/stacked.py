@@ -5,6 +5,7 @@ Rows go in as `[R, batch, n_features]`. A layer that has no form of its own here
 """
 
 import math
+import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ AS_THEY_ARE = (
 )  # fmt: skip
 # These layers are called for each replica.
 GENERAL = (
-    keras.layers.EinsumDense, keras.layers.Flatten, keras.layers.GroupNormalization,
-    keras.layers.LayerNormalization, keras.layers.Permute, keras.layers.PReLU, keras.layers.RepeatVector,
+    keras.layers.Flatten, keras.layers.GroupNormalization, keras.layers.LayerNormalization,
+    keras.layers.Permute, keras.layers.PReLU, keras.layers.RepeatVector,
     keras.layers.Reshape, keras.layers.Softmax, keras.layers.UnitNormalization,
 )  # fmt: skip
 # These too; but on a CPU, replicas of a network that has one take longer side by side than one after another.
@@ -113,6 +114,23 @@ class Dense(Stacked):
         x = tf.matmul(x, tf.reshape(kernel, (-1, *[1] * (len(x.shape) - 3), *kernel.shape[1:])))
         if self.layer.use_bias:
             x += self.per_unit("bias", x)
+        return self.layer.activation(x)
+
+
+class EinsumDense(Stacked):
+    """R sums of products as one.
+
+    Called for each replica, Keras would add the bias of a single feature along another axis.
+    """
+
+    def call(self, x: tf.Tensor, **_: Any) -> tf.Tensor:
+        """Return what the layer's equation says, replica first."""
+        replica = next(letter for letter in string.ascii_letters if letter not in self.layer.equation)
+        equation = replica + self.layer.equation.replace(",", f",{replica}").replace("->", f"->{replica}")
+        x = tf.einsum(equation, self._by_replica(x), self.weight("kernel"))
+        if "bias" in self.stacked:
+            bias = self.weight("bias")
+            x += tf.reshape(bias, (bias.shape[0], *[1] * (len(x.shape) - len(bias.shape)), *bias.shape[1:]))
         return self.layer.activation(x)
 
 
@@ -215,6 +233,7 @@ class Drawing(Stacked):
 
 FORMS: dict[type[keras.layers.Layer], type[Stacked]] = {
     keras.layers.Dense: Dense,
+    keras.layers.EinsumDense: EinsumDense,
     keras.layers.Embedding: Embedding,
     keras.layers.Concatenate: Concatenate,
     keras.layers.BatchNormalization: BatchNormalization,
@@ -240,7 +259,9 @@ class Stack:
         self.statistics = self.model.non_trainable_variables
         self.drawing = [layer for layer in self.model.layers if isinstance(layer, Drawing)]
 
-    def _stacked(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+    def _stacked(self, layer: keras.Operation) -> keras.Operation:
+        if not isinstance(layer, keras.layers.Layer):  # a function of numbers, such as those of `model.inputs`
+            return layer
         if isinstance(layer, AS_THEY_ARE) and getattr(layer, "axis", -1) == -1:
             return layer.__class__.from_config(layer.get_config())
         return FORMS.get(type(layer), Stacked)(layer, self)

@@ -13,10 +13,11 @@ import pytest
 
 from experiments.check import __main__ as check
 from experiments.check.comparison import Comparison, printed
-from experiments.records import STUDY_FILE, STUDY_RUN_FILE
+from experiments.records import STUDY_FILE
 from experiments.search import __main__ as command
 from pipeline.errors import run_stage
 from pipeline.files import write_json
+from pipeline.paths import STUDY_RUN_FILE
 from pipeline.tracking.store import tracking_uri
 from tests.study.test_log import as_logged, log, written_study
 

@@ -23,6 +23,7 @@ from experiments import records as study_record
 from experiments.records import (
     About,
     Arm,
+    ClassScores,
     Cost,
     DoubtfulLabel,
     DoubtfulLabels,
@@ -32,8 +33,8 @@ from experiments.records import (
     Importance,
     Incumbent,
     Influence,
-    Interval,
     Optimism,
+    OtherChoice,
     Overfits,
     Peer,
     PeerComparison,
@@ -50,14 +51,15 @@ from experiments.report.arms import best_so_far, carried_by_few, ranked
 from experiments.report.figures.arms import seed_differences
 from experiments.report.figures.sizes import capacity
 from experiments.report.figures.winner import winner
+from experiments.report.model import RecommendedModel
 from experiments.report.numbers import (
     Numbers,
-    count,
     duration,
     listed,
     number,
     p_value,
     percent,
+    seeds,
     some,
     times_as_many,
     with_interval,
@@ -69,13 +71,14 @@ from pipeline.errors import InputError, run_stage
 from pipeline.params import parse_settings
 from pipeline.paths import STUDY_RUN_FILE
 from pipeline.settings import Settings
+from pipeline.statistics.intervals import Interval
 
 NASTY = "<script>alert(1)</script>"
 DOLLARS = "cost $ & more $"
 LONG = "long_" * 60
 SECTIONS = get_args(SectionName)
 NO_DIFFERENCE = "no detectable difference"
-CROSS_ENTROPY = Numbers("cross_entropy", "accuracy", "nats", 4)
+CROSS_ENTROPY = Numbers("cross_entropy", "accuracy", None, 4)
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class Made:
     peers: dict[str, str] | None = field(
         default_factory=lambda: {"linear model": NO_DIFFERENCE, "random forest": "worse"}
     )
+    language: str = "en"
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -420,6 +424,19 @@ class Made:
             ]
             if self.features
             else None,
+            classes=[
+                ClassScores(
+                    name=name,
+                    rows=640,
+                    share=0.5,
+                    precision=self.interval(0.91, 0.02),
+                    recall=self.interval(0.82, 0.03),
+                    f1=Interval(),
+                )
+                for name in self.classes
+            ]
+            if self.task == "classification"
+            else None,
             doubtful_labels=DoubtfulLabels(
                 count=1,
                 judged=1280,
@@ -524,7 +541,9 @@ class Made:
         return pd.concat(tables)
 
     def write(self) -> Study:
-        """All files that the stage study leaves."""
+        """Write all files that the stage study leaves, and the settings of the report."""
+        settings = {"report": {"language": self.language}}
+        Path("params.yaml").write_text(json.dumps(settings), encoding="utf-8")
         study = self.study()
         write_study(study, self.run(study))
         self.curves(study).to_csv(study_record.STUDY_CURVES_FILE, index=False, float_format="%.7g")
@@ -743,6 +762,34 @@ def test_model_that_is_worth_nothing_comes_first(reported):
     assert answer.startswith("The answer Is it worth anything? The recommended model is worth nothing :")
     assert "Its cross-entropy on new rows is 0.1200 [0.1100, 0.1300] nats, and knowing nothing gives 2.3000" in answer
     assert "(difference +0.0200 [\N{MINUS SIGN}0.0100, 0.0500] nats)" in answer
+
+
+def test_the_choice_by_other_scores_is_said_with_its_difference():
+    study = Made().study()
+    choices = [
+        OtherChoice(score="accuracy", section="remedies", arm="L2 0.1", difference=Interval(0.004, -0.001, 0.009)),
+        OtherChoice(score="brier", section="remedies", arm="dropout 0.35", difference=None),
+    ]
+    model = RecommendedModel(study.model_copy(update={"by_other_scores": choices}), Numbers.of(study))
+    assert model.sentences()[:2] == [
+        "By the Brier score the same arm would be chosen.",
+        "By the accuracy another arm would be chosen: L2 0.1, with a difference of "
+        "+0.4 [\N{MINUS SIGN}0.1,\N{NO-BREAK SPACE}0.9] percentage points on new rows.",
+    ]
+    study = Made(task="regression").study()
+    mae = OtherChoice(score="mae", section="winner", arm="winner", difference=Interval(-2.0, -3.0, -1.0))
+    model = RecommendedModel(study.model_copy(update={"by_other_scores": [mae]}), Numbers.of(study))
+    assert model.sentences()[0].startswith(
+        "By the mean absolute error another arm would be chosen: winner, with a diff"
+    )
+
+
+def test_classes_have_their_scores_on_new_rows_and_numbers_have_none(reported):
+    text = reported("classification").page.text
+    table = text[text.index("Classes, on new rows") :]
+    row = table[table.index("640 50.0") :]
+    assert row.startswith("640 50.0 0.910 [0.890, 0.930] 0.820 [0.790, 0.850] \N{EN DASH}")
+    assert "Classes, on new rows" not in reported("regression").page.text
 
 
 def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True) -> str:
@@ -1189,8 +1236,8 @@ def test_yaml_says_what_is_not_the_baseline_s():
         (duration(3.2), "3.2 s"),
         (duration(184), "3 minutes"),
         (duration(27331), "7.6 hours"),
-        (count(1, "seed"), "1 seed"),
-        (count(1200, "seed"), "1,200 seeds"),
+        (seeds(1), "1 seed"),
+        (seeds(1200), "1,200 seeds"),
         (listed(["a"]), "a"),
         (listed(["a", "b", "c"], "or"), "a, b or c"),
         (some(["a", "b", "c"], 2), "a, b and 1 more"),

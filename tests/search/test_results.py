@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.search import output, results
 from experiments.search.figures import front_figure
+from experiments.search.objectives import directions
 from experiments.study.questions.winner import winner
 from pipeline.params import parse_settings
 from pipeline.settings import Settings
@@ -38,7 +39,7 @@ def a_trial(
 
 
 def write(folder: Path, *trials: FrozenTrial, settings: Settings = SETTINGS) -> tuple[dict, pd.DataFrame]:
-    study = optuna.create_study(directions=["minimize"] * len(settings.search.objectives))
+    study = optuna.create_study(directions=directions(settings.search))
     study.add_trials(trials)
     output.write(study, study.trials, settings)
     return json.loads(output.SEARCH_FILE.read_text()), pd.read_csv(output.TRIALS_FILE)
@@ -52,6 +53,19 @@ def test_best_has_its_interval_over_the_seeds_and_its_settings(folder):
     assert value["low"] < value["mean"] < value["high"]
     assert found["best"]["settings"] == {"train": {"optimizer": "sgd"}}
     assert {name: trial["trial"] for name, trial in found["best_of_each_optimizer"].items()} == {"adam": 0, "sgd": 1}
+
+
+def test_of_a_score_the_highest_is_best_and_the_line_names_it(folder):
+    settings = parse_settings({"search": {"objectives": ["roc_auc", "brier"], "pruner": "none"}})
+    values = [(0.8, 0.3), (0.9, 0.4), (0.7, 0.5)]
+    trials = [a_trial(number, TrialState.COMPLETE, *pair) for number, pair in enumerate(values)]
+    found, rows = write(folder, *trials, settings=settings)
+    assert found["best"]["trial"] == found["best_of_each_optimizer"]["sgd"]["trial"] == 1
+    assert [trial["trial"] for trial in found["incumbents"]] == [0, 1]
+    assert [trial["trial"] for trial in found["pareto_front"]] == [0, 1]
+    assert rows["value_0"].tolist() == [0.8, 0.9, 0.7]
+    assert "best: trial 1, validation area under the ROC curve 0.9000 [" in results.report(found, 1.0)
+    assert results.progress_text(trials, settings.search.objectives) == "best 0.9000"
 
 
 def test_states_are_counted_and_every_trial_that_ended_has_its_row(folder):
@@ -97,7 +111,7 @@ def test_front_is_what_nothing_beats_in_both(folder):
     ],
 )
 def test_front_without_a_trial_to_choose_shows_no_points(trials, told):
-    axes = front_figure(trials, TWO).axes[0]
+    axes = front_figure(trials, TWO.search.objectives).axes[0]
     assert not axes.lines
     assert axes.texts[0].get_text() == told
 
@@ -116,7 +130,7 @@ def test_trial_that_diverged_with_every_seed_is_not_the_best(folder):
     default, best = results.report(found, 12.3).splitlines()[1:3]
     assert default.endswith("adam, 2 of 2 seeds diverged")
     assert best.endswith("sgd, 1 of 2 seeds diverged")
-    assert results.progress_text(trials) == "best 2.400, 1 diverged"
+    assert results.progress_text(trials, ["cross_entropy"]) == "best 2.400, 1 diverged"
 
 
 def test_diverged_trial_is_not_on_the_front(folder):
@@ -134,7 +148,7 @@ def test_search_whose_trials_all_diverged_has_no_best_and_says_what_to_do(folder
     assert last.startswith(
         "every seed of all 2 complete trials diverged, so none is the best: lower the range of train"
     )
-    assert results.progress_text(trials) == "2 diverged"
+    assert results.progress_text(trials, ["cross_entropy"]) == "2 diverged"
 
 
 def test_folds_are_told_and_what_can_judge_after_them(folder):

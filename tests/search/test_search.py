@@ -12,9 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
+from optuna_dashboard import get_note
 
 from experiments import run_search
 from experiments.check.search import against_optuna
@@ -115,6 +118,17 @@ def check_complete(study: optuna.Study, wanted: int) -> None:
     assert not study.user_attrs.get("ended")
 
 
+def test_the_dashboard_shows_what_is_searched_and_what_came_out(search_settings, the_study):
+    settings = search_settings(trials=2)
+    main()
+    study = the_study(settings.search.storage)
+    assert study.metric_names == ["loss"]
+    note = get_note(study)
+    assert "the loss (lower is better); means over 2 seeds" in note
+    assert "2 complete in" in note
+    assert study.user_attrs["mlflow_run"] in note
+
+
 def test_from_python_the_search_is_the_same_and_writes_nothing(search_settings):
     settings = search_settings(trials=3)
     before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
@@ -164,6 +178,29 @@ def test_two_objectives_give_a_front(search_settings, second):
     found = output.write(study, study.trials, settings)
     front = [tuple(trial["values"]) for trial in found["pareto_front"]]
     assert sorted(front) == sorted(tuple(trial.values) for trial in study.best_trials)
+
+
+def test_search_by_a_score_is_maximized_pruned_by_the_loss_and_written_alike(search_settings):
+    space = {"train.learning_rate": {"low": 1e-5, "high": 0.1, "log": True}}
+    settings = search_settings(objectives=["accuracy"], pruner="median", trials=14, epochs=4, space=space)
+    study = work_through(settings)
+    assert study.direction == StudyDirection.MAXIMIZE
+    complete, pruned = (study.get_trials(states=(state,)) for state in (TrialState.COMPLETE, TrialState.PRUNED))
+    assert pruned and all(trial.values is None and trial.user_attrs["facts"]["value_so_far"] > 0 for trial in pruned)
+    summary = output.write(study, study.trials, settings)
+    assert summary["best"]["values"] == [max(trial.value for trial in complete)] == [study.best_value]
+    assert summary["best"]["value"]["mean"] == pytest.approx(study.best_value)
+    assert all(trial.user_attrs["facts"]["validation_accuracy"] == trial.value for trial in complete)
+    trials, conclusions = against_optuna(settings)
+    assert not trials.differing + conclusions.differing
+
+
+def test_sampler_goes_towards_what_scores_higher(search_settings):
+    """TPE proposes most of its trials near those of the highest accuracy, as it does near those of the lowest loss."""
+    space = {"train.learning_rate": {"low": 1e-6, "high": 0.1, "log": True}}
+    settings = search_settings(objectives=["accuracy"], trials=24, epochs=2, space=space)
+    rates = [trial.params["train.learning_rate"] for trial in work_through(settings).trials]
+    assert np.median(np.log10(rates[-8:])) > np.median(np.log10(rates[:10])) + 0.5
 
 
 def test_first_trial_is_the_configuration_and_the_optimizers_take_turns(search_settings):
@@ -373,6 +410,9 @@ def files() -> list[Path]:
             {"objectives": ["cross_entropy", "gap"], "pruner": "median"},
             "search.pruner must be none with two objectives",
         ),
+        ({"objectives": ["gap"]}, "search.objectives must be a score of validation rows"),
+        ({"objectives": ["mae"]}, "search.objectives has mae, which is for numbers, and the target is one of classes"),
+        ({"objectives": ["auc"]}, "search.objectives"),
         ({"generation": 0}, "search.generation must be greater than or equal to 1"),
         ({"space": {"train.lr": {"low": 0.1, "high": 0.2}}}, "search.space.train.lr names no setting"),
         ({"space": {"train.ema": {"low": 0.2, "high": 0.1}}}, "the range is empty"),

@@ -8,14 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from optuna.trial import FrozenTrial, create_trial
-from sklearn.datasets import load_digits
+from scipy.special import softmax
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, mean_absolute_error, r2_score
 
 from experiments.search.jobs import Job, TrialEnd
 from experiments.search.trial import chance_level, judge, run_jobs
 from pipeline.data.examples import Examples, Problem, Split
+from pipeline.errors import InputError
 from pipeline.params import parse_settings
-from pipeline.settings import Settings
+from pipeline.settings import EarlyStopping, Settings
 from pipeline.training.fitted import Fitted
+from pipeline.training.predict import predict
 from pipeline.training.trainer import fit
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
@@ -114,6 +118,54 @@ def test_training_rows_scored_once_give_the_facts_of_scoring_them_after_every_ep
     assert once.values == pytest.approx(every.values, abs=1e-6)
     assert once.facts["gap"] == pytest.approx(every.facts["gap"], abs=1e-6)
     assert once.facts.keys() == every.facts.keys()
+
+
+@pytest.mark.parametrize("early_stopping", [None, {"patience": 2}])
+def test_scores_are_those_of_scikit_learn_at_the_best_epochs(digits, early_stopping):
+    objectives = ["balanced_accuracy", "average_precision"]
+    chosen = settings({"objectives": objectives}, epochs=6, learning_rate=0.1, early_stopping=early_stopping)
+    [ended] = run(digits, chosen)
+    stopping = chosen.train.early_stopping or EarlyStopping(patience=6)
+    plain = fit(digits, chosen.model, chosen.train.model_copy(update={"early_stopping": stopping}), [0, 1])
+    rows = digits.val_rows[0]
+    outputs, actual = predict(chosen.model, DIGITS, plain.weights, digits.x[rows]), digits.y[rows]
+    expected = [balanced_accuracy_score(actual, of_seed.argmax(axis=-1)) for of_seed in outputs]
+    assert ended.facts["per_seed"] == pytest.approx(expected)
+    precision = [
+        average_precision_score(np.eye(10)[actual], softmax(of_seed, axis=-1), average="macro") for of_seed in outputs
+    ]
+    assert ended.values == pytest.approx([np.mean(expected), np.mean(precision)], rel=1e-5)
+    assert ended.facts["validation_average_precision"] == ended.values[1]
+    assert ended.facts["validation_cross_entropy"] > 0
+
+
+def test_scores_of_numbers_are_in_the_unit_of_the_target_and_of_each_seeds_rows():
+    x, y = load_diabetes(return_X_y=True)
+    scale, rows = float(y.std()), np.arange(len(y))
+    problem = Problem("regression", n_features=10, n_outputs=1, target_scale=scale)
+    parts = np.stack([rows[:100], rows[100:200]]), np.stack([rows[200:300], rows[300:400]])
+    examples = Examples(problem, x.astype(np.float32), ((y - y.mean()) / scale).astype(np.float32), *parts)
+    [ended] = run(examples, settings({"objectives": ["mae", "r2"]}))
+    plain = fit(examples, settings().model, settings(early_stopping={"patience": 4}).train, [0, 1])
+    outputs = predict(settings().model, problem, plain.weights, examples.x[parts[1]])[..., 0] * scale + y.mean()
+    pairs = list(zip(parts[1], outputs, strict=True))
+    assert ended.facts["per_seed"] == pytest.approx([mean_absolute_error(y[r], o) for r, o in pairs], rel=1e-4)
+    assert ended.values[1] == pytest.approx(np.mean([r2_score(y[r], o) for r, o in pairs]), rel=1e-4)
+
+
+def test_seed_that_diverges_scores_what_knowing_nothing_does(digits):
+    [ended] = run(digits, settings({"objectives": ["roc_auc", "accuracy"]}, learning_rate=1e30, optimizer="sgd"))
+    assert ended.values == [0.5, pytest.approx(np.mean(digits.y[digits.val_rows[0]] == most_common(digits)))]
+
+
+def most_common(digits: Examples) -> int:
+    return int(np.bincount(digits.y[digits.train_rows[0]]).argmax())
+
+
+def test_score_that_the_validation_rows_do_not_define_is_refused(digits):
+    of_one_class = replace(digits, val_rows=np.flatnonzero(digits.y == 3)[None])
+    with pytest.raises(InputError, match="has roc_auc, which is not defined on validation rows"):
+        run(of_one_class, settings({"objectives": ["roc_auc", "gap"]}))
 
 
 MEDIAN = {"objectives": ["cross_entropy"], "pruner": "median"}

@@ -6,7 +6,7 @@ from scipy.special import softmax
 from sklearn import metrics as sk
 
 from pipeline.statistics.intervals import crossed
-from pipeline.statistics.metrics import further_rows
+from pipeline.statistics.metrics import OF_CLASS, class_rows, further_rows
 from pipeline.statistics.weights import average
 
 
@@ -44,6 +44,19 @@ def test_scores_are_those_of_scikit_learn(classes, ties, weighted):
     rows = further_rows(p, actual, weights)
     for name, value in of_scikit_learn(p, actual, weights).items():
         assert average(rows[name], weights) == pytest.approx(value, abs=1e-10), name
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_of_a_class_are_those_of_scikit_learn(weighted):
+    p, actual, weights = predictions(4)
+    said, weights = p.argmax(axis=1), weights if weighted else None
+    *expected, _ = sk.precision_recall_fscore_support(actual, said, sample_weight=weights)
+    for k in range(4):
+        rows = class_rows(said, actual, k, weights)
+        means = [average(rows[name], weights) for name in OF_CLASS]
+        assert means == pytest.approx([of_score[k] for of_score in expected], abs=1e-10)
+    rows = class_rows(np.zeros_like(said), actual, 3)
+    assert np.isnan(rows["precision"]).all() and average(rows["recall"], None) == average(rows["f1"], None) == 0
 
 
 @pytest.mark.parametrize("classes", [2, 3])

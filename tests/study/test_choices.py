@@ -5,7 +5,7 @@ import pytest
 
 from experiments.study import choices as study_choose
 from experiments.study.arms import BASELINE, BEST_EPOCH, TOGETHER
-from experiments.study.choices import at_edge, chosen_remedy, recommendation, recommended
+from experiments.study.choices import at_edge, by_other_scores, candidates, chosen_remedy, recommendation, recommended
 from experiments.study.compared import Compared
 from experiments.study.scored import Scored
 from pipeline.settings import Dimension, Search, Settings
@@ -53,6 +53,23 @@ def test_a_model_that_does_not_beat_knowing_nothing_is_said_to_be_worthless(scor
     assert record.over_nothing.low > 0
 
 
+def test_another_score_recommends_in_the_same_way_with_the_difference_on_rows_that_did_not_choose(scored, pool):
+    arms = [baseline(scored, 0.5), scored("a", 0.3), scored("b", 0.31)]
+    compared = Compared.of(arms)
+    rng = np.random.default_rng(1)
+    for arm, accuracy in zip(arms, (0.5, 0.6, 0.8), strict=True):
+        arm.row_scores["accuracy"] = (rng.uniform(size=pool.ring.judges.shape) < accuracy).astype(float)
+    competing = candidates({"remedies": compared}, arms[0])
+    assert [arm.name for arm in competing] == [BASELINE, "a", "b"]
+    _, by_loss = recommended({"remedies": compared}, arms[0])
+    accuracy, brier = by_other_scores(competing, by_loss)
+    assert (accuracy.score, accuracy.section, accuracy.arm) == ("accuracy", "remedies", "b")
+    assert accuracy.difference.low < arms[2].mean("accuracy") - by_loss.mean("accuracy") < accuracy.difference.high
+    assert accuracy.difference.low > 0
+    assert (brier.arm, brier.difference) == ("a", None)  # it falls with the loss here
+    assert by_other_scores(competing[:1], by_loss) == []
+
+
 def winner(scored: Makes, pool, gain: float) -> list[Scored]:
     """Return the search's default and winner, which looks better still on the rows that the search has chosen by."""
     default = scored("default", 0.3, "winner", group="default", reference=None)
@@ -71,10 +88,12 @@ def test_the_winner_is_recommended_by_rows_that_the_search_has_not_chosen_by(sco
         assert np.isfinite(by_others.loss_rows[..., pool.searched]).any() == (expected == BASELINE)
 
 
+# The search went by the accuracy, and promised these losses.
+PROMISED = {0: {"validation_cross_entropy": 0.3}, 7: {"validation_cross_entropy": 0.05}}
 SEARCH = {
-    "best": {"trial": 7, "values": [0.05], "settings": {"model": {"l2": 0.009}, "train": {}}},
-    "default": {"trial": 0, "values": [0.3]},
-    "incumbents": [{"trial": 0, "values": [0.3]}, {"trial": 7, "values": [0.05]}],
+    "best": {"trial": 7, "values": [0.99], "facts": PROMISED[7], "settings": {"model": {"l2": 0.009}, "train": {}}},
+    "default": {"trial": 0, "values": [0.9]},
+    "incumbents": [{"trial": number, "values": [0.9], "facts": facts} for number, facts in PROMISED.items()],
     "counts": {"complete": 6, "pruned": 2, "fail": 3},
 }
 

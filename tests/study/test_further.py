@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, precision_recall_fscore_support, roc_auc_score
 
 from experiments.study.calibration import Calibrated
+from experiments.study.classes import class_scores
 from experiments.study.further import threshold, with_further
 from experiments.study.held_out import HeldOut
 from experiments.study.rows import Rows, pooled
@@ -41,6 +42,33 @@ def test_scores_of_held_out_rows_are_those_of_scikit_learn():
     assert held_out.metric("balanced_accuracy").mean == pytest.approx(balanced_accuracy_score(rows.y, p > 0.5))
     interval = held_out.metric("balanced_accuracy")
     assert interval.low < interval.mean < interval.high
+
+
+def test_scores_of_classes_are_those_of_scikit_learn_with_intervals():
+    rows, outputs = imbalanced()
+    no, yes = class_scores(scored(rows, outputs), outputs, ["no", "yes"])
+    *expected, support = precision_recall_fscore_support(rows.y, outputs[0, 0].argmax(axis=-1))
+    for k, found in enumerate((no, yes)):
+        means = [found.precision.mean, found.recall.mean, found.f1.mean]
+        assert means == pytest.approx([score[k] for score in expected])
+        assert (found.rows, found.share) == (support[k], pytest.approx(support[k] / len(rows.y)))
+    assert no.recall.low < no.recall.mean < no.recall.high
+    assert yes.recall.high - yes.recall.low > no.recall.high - no.recall.low  # of fewer rows less is known
+
+
+def test_a_class_that_is_never_said_has_no_precision():
+    rows, outputs = imbalanced()
+    outputs[..., 0] += 100
+    _, yes = class_scores(scored(rows, outputs), outputs, ["no", "yes"])
+    assert yes.precision.mean is None and yes.recall.mean == 0 and yes.recall.high < 0.05
+
+
+def test_rows_that_may_not_judge_do_not_count_in_the_scores_of_classes():
+    rows, outputs = imbalanced()
+    judging = np.arange(len(rows.y)) < 500
+    [no, _] = class_scores(replace(scored(rows, outputs), judging=judging), outputs, ["no", "yes"])
+    assert no.rows == (rows.y[:500] == 0).sum()
+    assert no.recall.mean == pytest.approx(np.mean(outputs[0, 0, :500][rows.y[:500] == 0].argmax(axis=-1) == 0))
 
 
 def test_the_threshold_balances_two_classes_and_is_judged_by_rows_that_did_not_choose_it():

@@ -42,7 +42,9 @@ def write_search(**best: object) -> None:
     """Write what a search of two trials would have left."""
     train = {"epochs": 4, "optimizer": "adam", "learning_rate": 0.01} | best
     default, winner = (
-        TRIAL | {"trial": number, "values": [value], "settings": {"model": {"hidden_units": [8]}, "train": train}}
+        TRIAL
+        | {"trial": number, "values": [value], "facts": {"validation_cross_entropy": value}}
+        | {"settings": {"model": {"hidden_units": [8]}, "train": train}}
         for number, value in ((0, 0.9), (1, 0.5))
     )
     search = {
@@ -199,6 +201,14 @@ def test_from_python_the_study_is_shown(project, tmp_path):
     assert result.figure("remedies")._repr_svg_().startswith("<?xml")
     result.to_html(tmp_path / "report.html")
     assert "<title>Does it overfit, and what helps? table</title>" in (tmp_path / "report.html").read_text()
+    result.in_language("zh").to_html(tmp_path / "report.html")
+    assert '<html lang="zh-CN">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (
+        "过拟合了吗？" in result.in_language("zh")._repr_html_()
+        and "轮次" in result.in_language("zh").figure("baseline").svg
+    )
+    with pytest.raises(ValueError, match="language must be one of en, zh; got 'fr'"):
+        result.in_language("fr")
     assert set(result.model.predict(table.drop(columns="stays"))) <= {"yes", "no"}
     with pytest.raises(ValueError, match="section must be one of peers, importance, baseline, remedies"):
         result.figure("seasons")
@@ -210,6 +220,7 @@ def test_from_python_the_study_is_shown(project, tmp_path):
         ({"target": "weight"}, "there is no column 'weight'; the columns are age, city"),
         ({"target": "age", "sections": ["remedies", "winner"]}, "needs the result of run_search"),
         ({"target": "age", "sections": ["capacity"]}, "must have remedies"),
+        ({"target": "age", "language": "fr"}, "language must be one of en, zh; got 'fr'"),
     ],
 )
 def test_from_python_what_cannot_be_studied_is_a_value_error(arguments, message):

@@ -148,6 +148,15 @@ def test_input_dropout_drops_a_feature_with_all_its_bins():
     assert set(np.unique(dropped)) == {0.0, 2.0}
 
 
+@pytest.mark.parametrize("model", [{"bins": 4}, {"inputs": "quantile"}, {"inputs": "robust"}], ids=str)
+def test_a_single_feature_is_encoded_for_several_seeds_as_for_one(diabetes, model):
+    single = replace(diabetes, problem=Problem("regression", n_features=1, n_outputs=1), x=diabetes.x[:, 2:3])
+    settings = Model(hidden_units=[8], **model)
+    fitted = fit(single, settings, TRAIN, [0, 1, 2])
+    for path, value in fit(single, settings, TRAIN, [1]).weights.items():
+        np.testing.assert_allclose(fitted.weights[path][1], value[0], atol=1e-5, err_msg=path)
+
+
 def test_a_saved_model_predicts_the_same(diabetes, tmp_path):
     fitted = fit(diabetes, MODEL, TRAIN, [5])
     plain = build_keras(MODEL, DIABETES)

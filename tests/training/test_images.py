@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 from sklearn.datasets import load_digits
 
 from pipeline.data.examples import Examples, Problem, Split
@@ -49,8 +50,14 @@ def cut(image: np.ndarray, center: np.ndarray, side: int, blank: np.ndarray) -> 
     return image
 
 
+def turned(image: np.ndarray, degrees: float, blank: np.ndarray) -> np.ndarray:
+    """The image turned by SciPy, whose blank pixels are one number."""
+    options = {"reshape": False, "order": 1, "mode": "grid-constant", "cval": blank.flat[0]}
+    return ndimage.rotate(image.astype(float), degrees, **options).astype(np.float32)
+
+
 def changed_batches(examples: Examples, train: Train, seed: int):
-    """The trainer's batches with each image shifted, then cut, then mixed; labels one-hot."""
+    """The trainer's batches with each image shifted, turned, cut, then mixed; labels one-hot."""
     shape, steps = examples.problem.image_shape, -(-examples.train_rows.shape[1] // BATCH)
     blank = np.broadcast_to(np.float32(examples.problem.blank), 64).reshape(shape)
     for epoch in range(1, train.epochs + 1):
@@ -58,12 +65,16 @@ def changed_batches(examples: Examples, train: Train, seed: int):
         offsets, centers, shares = (np.random.default_rng([seed, number, epoch]) for number in (7, 8, 6))
         drawn = (steps, BATCH, 2)
         moves = offsets.integers(-train.shift, train.shift, drawn, np.int8, endpoint=True) if train.shift else None
+        turns = np.random.default_rng([seed, 9, epoch]).uniform(-1, 1, (steps, BATCH))
+        angles = turns * (train.rotate or 0)
         middles = centers.integers(shape[:2], size=drawn)
         for step in range(steps):
             batch = rows[step * BATCH : (step + 1) * BATCH]
             images = examples.x[batch].reshape(-1, *shape)
             if train.shift:
                 images = [shifted(image, *move, blank) for image, move in zip(images, moves[step], strict=False)]
+            if train.rotate:
+                images = [turned(image, a, blank) for image, a in zip(images, angles[step], strict=False)]
             if train.cutout:
                 images = [cut(image, at, train.cutout, blank) for image, at in zip(images, middles[step], strict=False)]
             share = shares.beta(train.mixup, train.mixup) if train.mixup else 1.0
@@ -79,6 +90,8 @@ def changed_batches(examples: Examples, train: Train, seed: int):
         ((4, 8, 2), tuple(np.linspace(-1, 1, 64).tolist()), {"shift": 3, "cutout": 2}),
         ((8, 8), (0.0,), {"cutout": 3}),
         ((8, 8), (0.1,), {"shift": 1, "cutout": 4, "mixup": 0.4}),
+        ((8, 8), (0.0,), {"rotate": 30.0}),
+        ((4, 8, 2), (-0.5,), {"rotate": 45.0, "shift": 1, "cutout": 2}),
     ],
 )
 def test_changes_equal_keras_fed_images_that_numpy_changed(digits, shape, blank, options):
@@ -96,7 +109,9 @@ def test_changes_equal_keras_fed_images_that_numpy_changed(digits, shape, blank,
         assert np.abs(unchanged.weights[variable.path][0] - variable.numpy()).max() > 1e-3
 
 
-@pytest.mark.parametrize("settings", [[{"shift": 1}, {"shift": 4}], [{"cutout": 2}, {"cutout": 5}]])
+@pytest.mark.parametrize(
+    "settings", [[{"shift": 1}, {"shift": 4}], [{"cutout": 2}, {"cutout": 5}], [{"rotate": 5.0}, {"rotate": 40.0}]]
+)
 def test_changes_of_each_strength_are_the_same_alone_and_among_others(digits, settings):
     model = Model(hidden_units=[16], dropout=0.2)
     configurations = [(model, Train(batch_size=BATCH, epochs=3, **options)) for options in settings]
@@ -115,6 +130,21 @@ def test_an_image_moves_as_numpy_rolls_it_with_zeros_for_what_comes_around():
     moved = changes.shifted(tf.constant(image[None]), tf.zeros((1, len(offsets)), tf.int32), problem)
     expected = [shifted(image.reshape(shape), *offset, np.zeros(shape)) for offset in offsets]
     np.testing.assert_array_equal(moved[0], np.reshape(expected, (-1, 15)))
+
+
+@pytest.mark.parametrize(("shape", "degrees"), [((7, 7), 90), ((6, 9), -33), ((6, 9), 0), ((5, 4, 3), 45)])
+def test_an_image_turns_as_scipys(shape, degrees):
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    problem = Problem("classification", image.size, 2, image_shape=shape, blank=(0.3,))
+    changes = Changes(None, None, np.array([[np.deg2rad(degrees)]], np.float32))
+    ours = changes.rotated(tf.constant(image.reshape(1, 1, -1)), problem)
+    np.testing.assert_allclose(np.reshape(ours, shape), turned(image, degrees, np.full(shape, 0.3)), atol=1e-5)
+
+
+def test_rotations_need_images_of_any_size(digits):
+    with pytest.raises(InputError, match=r"train\.rotate needs images, and the data are a table"):
+        check_task(Train(rotate=10.0), replace(digits.problem, image_shape=()))
+    check_task(Train(rotate=45.0), digits.problem)
 
 
 @pytest.mark.parametrize("setting", ["shift", "cutout"])

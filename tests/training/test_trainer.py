@@ -329,6 +329,25 @@ def test_stochastic_weight_averaging_is_the_mean_of_the_last_epochs_weights_in_k
     assert fitted.history.query("seed == 3")["validation_cross_entropy"].iloc[-1] == pytest.approx(loss, abs=1e-4)
 
 
+def test_averaged_weights_have_the_moving_statistics_of_the_network_itself_as_keras_averages_have(digits):
+    """Keras' own averages leave moving statistics alone too; the paper takes them anew in a pass over the rows."""
+    model, train = Model(hidden_units=[16, 8], batch_norm=True), settings(epochs=6, swa=0.5, optimizer="momentum")
+    fitted, recorder = fit(digits, model, train, [2, 3]), WeightsOfEpochs()
+    plain = fit_keras(digits, model, train, 3, callbacks=[recorder])
+    last = plain.get_weights()
+    recorder.set_mean(3)
+    statistics = [place for place, variable in enumerate(plain.weights) if "moving_" in variable.path]
+    assert len(statistics) == 4
+    for place in statistics:
+        assert np.abs(plain.get_weights()[place] - last[place]).max() > 1e-3  # their mean would be another
+        plain.weights[place].assign(last[place])
+    assert largest_difference(fitted, plain, replica=1) < 1e-4
+    plain.compile(loss="sparse_categorical_crossentropy")
+    rows = digits.val_rows[0]
+    loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
+    assert fitted.history.query("seed == 3")["validation_cross_entropy"].iloc[-1] == pytest.approx(loss, abs=1e-4)
+
+
 def test_averages_over_steps_are_averaged_over_epochs_where_both_are_asked_for(digits):
     model, train = Model(hidden_units=[16]), settings(epochs=4, swa=0.5, ema=0.9)
     ends = [fit(digits, model, settings(epochs=epochs, ema=0.9), [0]).weights for epochs in (3, 4)]

@@ -31,6 +31,7 @@ from experiments.report.figures.parts import (
     plain,
     verdict_marks,
 )
+from experiments.report.language import _
 from experiments.report.numbers import Numbers
 from experiments.report.svg import MUTED, PAPER
 from pipeline.figures.style import BLUE, ORANGE, note
@@ -42,22 +43,23 @@ def remedies(arms: list[Arm], more: Arm | None, seeds: pd.DataFrame, numbers: Nu
     """Draw a forest plot: differences with their intervals, each seed's as a stroke; left of the line is better."""
     compared = by_difference(arms)
     panels = {
-        "more data, against half of it": [more] if more else [],
-        "alone, against the baseline": [arm for arm in compared if arm.group == "single"],
-        "all together, against the baseline": [arm for arm in compared if arm.group == "together"],
-        "all but one, against all together": [arm for arm in compared if arm.group == "leave_one_out"],
+        _("more data, against half of it"): [more] if more else [],
+        _("alone, against the baseline"): [arm for arm in compared if arm.group == "single"],
+        _("all together, against the baseline"): [arm for arm in compared if arm.group == "together"],
+        _("all but one, against all together"): [arm for arm in compared if arm.group == "leave_one_out"],
     }
     panels = {title: rows for title, rows in panels.items() if rows}
     if not panels:
-        return note("no remedy was compared with the baseline")
+        return note(_("no remedy was compared with the baseline"))
     figure, by_panel = _panels([len(panel) for panel in panels.values()], ROW, 0.9)
     for axes, (title, panel) in zip(by_panel, panels.items(), strict=True):
         _forest(axes, panel, seeds, numbers)
         axes.set_title(title, color=MUTED)
     limit_to(by_panel[-1], [difference_of(arm) for panel in panels.values() for arm in panel] + [NO_CHANGE])
-    by_panel[-1].set_xlabel(f"{plain(f'change of the {numbers.loss_axis} on new rows')}\nleft of the line is better")
-    handles = handles_of(*by_panel)
-    legend(figure, {name: handles[name] for name, *_ in VERDICTS.values() if name in handles})
+    label = _("change of the {loss} on new rows\nleft of the line is better")
+    by_panel[-1].set_xlabel(plain(label.format(loss=numbers.loss_axis)))
+    handles, names = handles_of(*by_panel), [_(mark.label) for mark in VERDICTS.values()]
+    legend(figure, {name: handles[name] for name in names if name in handles})
     return figure
 
 
@@ -87,12 +89,12 @@ def seed_differences(seeds: pd.DataFrame, arm: Arm, column: str) -> np.ndarray:
 def optimizers(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figure:
     """Draw the holdout loss of each optimizer, at Keras' defaults and at the best of ten settings, the best on top."""
     kinds = {
-        "defaults": ("at Keras' defaults", BLUE, "o", PAPER),
-        "tuned": ("at the best of ten settings", ORANGE, "s", ORANGE),
+        "defaults": (_("at Keras' defaults"), BLUE, "o", PAPER),
+        "tuned": (_("at the best of ten settings"), ORANGE, "s", ORANGE),
     }
     shown = [arm for arm in by_loss(arms, numbers.loss) if arm.chosen and arm.group in kinds]
     if not shown:
-        return note("no optimizer was scored on holdout rows")
+        return note(_("no optimizer was scored on holdout rows"))
     names = list(dict.fromkeys(short_name(arm) for arm in shown))
     figure, axes = page_axes(0.9 + 1.5 * ROW * len(names))
     for arm in shown:
@@ -116,15 +118,21 @@ def activations(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Fig
         if (members := by_loss([arm for arm in arms if arm.group == group], numbers.loss))
     }
     if not panels:
-        return note("no activation was scored on holdout rows")
+        return note(_("no activation was scored on holdout rows"))
     figure, by_panel = _panels([len(panel) for panel in panels.values()], 1.2 * ROW, 0.7)
     for axes, (group, panel) in zip(by_panel, panels.items(), strict=True):
         for place, arm in enumerate(panel):
             face = PAPER if arm is reference_of(panel) else BLUE
             loss = score_of(arm, "holdout", numbers.loss)
             draw_interval(axes, loss, place, BLUE, "o", face, label="", across=True)
-        name_rows(axes, [short_name(arm) + (" (configured)" if arm is reference_of(panel) else "") for arm in panel])
-        axes.set_title({"activation": "activation", "loss": "loss that is trained with"}[group], color=MUTED)
+        configured = reference_of(panel)
+        names = [
+            _("{choice} (configured)").format(choice=short_name(arm)) if arm is configured else short_name(arm)
+            for arm in panel
+        ]
+        name_rows(axes, names)
+        title = {"activation": _("activation"), "loss": _("loss that is trained with")}[group]
+        axes.set_title(title, color=MUTED)
     limit_to(by_panel[-1], [score_of(arm, "holdout", numbers.loss) for panel in panels.values() for arm in panel])
     for axes in by_panel:
         draw_nothing(axes, nothing, upright=True)

@@ -15,12 +15,13 @@ from experiments.report.figures.parts import (
     page_axes,
     plain,
 )
-from experiments.report.numbers import Numbers
+from experiments.report.language import N_, _
+from experiments.report.numbers import Numbers, shortened
 from experiments.report.svg import MUTED, PAPER
 from pipeline.figures.style import BLUE, note
 
 MOST = 20  # columns in the picture
-KINDS = {True: Mark("matters", BLUE, "o", BLUE), False: Mark(NO_DIFFERENCE, MUTED, "o", PAPER)}
+KINDS = {True: Mark(N_("matters"), BLUE, "o", BLUE), False: Mark(NO_DIFFERENCE, MUTED, "o", PAPER)}
 LETTERS = 28  # of a column's name
 
 
@@ -28,14 +29,12 @@ def importance(columns: list[Importance], numbers: Numbers) -> Figure:
     """Draw the rise of the loss when each column is permuted, the largest on top."""
     shown = columns[:MOST]
     if not shown:
-        return note("no columns were permuted")
+        return note(_("no columns were permuted"))
     figure, axes = page_axes(1.0 + 1.1 * ROW * len(shown))
-    draw_forest(axes, [(_short(column.column), column.rise, KINDS[bool(column.matters)]) for column in shown])
+    draw_forest(
+        axes, [(shortened(column.column, LETTERS), column.rise, KINDS[bool(column.matters)]) for column in shown]
+    )
     limit_to(axes, [*(column.rise for column in shown), NO_CHANGE])
-    axes.set_xlabel(plain(f"rise of the {numbers.loss_axis}"))
+    axes.set_xlabel(plain(_("rise of the {loss}").format(loss=numbers.loss_axis)))
     legend(figure, handles_of(axes))
     return figure
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"

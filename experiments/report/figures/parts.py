@@ -1,5 +1,6 @@
 """The parts that the pictures share: axes, legends, intervals, and the line of knowing nothing."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.report.arms import BEYOND_NOTHING, NO_DIFFERENCE, is_known
+from experiments.report.language import N_, _
 from experiments.report.numbers import Numbers
 from experiments.report.svg import INK, MUTED, PAPER
 from pipeline.figures.style import BLUE, ORANGE, PURPLE
@@ -31,7 +33,7 @@ def verdict_marks(better: str, worse: str) -> dict[str | None, Mark]:
         worse: Mark(worse, ORANGE, "D", ORANGE),
         BEYOND_NOTHING: Mark(BEYOND_NOTHING, PURPLE, "s", PURPLE),
         NO_DIFFERENCE: Mark(NO_DIFFERENCE, MUTED, "o", PAPER),
-        None: Mark("no verdict", MUTED, "x", MUTED),
+        None: Mark(N_("no verdict"), MUTED, "x", MUTED),
     }
 
 
@@ -47,7 +49,7 @@ def plain(text: str) -> str:
 
 def holdout_label(numbers: Numbers) -> str:
     """Return the label of an axis of holdout losses."""
-    return plain(f"holdout {numbers.loss_axis}")
+    return plain(_("holdout {score}").format(score=numbers.loss_axis))
 
 
 def page_axes(height: float) -> tuple[Figure, Axes]:
@@ -64,10 +66,15 @@ def handles_of(*panels: Axes) -> dict[str, Artist]:
     return handles
 
 
+def width_of(text: str) -> int:
+    """Return the width of a text in Latin letters; a Chinese character is as wide as two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "FW" else 1 for letter in text)
+
+
 def legend(figure: Figure, handles: dict[str, Artist]) -> None:
     """Draw a legend above the picture, in one row or, where that is too narrow, in two columns."""
     if handles:
-        room = len("".join(handles)) + LETTERS_OF_A_MARK * len(handles)
+        room = width_of("".join(handles)) + LETTERS_OF_A_MARK * len(handles)
         columns = len(handles) if room <= LETTERS_IN_A_ROW else 2
         marks, labels = list(handles.values()), list(handles)
         figure.legend(marks, labels, loc="outside upper left", ncols=columns, borderpad=0, handlelength=2.2)
@@ -101,15 +108,15 @@ def draw_nothing(axes: Axes, value: float | None, upright: bool = False, named: 
         x, y, rotation = 0.99, value, 0
     line.set(color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=0)
     if named:
-        text = axes.text(x, y, "knowing nothing", ha="right", va="bottom", rotation=rotation, transform=transform)
+        text = axes.text(x, y, _("knowing nothing"), ha="right", va="bottom", rotation=rotation, transform=transform)
         text.set(color=MUTED, fontsize=8.5)
 
 
 def draw_forest(axes: Axes, rows: Sequence[tuple[str, Interval, Mark]]) -> None:
     """Draw named differences with their intervals, the first on top, and a line where there is no difference."""
     axes.axvline(0, color=INK, linewidth=1)
-    for place, (_, difference, mark) in enumerate(rows):
-        draw_interval(axes, difference, place, mark.color, mark.marker, mark.face, mark.label, across=True)
+    for place, (_name, difference, mark) in enumerate(rows):
+        draw_interval(axes, difference, place, mark.color, mark.marker, mark.face, _(mark.label), across=True)
     name_rows(axes, [name for name, *_ in rows])
     axes.grid(visible=False, axis="y")
 

@@ -10,13 +10,20 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from experiments.records import Arm, PowerLaw, RemedyGroup
 from experiments.report.arms import is_known, reference_of, score_of
 from experiments.report.figures.parts import draw_nothing, handles_of, holdout_label, legend, page_axes, plain
+from experiments.report.language import N_, _
 from experiments.report.numbers import Numbers
 from experiments.report.svg import MUTED, PAPER
 from pipeline.figures.style import BLUE, ORANGE, note
 
 GROUPS: dict[RemedyGroup, tuple[str, str, str]] = {
-    "without": ("without a remedy", BLUE, "o"),
-    "with": ("with the chosen remedy", ORANGE, "s"),
+    "without": (N_("without a remedy"), BLUE, "o"),
+    "with": (N_("with the chosen remedy"), ORANGE, "s"),
+}
+LINES: dict[tuple[RemedyGroup, str], str] = {
+    ("without", "holdout"): N_("holdout, without remedy"),
+    ("without", "train"): N_("training, without remedy"),
+    ("with", "holdout"): N_("holdout, with remedy"),
+    ("with", "train"): N_("training, with remedy"),
 }
 ASIDE: dict[RemedyGroup, float] = {"without": 0.975, "with": 1.025}
 MOST_BELOW = 30.0  # a training loss is shown down to the lowest holdout loss divided by this
@@ -39,7 +46,7 @@ def learning_curve(
     """Draw the holdout loss against training rows, with the power law and its prediction for twice the rows."""
     points = _points(arms, numbers)
     if not points:
-        return note("no training size was scored on holdout rows")
+        return note(_("no training size was scored on holdout rows"))
     figure, axes = page_axes(3.4)
     sizes = {point.size for point in points}
     lowest = [_lowest_shown(points)]
@@ -47,7 +54,7 @@ def learning_curve(
         members, law = [point for point in points if point.arm.group == group], laws.get(group)
         if not members:
             continue
-        _draw(axes, members, group, label=name)
+        _draw(axes, members, group, label=_(name))
         if law is None or law.floor is None or law.scale is None or law.exponent is None:
             continue
         sizes.add(2 * law.rows)
@@ -59,7 +66,7 @@ def learning_curve(
     _scale_sizes(axes, sizes)
     _scale_losses(axes, points, min(lowest))
     draw_nothing(axes, nothing)
-    axes.set(xlabel="training rows (dashed and outlined: power law)", ylabel=holdout_label(numbers))
+    axes.set(xlabel=_("training rows (dashed and outlined: power law)"), ylabel=holdout_label(numbers))
     legend(figure, handles_of(axes))
     return figure
 
@@ -68,29 +75,29 @@ def capacity(arms: list[Arm], numbers: Numbers, nothing: float | None) -> Figure
     """Draw the training and holdout loss against the units of each hidden layer, with and without the chosen remedy."""
     points = _points([arm for arm in arms if arm.factor == "width"], numbers)
     if not points:
-        return note("no width was scored on holdout rows")
+        return note(_("no width was scored on holdout rows"))
     trained = _points([point.arm for point in points], numbers, "train")
     figure, axes = page_axes(3.4)
-    for group, (_, color, marker) in GROUPS.items():
+    for group, (_name, color, marker) in GROUPS.items():
         members = [point for point in points if point.arm.group == group]
         if not members:
             continue
-        _draw(axes, members, group, label=f"holdout, {group} remedy", line="-")
+        _draw(axes, members, group, label=_(LINES[group, "holdout"]), line="-")
         train = [(point.size, point.loss) for point in trained if point.arm.group == group]
         if train:
             [line] = axes.plot(*zip(*train, strict=True), ":", marker=marker, color=color, linewidth=1)
-            line.set(label=f"training, {group} remedy", markersize=3, markerfacecolor=PAPER)
+            line.set(label=_(LINES[group, "train"]), markersize=3, markerfacecolor=PAPER)
     configured = reference_of([point.arm for point in points])
     if configured and configured.x is not None:  # a linear model has no width
         axes.axvline(configured.x, color=MUTED, linewidth=0.8, zorder=0)
         # The text is centred on the line, so that it stays in the picture at either end.
-        axes.text(configured.x, 1.01, "configured", ha="center", va="bottom", transform=axes.get_xaxis_transform())
+        axes.text(configured.x, 1.01, _("configured"), ha="center", va="bottom", transform=axes.get_xaxis_transform())
     _scale_sizes(axes, {point.size for point in points}, base=2)
     # A wide network's training loss falls by many powers of ten, so the picture ends before it does.
     lowest = _lowest_shown(points)
     _scale_losses(axes, points, min(lowest, max(_lowest_shown(trained), lowest / MOST_BELOW)))
     draw_nothing(axes, nothing)
-    axes.set(xlabel="units in each hidden layer", ylabel=plain(numbers.loss_axis))
+    axes.set(xlabel=_("units in each hidden layer"), ylabel=plain(numbers.loss_axis))
     legend(figure, handles_of(axes))
     return figure
 
@@ -109,7 +116,7 @@ def _points(arms: list[Arm], numbers: Numbers, split: str = "holdout") -> list[P
 
 def _draw(axes: Axes, points: list[Point], group: RemedyGroup, label: str, line: str = "") -> None:
     """Draw losses with their intervals."""
-    _, color, marker = GROUPS[group]
+    _name, color, marker = GROUPS[group]
     # Both groups are moved a little aside, so that the intervals of both can be seen.
     places = [point.size * ASIDE[group] for point in points]
     errors = [[point.loss - point.low for point in points], [point.high - point.loss for point in points]]
@@ -139,7 +146,7 @@ def _scale_losses(axes: Axes, points: list[Point], lowest: float) -> None:
     axes.set_yscale("log")
     axes.set_ylim(lowest, 1.2 * max(point.high for point in points))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
 
 

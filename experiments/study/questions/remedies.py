@@ -74,7 +74,11 @@ def _remedy(factor: str, name: str, settings: Settings, strength: Any) -> Arm:
 
 
 def combined(settings: Settings, chosen: Iterable[Arm]) -> list[Arm]:
-    """Return all chosen remedies together, and all but each; nothing where fewer than two are chosen."""
+    """Return all chosen remedies together, and all but each; nothing where fewer than two are chosen.
+
+    Raises:
+        InputError: two of them exclude each other.
+    """
     base, chosen = baseline(settings), list(chosen)
     if len(chosen) < 2:
         return []
@@ -87,12 +91,12 @@ def combined(settings: Settings, chosen: Iterable[Arm]) -> list[Arm]:
 
 
 def _joined(base: Settings, arms: list[Arm]) -> Settings:
-    model, train = base.model, base.train
+    changes: dict[str, Any] = {}
     for arm in arms:
-        model = model.model_copy(update=_difference(arm.model, base.model))
-        train = train.model_copy(update=_difference(arm.train, base.train))
-    return base.model_copy(update={"model": model, "train": train})
+        changes |= _difference("model", arm.model, base.model) | _difference("train", arm.train, base.train)
+    return with_values(base, changes, "study.remedies, all together")
 
 
-def _difference(section: Model | Train, base: Model | Train) -> dict[str, Any]:
-    return {name: value for name, value in section if value != getattr(base, name)}
+def _difference(name: str, section: Model | Train, base: Model | Train) -> dict[str, Any]:
+    before = base.model_dump()
+    return {f"{name}.{key}": value for key, value in section.model_dump().items() if value != before[key]}

@@ -68,6 +68,15 @@ def test_piecewise_linear_inputs_are_a_remedy_that_the_baseline_keeps_where_they
     assert {arm.model.bins for arm in configured} == {4}
 
 
+def test_transformed_inputs_are_remedies_and_exclude_bins():
+    strengths = {"model.inputs": ["quantile", "robust"], "model.bins": [8]}
+    _, _, *alone = remedies(settings(remedies=strengths, half_width=False), is_classification=True)
+    assert names(alone) == ["transformed inputs quantile", "transformed inputs robust", "piecewise-linear inputs 8"]
+    assert [arm.model.inputs for arm in alone] == ["quantile", "robust", None]
+    with pytest.raises(InputError, match=r"study\.remedies, all together: model\.inputs must be null with model\.bins"):
+        combined(settings(), alone[1:])
+
+
 def test_label_smoothing_is_left_out_where_it_has_no_meaning():
     strengths = {"train.label_smoothing": [0.1]}
     assert "label smoothing 0.1" in names(remedies(settings(remedies=strengths), is_classification=True))
