@@ -15,6 +15,8 @@ configure()
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pipeline.alone import alone
 from pipeline.data.examples import Examples
@@ -23,14 +25,17 @@ from pipeline.errors import run_stage
 from pipeline.params import settings_in_use
 from pipeline.paths import CHECKPOINT_FILE, MODEL_FILE
 from pipeline.settings import Settings, seed_list
+from pipeline.tracking.parent import ParentRun
+from pipeline.tracking.run import EXPERIMENT
 from pipeline.tracking.store import check_reachable
 from pipeline.training.checkpoint import Checkpoint, Interrupted, training_identity
 from pipeline.training.checks import check_task
 from pipeline.training.fitted import Fitted, write_fitted
 from pipeline.training.keras_file import read_untrained, save_model
+from pipeline.training.live import LiveCurves
 from pipeline.training.model import set_weights
 from pipeline.training.progress import ProgressLine
-from pipeline.training.trainer import fit
+from pipeline.training.trainer import Epoch, fit
 
 
 def train(settings: Settings, summary: Summary) -> Fitted:
@@ -38,13 +43,29 @@ def train(settings: Settings, summary: Summary) -> Fitted:
     examples = Examples.of_splits(summary.problem, read_split("train"), read_split("validation"))
     epochs = settings.train.epochs
     compile_for(examples.train_rows.shape[1] * epochs)
-    with Checkpoint(CHECKPOINT_FILE, training_identity(settings, summary)) as checkpoint:
+    identity = training_identity(settings, summary)
+    with Checkpoint(CHECKPOINT_FILE, identity) as checkpoint:
         resume = checkpoint.load()
         if resume is not None:
             print(f"going on after epoch {int(resume['epoch'])} of {epochs}")
-        with ProgressLine(epochs) as progress:
-            seeds = seed_list(settings.train.seeds)
-            return fit(examples, settings.model, settings.train, seeds, [progress, checkpoint], resume)
+        with ProgressLine(epochs) as progress, live_run(f"{summary.source}, in training", identity) as run:
+            callbacks: list[Callable[[Epoch], None]] = [progress, LiveCurves(run.add_curves), checkpoint]
+            return fit(examples, settings.model, settings.train, seed_list(settings.train.seeds), callbacks, resume)
+
+
+@contextmanager
+def live_run(name: str, identity: str) -> Iterator[ParentRun]:
+    """Yield the run in MLflow for what is logged while the training lasts; the stage evaluate completes it."""
+    run = ParentRun(EXPERIMENT, name, log_again="the stage evaluate logs it", identity=identity)
+    try:
+        yield run
+    except Interrupted:
+        run.end("KILLED")
+        raise
+    except BaseException:
+        run.end("FAILED")
+        raise
+    run.end("SCHEDULED")
 
 
 def report(fitted: Fitted, seconds: float) -> None:

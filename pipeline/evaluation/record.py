@@ -19,8 +19,7 @@ from pipeline.paths import (
 from pipeline.settings import Settings, flat
 from pipeline.statistics import scores
 from pipeline.tracking import run as tracking
-
-EXPERIMENT = "pipeline"
+from pipeline.training.checkpoint import training_identity
 
 
 def run_record(results: Results, settings: Settings, summary: Summary) -> tracking.RunRecord:
@@ -28,7 +27,7 @@ def run_record(results: Results, settings: Settings, summary: Summary) -> tracki
     hidden = "-".join(str(units) for units in settings.model.hidden_units) or "linear"
     scored = results.evaluation["scored"]
     return tracking.RunRecord(
-        experiment=EXPERIMENT,
+        experiment=tracking.EXPERIMENT,
         name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {scored} seeds",
         params={name: value for name, value in flat(settings).items() if name.startswith(tracking.SETTINGS)},
         tags={"dvc.stage": "evaluate", "task": summary.task, "data.findings": ", ".join(summary.findings) or "none"},
@@ -44,6 +43,7 @@ def run_record(results: Results, settings: Settings, summary: Summary) -> tracki
         model=MODEL_FILE,
         n_features=summary.n_features,
         n_outputs=len(summary.classes) if summary.classes else 1,
+        identity=training_identity(settings, summary),
     )
 
 

@@ -14,13 +14,10 @@ from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, s
 from pipeline.evaluation.tables import (
     CLASS_NUMBERS,
     CLASS_TEXTS,
-    DIGITS,
     classes_of,
     errors_of,
     loss_curves,
-    mean_curves,
     reliability_of,
-    rounded,
 )
 from pipeline.files import read_table, write_json, written_whole
 from pipeline.paths import (
@@ -34,6 +31,7 @@ from pipeline.paths import (
 )
 from pipeline.settings import Model
 from pipeline.training.fitted import Fitted, read_history
+from pipeline.training.history import DIGITS, mean_curves, rounded
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,22 +14,8 @@ from pipeline.statistics.intervals import Interval, crossed, on_logit_scale
 from pipeline.statistics.metrics import OF_CLASS, class_rows, in_bins
 from pipeline.statistics.weights import average
 
-# Scores come from numbers in float32, which have no more significant digits than these.
-DIGITS = "%.7g"
 CLASS_TEXTS = ["split", "class"]
 CLASS_NUMBERS = ["rows", "share", *(f"{name}{end}" for name in OF_CLASS for end in ("", "_low", "_high"))]
-
-
-def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the digits that its file has, so that a number is the same there and in MLflow."""
-    floats = table.select_dtypes("float")
-    return table.assign(**{name: [float(DIGITS % value) for value in floats[name]] for name in floats.columns})
-
-
-def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
-    """Return means over the seeds that still train, with the epoch as index, and how many these seeds are."""
-    by_epoch = history.drop(columns="seed").groupby("epoch")
-    return by_epoch.mean().assign(seeds_training=by_epoch.size())
 
 
 def loss_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Logging of a run with child runs: a search and its trials, a study and its arms."""
+"""Logging of a run that lasts: a search and its trials, a study and its arms, the curves of a training."""
 
 import sys
 import time
@@ -13,9 +13,12 @@ import numpy as np
 from pipeline.errors import without_password
 from pipeline.tracking.provenance import git_tags, source_tags
 from pipeline.tracking.run import (
+    IDENTITY,
+    METRICS_PER_BATCH,
     PARAMS_PER_BATCH,
     Dataset,
     batches,
+    curve_points,
     dataset_input,
     experiment_id_of,
     is_loss,
@@ -23,11 +26,14 @@ from pipeline.tracking.run import (
     open_client,
     pages,
     param_text,
+    points_to_log,
+    unfinished_run,
 )
 from pipeline.tracking.store import first_cause, tracking_uri
 from pipeline.tracking.view import share_view
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
 
 Point = TypeVar("Point")
@@ -66,7 +72,7 @@ class _OpenRun(NamedTuple):
 
 
 class ParentRun:
-    """A run with children that are logged as they end, each once, however often the parent is resumed.
+    """A run with children and curves that are logged as they come, each once, however often the parent is resumed.
 
     When the store is lost, one line says so and how to log what is missing (`log_again`), and nothing more is logged.
     After the parent is opened again, missing children can be added. `children` holds the run ids by key.
@@ -76,7 +82,7 @@ class ParentRun:
         identity: what is logged, as a digest. A run with the same that was interrupted is gone on with.
     """
 
-    KEY, IDENTITY = "child.key", "parent.identity"
+    KEY = "child.key"
 
     def __init__(
         self,
@@ -121,8 +127,16 @@ class ParentRun:
         """Make a view of the children with these columns, and print how to open it; see `view.share_view`."""
         self._or_lost(lambda run: _show(run, key, columns))
 
-    def end(self, status: Literal["KILLED", "FAILED"]) -> None:
-        """End the run without results; it can be opened again. Do nothing if it was never opened."""
+    def add_curves(self, curves: "pd.DataFrame") -> None:
+        """Log curves of the run itself, a row per epoch and a column per metric, as far as it does not have them."""
+        self._or_lost(lambda run: _add_curves(run, curves))
+
+    def end(self, status: Literal["KILLED", "FAILED", "SCHEDULED"]) -> None:
+        """End the run without results; it can be opened again. Do nothing if it was never opened.
+
+        Args:
+            status: KILLED after an interrupt, FAILED after an error, SCHEDULED where another stage completes it.
+        """
         if self._run is None:
             return
         self._or_lost(lambda run: run.client.set_terminated(run.run_id, status))
@@ -147,7 +161,7 @@ class ParentRun:
     def _open(self) -> _OpenRun:
         client = open_client(tracking_uri())
         experiment_id = experiment_id_of(client, self.experiment)
-        self.run_id = self.run_id or self._interrupted(client, experiment_id)
+        self.run_id = self.run_id or unfinished_run(client, experiment_id, self.identity)
         query = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
         if self.run_id is not None and _exists(client, self.run_id):
             client.update_run(self.run_id, status="RUNNING")
@@ -159,16 +173,9 @@ class ParentRun:
                     self.children[run.data.tags[self.KEY]] = run.info.run_id
         else:
             tags = {**source_tags(), **git_tags(Path.cwd())}
-            tags |= {self.IDENTITY: self.identity} if self.identity else {}
+            tags |= {IDENTITY: self.identity} if self.identity else {}
             self.run_id = client.create_run(experiment_id, tags=tags, run_name=self.name).info.run_id
         return _OpenRun(client, experiment_id, self.run_id)
-
-    def _interrupted(self, client: "MlflowClient", experiment_id: str) -> str | None:
-        if self.identity is None:
-            return None
-        query = f"tags.`{self.IDENTITY}` = '{self.identity}'"
-        runs = client.search_runs([experiment_id], query, max_results=20)  # the latest first
-        return next((run.info.run_id for run in runs if run.info.status != "FINISHED"), None)
 
     def _add(self, child: ChildRecord, parent: _OpenRun) -> None:
         from mlflow.entities import Metric, Param
@@ -184,6 +191,11 @@ class ParentRun:
         parent.client.log_batch(run, metrics=metrics, params=params[:PARAMS_PER_BATCH])
         parent.client.set_terminated(run, child.status, child.ended)
         self.children[child.key] = run
+
+
+def _add_curves(run: _OpenRun, curves: "pd.DataFrame") -> None:
+    for points in batches(points_to_log(run.client, run.run_id, curve_points(curves)), METRICS_PER_BATCH):
+        run.client.log_batch(run.run_id, metrics=points)
 
 
 def _exists(client: "MlflowClient", run_id: str) -> bool:

@@ -34,7 +34,7 @@ from pipeline.tracking.view import KIND
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, LoggedModel
+    from mlflow.entities import DatasetInput, LoggedModel, Metric
 
 Item = TypeVar("Item")
 
@@ -48,6 +48,10 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+
+EXPERIMENT = "pipeline"  # of the trainings and their evaluations
+# The tag with a digest of what is logged, by which a run is gone on with.
+IDENTITY = "parent.identity"
 
 # Limits of `log_batch` and of its values: https://mlflow.org/docs/latest/rest-api.html#request-limits
 PARAMS_PER_BATCH = 100
@@ -79,7 +83,8 @@ class RunRecord:
     """The content of a run to log, as plain data and finished files.
 
     `curves` has one row per epoch, with the epoch as index, and one column per metric; `scores` are final. `model` is
-    the `.keras` file of a model from prepared rows, float32 `[n, n_features]`, to `[n, n_outputs]`.
+    the `.keras` file of a model from prepared rows, float32 `[n, n_features]`, to `[n, n_outputs]`. An
+    unfinished run of the same `identity` is completed.
 
     Raises:
         ValueError: a score has the name of a curve, whose last epoch MLflow would show in its place.
@@ -97,6 +102,7 @@ class RunRecord:
     model: Path | None = None
     n_features: int = 0
     n_outputs: int = 0
+    identity: str | None = None
 
     def __post_init__(self) -> None:
         curves = () if self.curves is None else self.curves.columns
@@ -152,16 +158,22 @@ def log_run_or_say(record: RunRecord, log_again: str) -> str | None:
 
 
 def _log(client: "MlflowClient", record: RunRecord) -> str:
+    from mlflow.entities import RunTag
+
     experiment_id = experiment_id_of(client, record.experiment)
     tags = {**source_tags(), **git_tags(Path.cwd()), **record.tags}
-    run_id = client.create_run(experiment_id, tags=tags, run_name=record.name).info.run_id
+    begun = unfinished_run(client, experiment_id, record.identity)
+    run_id = begun or client.create_run(experiment_id, tags=tags, run_name=record.name).info.run_id
     # A run counts as failed until all of it is logged, so that one that is cut off by an error, a kill or a lost server
     # never looks complete or still running.
-    client.update_run(run_id, status="FAILED")
+    client.update_run(run_id, status="FAILED", name=record.name)
+    if begun:
+        client.log_batch(run_id, tags=[RunTag(*tag) for tag in tags.items()])
     model_id = (
         log_model(client, experiment_id, run_id, "model", partial(_write_model, record)) if record.model else None
     )
-    _log_values(client, run_id, record, model_id)
+    curves = [] if record.curves is None else curve_points(record.curves)
+    _log_values(client, run_id, record, model_id, points_to_log(client, run_id, curves) if begun else curves)
     if record.datasets:
         client.log_inputs(run_id, [dataset_input(dataset) for dataset in record.datasets])
     for path in record.figures:
@@ -198,18 +210,42 @@ def _artifact_location(uri: str) -> str | None:
     return (path.parent / "artifacts").as_uri() if path else None
 
 
-def _log_values(client: "MlflowClient", run_id: str, record: RunRecord, model_id: str | None) -> None:
+def unfinished_run(client: "MlflowClient", experiment_id: str, identity: str | None) -> str | None:
+    """Return the id of the latest run with this identity (`IDENTITY`) that is not finished; None if there is none."""
+    if identity is None:
+        return None
+    query = f"tags.`{IDENTITY}` = '{identity}'"
+    runs = client.search_runs([experiment_id], query, max_results=20)  # the latest first
+    return next((run.info.run_id for run in runs if run.info.status != "FINISHED"), None)
+
+
+def curve_points(curves: "pd.DataFrame") -> "list[Metric]":
+    """Return the points of curves, which have a row per epoch and a column per metric."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [
+        Metric(str(name), float(value), now, int(epoch))
+        for name, column in curves.items()
+        for epoch, value in zip(column.index, column, strict=True)
+    ]
+
+
+def points_to_log(client: "MlflowClient", run_id: str, points: "list[Metric]") -> "list[Metric]":
+    """Return the points that a run does not have: MLflow would keep both."""
+    names = {point.key for point in points}
+    logged = {(name, point.step) for name in names for point in client.get_metric_history(run_id, name)}
+    return [point for point in points if (point.key, point.step) not in logged]
+
+
+def _log_values(
+    client: "MlflowClient", run_id: str, record: RunRecord, model_id: str | None, curves: "list[Metric]"
+) -> None:
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
     params = [Param(name, param_text(value)) for name, value in record.params.items()]
     scores = [Metric(name, float(value), now, 0, model_id) for name, value in record.scores.items()]
-    columns = () if record.curves is None else record.curves.items()
-    curves = [
-        Metric(str(name), float(value), now, int(epoch))
-        for name, column in columns
-        for epoch, value in zip(column.index, column, strict=True)
-    ]
     chunks = itertools.zip_longest(
         batches(params, PARAMS_PER_BATCH), batches(scores + curves, METRICS_PER_BATCH), fillvalue=()
     )

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.errors import InputError
 from pipeline.files import read_arrays, read_of, read_table, under, write_arrays, written_whole
 from pipeline.paths import HISTORY_FILE, SEEDS_FILE
+from pipeline.training.history import DIGITS
 from pipeline.training.inputs import UNTRAINED
 
 WEIGHTS, HOLDOUT = "weights/", "by_holdout/"
@@ -111,7 +112,7 @@ def write_fitted(fitted: Fitted) -> None:
     """Write `models/seeds.npz` and, its numbers with seven digits, the history as `experiments/results/history.csv`."""
     write_arrays(SEEDS_FILE, arrays_of(fitted))
     with written_whole(HISTORY_FILE) as beside:
-        fitted.history.to_csv(beside, index=False, float_format="%.7g")
+        fitted.history.to_csv(beside, index=False, float_format=DIGITS)
 
 
 def read_fitted() -> Fitted:

@@ -5,6 +5,9 @@ import pandas as pd
 
 from pipeline.data.examples import Examples, Problem
 
+# Scores come from numbers in float32, which have no more significant digits than these.
+DIGITS = "%.7g"
+
 
 class History:
     """A row of scores for each seed and epoch, written as the training goes on."""
@@ -77,3 +80,19 @@ def monitored_score(
         return scores.get(loss_column(split, problem))
     score = scores.get(f"{split}_{monitor}")
     return None if score is None else 1 - score
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the digits that its file has, so that a number is the same there and in MLflow."""
+    floats = table.select_dtypes("float")
+    return table.assign(**{name: [float(DIGITS % value) for value in floats[name]] for name in floats.columns})
+
+
+def mean_curves(history: pd.DataFrame) -> pd.DataFrame:
+    """Return means over the seeds that still train, with the epoch as index, and how many these seeds are.
+
+    An epoch has the same means, to the last bit, whichever epochs it is in a table with.
+    """
+    # The sums of pandas depend on whether the rows of a group lie together.
+    by_epoch = history.sort_values(["epoch", "seed"]).drop(columns="seed").groupby("epoch")
+    return by_epoch.mean().assign(seeds_training=by_epoch.size())
