@@ -72,11 +72,13 @@ class RecommendedModel:
                 continue
             sentences.append(
                 _(
-                    "By the {score} another arm would be chosen: {arm}, with a difference of {difference} on new rows."
+                    "By the {score} another arm would be chosen: {arm}, with a difference of {difference} on new rows"
+                    "{verdict}."
                 ).format(
                     score=_(OTHER_SCORE_NAMES[choice.score]),
                     arm=shown(choice.arm),
                     difference=self._difference(choice),
+                    verdict="" if _leaves_out_0(choice.difference) else _(", which is not detectable"),
                 )
             )
         return sentences
@@ -323,6 +325,10 @@ def _labels(labels: DoubtfulLabels) -> Table:
     columns = [_("label"), _("its probability"), _("predicted"), _("its probability ")]
     title = _("Doubtful labels, the least plausible first: {listed} of {n:,}").format(listed=len(rows), n=labels.count)
     return Table(title, _("row of the source"), columns, [Group("", rows)], folded=len(rows) > UNFOLDED)
+
+
+def _leaves_out_0(interval: Interval) -> bool:
+    return is_known(interval) and interval.low * interval.high > 0
 
 
 def share(interval: Interval) -> str:

@@ -774,7 +774,7 @@ def test_the_choice_by_other_scores_is_said_with_its_difference():
     assert model.sentences()[:2] == [
         "By the Brier score the same arm would be chosen.",
         "By the accuracy another arm would be chosen: L2 0.1, with a difference of "
-        "+0.4 [\N{MINUS SIGN}0.1,\N{NO-BREAK SPACE}0.9] percentage points on new rows.",
+        "+0.4 [\N{MINUS SIGN}0.1,\N{NO-BREAK SPACE}0.9] percentage points on new rows, which is not detectable.",
     ]
     study = Made(task="regression").study()
     mae = OtherChoice(score="mae", section="winner", arm="winner", difference=Interval(-2.0, -3.0, -1.0))
