@@ -223,7 +223,12 @@ def _with_spread(name: str, interval: Interval, rows: pd.DataFrame, column: str)
 
 
 def _known(numbers: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: value for name, value in numbers.items() if value is not None}
+    """Return the numbers that there are, with six digits: MLflow's table shows as many as fit into a column."""
+    return {
+        name: value if isinstance(value, int) else float(f"{value:.6g}")
+        for name, value in numbers.items()
+        if value is not None
+    }
 
 
 def _verdict_tag(verdict: str | None) -> dict[str, str]:
