@@ -47,7 +47,7 @@ with_extra = $(BIN)/python -c 'import $(2)' 2> /dev/null || \
     $(BIN)/pip install -qqq --no-build-isolation -e '.[$(1)]' || \
     { echo "error: the extra $(1) cannot be installed; $(BIN)/pip install -e '.[$(1)]' says why" >&2; exit 2; }
 
-bench: $(INSTALLED)  ## measure the speed next to what others use, in 90 minutes (make bench ONLY=epochs: one part)
+bench: $(INSTALLED)  ## measure the speed next to what others use, in two hours or more (make bench ONLY=epochs: one part)
 	@$(call with_extra,bench,keras_tuner; import optuna_integration; import tensorboard; import jax)
 	@$(BIN)/python -m experiments.benchmarks $(ONLY)
 
