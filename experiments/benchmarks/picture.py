@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from experiments.benchmarks import growth
 from experiments.benchmarks.epochs import FLOOR, OURS
@@ -11,6 +12,7 @@ from experiments.benchmarks.records import Record
 from pipeline.figures.style import BLUE, GREY, ORANGE
 
 ROW, TITLE = 0.24, 0.75  # inches
+MEMORY_AXIS = 100, 10_000  # MB; with the ends of the values alone, the least growth would look steep
 PARTS = ("epochs", "search", "study")
 
 
@@ -67,7 +69,11 @@ def growth_figure(records: Sequence[Record]) -> Figure:
                 if of == name:
                     _grown(axes, peer, measured)
             axes.set(xscale="log", yscale="log")
-            axes.legend(fontsize=7, frameon=False)
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.legend(fontsize=7, frameon=False, loc="lower right")
+        panels[0, place].margins(y=0.25)
+        panels[1, place].set_ylim(*MEMORY_AXIS)
         panels[0, place].set_title(work, fontsize=9)
     panels[0, 0].set_ylabel("seconds")
     panels[1, 0].set_ylabel("peak memory, MB")
