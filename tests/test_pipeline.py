@@ -20,6 +20,7 @@ COPIED = (
     "experiments/*.py",
     "experiments/check",
     "experiments/engine",
+    "experiments/records",
     "experiments/report",
     "experiments/search",
     "experiments/study",
