@@ -26,7 +26,7 @@ Initializer = Literal[
 ]  # fmt: skip
 
 
-# What a trial of a search is judged by on its validation rows; see `OBJECTIVES`.
+# A search judges each trial by one or two of these, scored on the trial's validation rows; see `OBJECTIVES`.
 Objective = Literal[
     "cross_entropy", "accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "mae", "r2", "gap",
     "weights",

@@ -24,7 +24,7 @@ WHOLE = {"seed", "seeds", "epoch", "best_epoch"}  # columns that hold whole numb
 Content = TypeVar("Content")
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# What a reader raises for content that is not what it expects: values, keys, types and depths that cannot be. Errors of
+# A reader raises one of these for content that it does not expect: impossible values, keys, types and depths. Errors of
 # JSON, of text, of pandas and of pydantic are ValueErrors.
 UNEXPECTED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 

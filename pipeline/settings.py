@@ -47,7 +47,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
-# What is more than these is a slip of the hand, and would cost memory or time before anything is found out.
+# A number above these limits is a slip of the hand, which would cost memory or time before anyone noticed.
 Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 Width = Annotated[int, Field(ge=1, le=1_000_000)]
 Trials = Annotated[int, Field(ge=1, le=100_000)]

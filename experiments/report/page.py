@@ -38,7 +38,7 @@ NOT_ASKED = N_(
     "Not asked in this study: {section} is not in study.sections of params.yaml, or the data or the search gives "
     "nothing to compare."
 )
-# Of each section's picture; `Loss` and `Score` begin a sentence.
+# The caption under the picture of each section. `{Loss}` and `{Score}` stand at the start of a sentence.
 CAPTIONS: dict[SectionName, str] = {
     "remedies": N_(
         "Change of the {loss} on new rows, paired row by row. Marks are means, lines {level} intervals that hold "

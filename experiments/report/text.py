@@ -28,7 +28,7 @@ from experiments.report.phrases import Phrases
 from experiments.report.recorded import shown
 from pipeline.statistics.intervals import Interval
 
-# What gradient descent, mini-batches and single examples may have as much of.
+# Gradient descent, mini-batches and single examples are compared after equally many of each of these.
 BUDGETS = {"epochs": N_("epochs"), "updates": N_("updates"), "time": N_("time")}
 
 

@@ -16,7 +16,7 @@ from pipeline.statistics.intervals import SIGNIFICANCE, Interval
 from pipeline.statistics.learning_curve import what_twice_the_data_brings
 from pipeline.statistics.scores import METRICS, Task
 
-# Which arms may be recommended, by section and group.
+# Only arms of these sections and groups may be recommended.
 CANDIDATES: dict[ArmSection, tuple[str, ...]] = {"remedies": ("single", "together"), "winner": ("winner",)}
 OTHER_SCORES: dict[Task, tuple[record.OtherScore, ...]] = {
     "classification": ("accuracy", "brier"),

@@ -36,7 +36,7 @@ def _without_version(architecture: object) -> object:
 
 def save_model(plain: keras.Model, path: Path) -> None:
     """Write a `.keras` file that is the same for the same model: a repeated training changes no lock for DVC."""
-    # Of objects that layers share, Keras writes the addresses; a model from JSON shares none.
+    # Keras writes the addresses of objects that layers share; a model made from JSON shares none.
     alone = keras.models.model_from_json(plain.to_json())
     alone.set_weights(plain.get_weights())
     with written_whole(path) as beside:

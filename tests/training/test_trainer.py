@@ -51,6 +51,19 @@ def settings(**changes) -> Train:
     return Train(**({"batch_size": 32, "epochs": EPOCHS, "seeds": 1} | changes))
 
 
+def validation_loss(plain: keras.Model, examples: Examples) -> float:
+    """Return the cross-entropy of a Keras model on the validation rows."""
+    plain.compile(loss="sparse_categorical_crossentropy")
+    rows = examples.val_rows[0]
+    return plain.evaluate(examples.x[rows], examples.y[rows], verbose=0)
+
+
+def last_loss(fitted: Fitted, seed: int) -> float:
+    """Return the cross-entropy of a seed on the validation rows after its last epoch."""
+    history = fitted.history
+    return history.loc[history["seed"] == seed, "validation_cross_entropy"].iloc[-1]
+
+
 def same_batches(examples: Examples, train: Train, seed: int, one_hot: bool):
     """Return what the trainer gives one seed, batch by batch over all epochs, for `Model.fit`."""
     x, y = examples.x[examples.train_rows[0]], examples.y[examples.train_rows[0]]
@@ -323,10 +336,7 @@ def test_stochastic_weight_averaging_is_the_mean_of_the_last_epochs_weights_in_k
     plain = fit_keras(digits, model, train, 3, callbacks=[recorder])
     recorder.set_mean(last)
     assert largest_difference(fitted, plain, replica=1) < 1e-4
-    plain.compile(loss="sparse_categorical_crossentropy")
-    rows = digits.val_rows[0]
-    loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
-    assert fitted.history.query("seed == 3")["validation_cross_entropy"].iloc[-1] == pytest.approx(loss, abs=1e-4)
+    assert last_loss(fitted, seed=3) == pytest.approx(validation_loss(plain, digits), abs=1e-4)
 
 
 def test_averaged_weights_have_the_moving_statistics_of_the_network_itself_as_keras_averages_have(digits):
@@ -342,10 +352,7 @@ def test_averaged_weights_have_the_moving_statistics_of_the_network_itself_as_ke
         assert np.abs(plain.get_weights()[place] - last[place]).max() > 1e-3  # their mean would be another
         plain.weights[place].assign(last[place])
     assert largest_difference(fitted, plain, replica=1) < 1e-4
-    plain.compile(loss="sparse_categorical_crossentropy")
-    rows = digits.val_rows[0]
-    loss = plain.evaluate(digits.x[rows], digits.y[rows], verbose=0)
-    assert fitted.history.query("seed == 3")["validation_cross_entropy"].iloc[-1] == pytest.approx(loss, abs=1e-4)
+    assert last_loss(fitted, seed=3) == pytest.approx(validation_loss(plain, digits), abs=1e-4)
 
 
 def test_averages_over_steps_are_averaged_over_epochs_where_both_are_asked_for(digits):

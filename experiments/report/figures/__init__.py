@@ -36,7 +36,7 @@ styled_for_page = matplotlib.rc_context({
 })  # fmt: skip
 
 
-# What the picture of a section says that is not in the study.
+# A section that the study left out has a picture with this text in place of a plot.
 NOT_IN_STUDY: dict[SectionName, str] = {
     "remedies": N_("remedies: not in this study"),
     "learning_curve": N_("learning curve: not in this study"),
