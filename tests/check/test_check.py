@@ -132,7 +132,7 @@ def test_number_changed_in_a_table_is_named(project, checked):
     assert status == 1
     assert "trial 1 value_0: 0.5 in trials.csv, " in found
     assert found.count("trial 1 value_0") == 2  # against Optuna, and against MLflow
-    assert "remedies/baseline train.cross_entropy_sd: 0.1414214 in study.json with study.csv, 0.07071068 in" in found
+    assert "remedies/baseline train.cross_entropy_sd: 0.141421 in study.json with study.csv, 0.0707107 in" in found
 
 
 @pytest.mark.parametrize(
