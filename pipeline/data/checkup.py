@@ -255,7 +255,7 @@ def _in_order(column: Column, data: Data) -> Iterator[Found]:
 def _is_group(column: Column, data: Data) -> Iterator[Found]:
     """Find a column whose name and repeated values look like those of persons or sites."""
     count, rows = column.values.nunique(), len(column.values)
-    looks_so = column.kind in ("number", "text") and GROUP_NAME.search(column.name.casefold())
+    looks_so = column.kind in ("number", "text", "ngrams") and GROUP_NAME.search(column.name.casefold())
     if data.group is None and looks_so and rows**0.5 / 2 < count <= rows / 2:
         yield "D014", column.name, count, f"column {column.name!r} has {count} values, each in several rows"
 
@@ -269,7 +269,7 @@ def _far(values: pd.Series) -> pd.Series:
 
 def _codes(column: Column) -> np.ndarray:
     """Return the training rows as numbers that a tree can split by; a missing value has a number of its own."""
-    if column.kind == "text":
+    if column.kind in ("text", "ngrams"):
         return pd.factorize(column.train, sort=True)[0].astype(float)
     if column.kind == "date":
         return column.train.astype("int64").to_numpy(float)

@@ -18,10 +18,10 @@ from pipeline.data.sheets import as_texts, read_cells
 from pipeline.data.sources import suffix_of
 from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
-from pipeline.settings import Read
+from pipeline.settings import ColumnKind, Read
 
 Found = tuple[str, str | None, int, str]  # of a finding: its code, column and count, and what was found
-Kind = Literal["number", "boolean", "text", "date"]
+Kind = Literal["number", "boolean", "text", "date", "ngrams"]  # text: categories with a feature each
 
 # By the name that pandas gives to the values of a column, without the missing ones.
 KINDS: dict[str, Kind] = {
@@ -187,14 +187,12 @@ def told_from_text(column: pd.Series, read: Read) -> pd.Series:
     return column
 
 
-def of_kinds(
-    setting: str, table: pd.DataFrame, kinds: Mapping[str, Literal["number", "category"]], messages: Messages
-) -> pd.DataFrame:
+def of_kinds(setting: str, table: pd.DataFrame, kinds: Mapping[str, ColumnKind], messages: Messages) -> pd.DataFrame:
     """Return a table whose columns are what `data.kinds` says; in a column of numbers all other cells are missing."""
     changed = {}
     for name in (name for name in kinds if name in table):
         column = table[name]
-        if kinds[name] == "category":
+        if kinds[name] != "number":
             changed[name] = column.astype("str").where(column.notna()).astype("category")
             continue
         changed[name] = pd.to_numeric(column, errors="coerce")
