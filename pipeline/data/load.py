@@ -12,6 +12,7 @@ from pipeline.data import downloads, sources
 from pipeline.data.addresses import is_address
 from pipeline.data.labels import one_spelling
 from pipeline.data.limits import check_unpacked
+from pipeline.data.sentences import Sentence
 from pipeline.data.tables import Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
 from pipeline.data.texts import kind_of
 from pipeline.data.written import as_values
@@ -254,7 +255,7 @@ def _features(parts: dict[str, pd.DataFrame], data: Data, messages: Messages) ->
             problems.append(str(error))
             continue
         if kind is None:
-            messages.warnings.append(f"column {name!r} has no value in any row and is left out")
+            messages.warnings.append(Sentence.NO_VALUE.format(name=repr(name)))
             continue
         if kind == "text" and (kind := kind_of(name, values, data, messages)) is None:
             continue

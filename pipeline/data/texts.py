@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from pipeline.data.sentences import Sentence
 from pipeline.data.tables import Kind, Messages
 from pipeline.serving import count_ngrams
 from pipeline.settings import Data
@@ -33,7 +34,7 @@ def kind_of(name: str, texts: pd.Series, data: Data, messages: Messages) -> Kind
         return "ngrams"
     is_key = n_texts > MAX_DISTINCT_SHARE * len(texts)
     if is_key and texts.str.count(r"\s+").median() < FEWEST_BLANKS:
-        text = f"column {name!r} has {n_texts} different texts in {len(texts)} rows, and is left out"
+        text = Sentence.IS_KEY.format(name=repr(name), count=n_texts, rows=len(texts))
         messages.found.append(("D002", name, n_texts, text))
         return None
     n_categories = int((texts.fillna("").value_counts() >= (data.rare or 1)).sum())
