@@ -144,10 +144,6 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _time_decides_alone(self) -> "Data":
-        if self.time is not None and self.group is not None:
-            raise ValueError(
-                f"data.group must be null with data.time: rows of a group may be early and late; got {self.group!r}"
-            )
         if self.time is not None and self.rare_classes == "train":
             raise ValueError(
                 "data.rare_classes must be refuse or leave_out with data.time: train would keep late rows to training"

@@ -175,8 +175,14 @@ def _around(rare: np.ndarray, dataset: Dataset, strata: np.ndarray, data: Data) 
 
 
 def _order(dataset: Dataset) -> np.ndarray | None:
-    """Return the order of the rows in time, int64 `[n]`, equal for rows of one time; None without times."""
-    return None if dataset.times is None else np.unique(dataset.times, return_inverse=True)[1].astype(np.int64)
+    """Return the order of the rows in time, int64 `[n]`, equal for rows of one time; None without times.
+
+    All rows of a group have the time of its latest row, so that whole groups are split by time.
+    """
+    if dataset.times is None:
+        return None
+    times = dataset.times if dataset.groups is None else dataset.times.groupby(dataset.groups).transform("max")
+    return np.unique(times, return_inverse=True)[1].astype(np.int64)
 
 
 def _notes_of_time(
@@ -190,10 +196,11 @@ def _notes_of_time(
     use = "is no feature" if data.time in data.drop else "is a feature too, unless data.drop names it"
     notes = [f"the splits go by data.time {data.time!r}, which {use}: {spans}"]
     left = len(dataset) - (dataset.test_rows or 0)
+    unit = "time" if dataset.groups is None else "group"
     taken = {"data.test_fraction": (data.test_fraction, rows["test"])} if dataset.test_rows is None else {}
     for setting, (share, index) in (taken | {"data.val_fraction": (data.val_fraction, rows["validation"])}).items():
         if abs(len(index) / left - share) > NOTED_CHANGE * share:
-            notes.append(f"{setting} {share:g} became {len(index) / left:.3g}, since rows of one time stay together")
+            notes.append(f"{setting} {share:g} became {len(index) / left:.3g}, since rows of one {unit} stay together")
         left -= len(index)
     return notes
 
