@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.choices import OPTIMIZERS, Activation, Initializer, Language, Objective, Optimizer, Peer
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Language, Objective, Optimizer, Peer, Score
 from pipeline.errors import without_password
 
 
@@ -251,7 +251,7 @@ class Train(Section):
     epochs: Epochs = 10
     seeds: Seeds = 5
     early_stopping: Annotated[EarlyStopping | None, Regularizer("early stopping", "outside")] = None
-    monitor: Literal["accuracy", "balanced_accuracy"] | None = None
+    monitor: Score | None = None
     train_score_rows: Annotated[int, Field(ge=0)] | None = 10_000
 
     @field_validator("schedule", mode="before")

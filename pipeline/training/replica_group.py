@@ -13,6 +13,7 @@ from pipeline.errors import InputError
 from pipeline.settings import Model, Train
 from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.encoding import encoding_weights
+from pipeline.training.history import further_score
 from pipeline.training.images import Changing
 from pipeline.training.inputs import input_weights
 from pipeline.training.model import build_network, initial_weights
@@ -112,8 +113,8 @@ class ReplicaGroup:
                 "codes; set it to null"
             )
         block_rows = max(1, NUMBERS_PER_SCORED_BLOCK // (len(self.seeds) * _width(network)))
-        is_balanced = train.monitor == "balanced_accuracy"
-        self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows, is_balanced)
+        self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows)
+        self.further = further_score(train.monitor, examples.problem)
         self.graph = shared_graph(*structure(model, train), examples.problem, len(self.seeds))
         networks = [_network(of_replica, examples.problem) for of_replica, _, _ in replicas]
         settings = zip(networks, [of_replica for _, of_replica, _ in replicas], strict=True)
@@ -158,10 +159,16 @@ class ReplicaGroup:
     def scores(self, x: tf.Tensor, y: tf.Tensor) -> np.ndarray:
         """Return the mean loss and hits over each split, `[2, splits, R]`; for `x` and `y` see `train_epoch`.
 
-        Where `train.monitor` needs them, the hits with all classes counted alike come third.
+        Where `train.monitor` is no mean of these, it comes third.
         """
         blocks = [self.graph.score(self.state, *block) for block in self.splits.blocks(x, y)]
-        return self.splits.means(np.concatenate(blocks, axis=-1) if blocks else np.zeros((2, len(self.seeds), 0)))
+        if not blocks:
+            return np.zeros((3 if self.further else 2, 0, len(self.seeds)))
+        means = self.splits.means(np.concatenate([by_row.numpy() for by_row, _ in blocks], axis=-1))
+        if self.further is None:
+            return means
+        outputs = np.concatenate([of_block.numpy() for _, of_block in blocks], axis=1)
+        return np.concatenate([means, self.splits.scores(self.further, outputs)[None]])
 
     def assign(self, weights: dict[str, np.ndarray]) -> None:
         """Set the weights that score to the group's part of these, which are of all replicas."""

@@ -139,7 +139,7 @@ class Training:
         for group in self.groups:
             losses.append(group.train_epoch(self.x, self.y, self.epoch, rates[:, group.part]))
             means.append(group.scores(self.x, self.y))
-        loss, columns = np.concatenate(losses), self._columns(np.concatenate(means, axis=-1))
+        loss, columns = np.concatenate(losses), self._columns(np.concatenate(means, axis=-1), self.splits)
         weights = cache(self.weights)  # fetched once, and only if a replica is better than before
         for course, part in zip(self.courses, self.parts, strict=True):
             scores = {name: values[part] for name, values in columns.items()}
@@ -150,8 +150,8 @@ class Training:
         means = []
         for group in self.groups:
             group.assign(weights)
-            means.append(group.scores(self.x, self.y)[:, self.splits.index("train")])
-        return score_columns("train", self.examples, self.target_variances[0], *np.concatenate(means, axis=-1))
+            means.append(group.scores(self.x, self.y))
+        return self._columns(np.concatenate(means, axis=-1), ["train"])
 
     def weights(self) -> Weights:
         """Return the weights as they are now, by path, replica first."""
@@ -189,11 +189,14 @@ class Training:
             tensors = [tf.constant(arrays[str(place)]) for place in range(len(arrays))]
             group.state = tf.nest.pack_sequence_as(group.state, tensors)
 
-    def _columns(self, means: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the history's columns from what `ReplicaGroup.scores` returns for all replicas."""
+    def _columns(self, means: np.ndarray, splits: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return the history's columns of some splits from what `ReplicaGroup.scores` returns for all replicas."""
         columns: dict[str, np.ndarray] = {}
-        for split, variance, of_split in zip(self.splits, self.target_variances, means.swapaxes(0, 1), strict=True):
-            columns |= score_columns(split, self.examples, variance, *of_split)
+        for split in splits:
+            place = self.splits.index(split)
+            loss, hits, *further = means[:, place]
+            columns |= score_columns(split, self.examples, self.target_variances[place], loss, hits)
+            columns |= {f"{split}_{self.groups[0].further}": score for score in further}
         return columns
 
 
