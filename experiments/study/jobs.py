@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 CODE = (
     "pipeline/data",
     "pipeline/training",
+    "pipeline/statistics/ensembles.py",
     "pipeline/statistics/floor.py",
     "pipeline/statistics/metrics.py",
     "pipeline/statistics/ring.py",

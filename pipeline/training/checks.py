@@ -64,9 +64,10 @@ def check_validation_rows(train: Train, examples: Examples) -> None:
     """Refuse settings that go by the validation score where there are no validation rows, or where they have none.
 
     Raises:
-        InputError: early stopping, the schedule `plateau` or the monitored score.
+        InputError: early stopping, alone or together, the schedule `plateau` or the monitored score.
     """
     if examples.has_validation:
+        check_shared_validation(train, are_shared=len(examples.val_rows) == 1 and not examples.holdout_rows.size)
         _check_monitor_is_defined(train, examples)
         return
     needs = {
@@ -76,6 +77,21 @@ def check_validation_rows(train: Train, examples: Examples) -> None:
     for name, wanted in needs.items():
         if wanted:
             raise InputError(f"{name} needs validation rows, and there are none: set data.val_fraction above 0")
+
+
+def check_shared_validation(train: Train, are_shared: bool) -> None:
+    """Refuse early stopping of all seeds together where they do not validate on the same rows.
+
+    No row would have a prediction of all seeds, and rows that judge one seed would stop it by the score of another.
+
+    Raises:
+        InputError: `train.early_stopping.unit` is ensemble.
+    """
+    if train.stops_together and not are_shared:
+        raise InputError(
+            "train.early_stopping.unit ensemble needs validation rows that all seeds share, and each seed of a study, "
+            "or of a search with search.folds, validates on other rows; set it to seed"
+        )
 
 
 def _check_monitor_is_defined(train: Train, examples: Examples) -> None:

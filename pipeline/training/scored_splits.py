@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from pipeline.choices import Score
 from pipeline.data.examples import Examples
-from pipeline.statistics.scores import score_seeds
+from pipeline.training.scored_outputs import score_outputs
 
 Block = tuple[tf.Tensor, tf.Tensor]
 
@@ -32,7 +32,7 @@ class ScoredSplits:
         holdout_rows: np.ndarray,
         block_rows: int,
     ):
-        self.problem = examples.problem
+        self.examples = examples
         self.y, self.weights, self.block_rows = examples.y, examples.weights, block_rows
         rows_of_all = {"train": train_rows, "validation": val_rows, "holdout": holdout_rows}
         self.rows = {split: rows.astype(np.int32) for split, rows in rows_of_all.items() if rows.shape[1]}
@@ -70,19 +70,11 @@ class ScoredSplits:
             outputs: of every row, `[R, rows, n_outputs]`.
         """
         pairs = zip(self._by_split(outputs, axis=1), self.rows.values(), strict=True)
-        scores = [self._scores(name, of_split, np.broadcast_to(rows, of_split.shape[:2])) for of_split, rows in pairs]
-        return np.stack(scores) if scores else np.zeros((0, len(outputs)))
+        return np.stack([score_outputs(name, of_split, rows, self.examples) for of_split, rows in pairs])
 
-    def _scores(self, name: Score, outputs: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        y = self.y
-        if not self.problem.is_classification:
-            outputs, y = (self.problem.in_unit(standardized) for standardized in (outputs[..., 0], y))
-        scores = np.full(len(outputs), np.nan)
-        for place in np.flatnonzero(np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))):
-            of_seed = rows[place]
-            weights = None if self.weights is None else self.weights[of_seed]
-            scores[place] = score_seeds(name, self.problem.task, outputs[place][None], y[of_seed], weights).item()
-        return scores
+    def of_validation(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the part of the outputs that is of validation rows."""
+        return self._by_split(outputs, axis=1)[list(self.rows).index("validation")]
 
     def _by_split(self, of_rows: np.ndarray, axis: int) -> list[np.ndarray]:
         ends = np.cumsum([rows.shape[1] for rows in self.rows.values()])
