@@ -39,7 +39,7 @@ from pipeline.data.examples import Problem, Split
 from pipeline.errors import run_stage
 from pipeline.params import read_settings
 from pipeline.settings import Model, Settings, Train
-from pipeline.tracking import run as tracking
+from pipeline.tracking.client import import_mlflow
 from pipeline.tracking.sqlite import create_sqlite
 from pipeline.training.fitted import Chosen, Fitted
 
@@ -92,7 +92,7 @@ def git() -> Callable[..., str]:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite store with its tables and no runs; making one takes a second, copying it does not."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    tracking.import_mlflow()
+    import_mlflow()
     create_sqlite(path)
     return path
 

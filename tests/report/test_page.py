@@ -17,7 +17,7 @@ import pytest
 
 from experiments.report import __main__ as report
 from pipeline.figures.style import STYLE
-from tests.report.test_text import STUDIES, Made, Reported, write_report
+from tests.report.test_questions import STUDIES, Made, Reported, write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
