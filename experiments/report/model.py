@@ -175,6 +175,7 @@ class RecommendedModel:
                 gain=self.numbers.losses(step.gain), n=step.members, fewer=step.members - 1
             )
             for step in ensemble.steps[1:]
+            if is_known(step.gain)
         ]
         if not gains:
             return ""
