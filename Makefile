@@ -60,7 +60,7 @@ docs: $(INSTALLED)  ## build the documentation, docs/_build/html/index.html
 translations: $(INSTALLED)  ## collect the sentences of the report for its other languages, and compile these
 	@pot=$$(mktemp) && trap 'rm -f "$$pot"' EXIT && \
 	$(BIN)/pybabel -q extract -F pyproject.toml -k counted:1,2 -k N_ --add-location=file --sort-by-file -w 120 \
-	    --project=overfitting-study -o "$$pot" experiments/report && \
+	    --project=overfitting-study -o "$$pot" experiments/report pipeline/data/sentences.py && \
 	$(BIN)/pybabel -q update -i "$$pot" -d $(LOCALE) -D report -w 120 -N --ignore-obsolete --ignore-pot-creation-date && \
 	$(BIN)/pybabel -q compile -d $(LOCALE) -D report
 

@@ -19,7 +19,7 @@ from experiments.report.figures import draw
 from experiments.report.language import in_language
 from experiments.report.numbers import Numbers
 from experiments.report.page import render, render_answers
-from experiments.study.cost import cost, equal_time, seconds_by_arm
+from experiments.study.cost import cost, equal_time
 from experiments.study.rows import pooled
 from experiments.study.scored import Scored
 from experiments.study.sections import Sections
@@ -221,14 +221,14 @@ def run_study(
             compared = sections_of_study.run()
         from experiments.study.conclusions import conclude  # imports Keras, which would delay the workers' start
 
-        result, tables, recommended = conclude(
+        result, tables, recommended, by_arm = conclude(
             sections_of_study, compared, summary, prepared.preprocessing, lambda: splits["test"]
         )
         run = StudyRun(
             parent_run=None,
             runs={},
             cost=cost(trainings.results, len(chosen_seeds), time.monotonic() - began),
-            seconds=seconds_by_arm(compared),
+            seconds=by_arm,
             equal_time=equal_time(compared.get("optimizers")),
             test_looks=TestLooks(looks=None if len(splits["test"]) else 0, settings_changed_after_a_look=False),
         )

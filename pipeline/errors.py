@@ -5,7 +5,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -17,12 +17,19 @@ class InputError(Exception):
 
 
 @contextmanager
-def value_errors() -> Iterator[None]:
-    """Raise what a stage would print in a line as a `ValueError`, as callers of a library expect."""
+def value_errors(parameters: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Raise what a stage would print in a line as a `ValueError`, as callers of a library expect.
+
+    Args:
+        parameters: what the caller calls a setting, by the setting's name in `params.yaml`.
+    """
     try:
         yield
     except InputError as error:
-        raise ValueError(str(error)) from None
+        message = str(error)
+        for setting, parameter in (parameters or {}).items():
+            message = message.replace(setting, parameter)
+        raise ValueError(message) from None
 
 
 def nearest_first(value: object, choices: Iterable[str], most: int | None = None) -> str:

@@ -238,8 +238,10 @@ def fit(
     model, train, data = model or Model(), train or Train(), data or Data()
     if seeds is not None:
         train = Train.model_validate(vars(train) | {"seeds": seeds})
+    if not 0 <= validation < 1:
+        raise ValueError(f"validation must be at least 0 and below 1; got {validation}")
     data = Data.model_validate(vars(data) | {"source": "X", "test_fraction": 0.0, "val_fraction": validation})
-    with value_errors():
+    with value_errors({"data.val_fraction": "validation"}):
         prepared = prepare(dataset_of(X, y, data, sample_weight, groups), data)
         problem = prepared.summary.problem
         check_task(train, problem)

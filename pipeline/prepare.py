@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pipeline.alone import alone
 from pipeline.data.load import load
-from pipeline.data.prepare import prepare
+from pipeline.data.prepare import Prepared, prepare
+from pipeline.data.preprocessing import columns_by_kind
 from pipeline.data.sources import describe
-from pipeline.data.splits import CHECKS_FILE, PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, Summary, split_file
+from pipeline.data.splits import CHECKS_FILE, PREPROCESSING_FILE, SPLITS, SUMMARY_FILE, split_file
 from pipeline.errors import InputError, run_stage
 from pipeline.files import read_json, read_of, write_arrays, write_json
 from pipeline.params import settings_in_use
@@ -20,7 +21,8 @@ from pipeline.paths import SOURCE_FILE
 from pipeline.settings import Data
 
 
-def _report(summary: Summary) -> str:
+def _report(prepared: Prepared) -> str:
+    summary = prepared.summary
     rows = ", ".join(f"{name} {summary.rows[name]}" for name in SPLITS)
     shares, errors = summary.majority_share or {}, summary.mean_rmse or {}
     if summary.classes:
@@ -29,7 +31,8 @@ def _report(summary: Summary) -> str:
     else:
         kind = "regression"
         beat = f"always saying the mean of train has an RMSE of {errors['train']:.4g} on train"
-    return f"{summary.source}: {kind}, {summary.n_features} features; rows: {rows}\nto beat: {beat}"
+    columns = "".join(f"\n{line}" for line in columns_by_kind(prepared.preprocessing))
+    return f"{summary.source}: {kind}, {summary.n_features} features; rows: {rows}{columns}\nto beat: {beat}"
 
 
 def _check_files_unchanged(data: Data) -> None:
@@ -67,7 +70,7 @@ def main() -> None:
         write_json(PREPROCESSING_FILE, prepared.preprocessing)
         write_json(CHECKS_FILE, [finding.model_dump() for finding in prepared.findings])
         write_json(SUMMARY_FILE, prepared.summary.model_dump())
-        print(_report(prepared.summary))
+        print(_report(prepared))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ model and runs where this project is not, so it imports nothing of it.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -21,6 +21,7 @@ MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "NULL
 LARGEST = float(np.finfo(np.float32).max)
 
 
+TEXT_CHUNK = 10_000  # texts whose n-grams are in memory at once
 CLOCK = ":"  # the unit of times of day, which are read as hours
 _TIME = r"(?i)^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?\s*([ap]m)?$"
 
@@ -171,7 +172,8 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
             category, also if case or blanks differ, and 0 for the others, all 0 for one that was not fitted; a
             missing value is first replaced by `missing`, and where the column has an `indicator`, one more feature
             is 1 for it and 0 otherwise. A date, with day and month in the column's `order`, has a feature for each of
-            its `parts`, scaled like a number's. A pixel's feature is (value - center) / scale.
+            its `parts`, scaled like a number's; so has a free text, of kind `ngrams`, whose numbers are the counts of
+            its n-grams, of `lengths` letters, times `projection`. A pixel's feature is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:
@@ -204,7 +206,7 @@ def width(column: Mapping[str, Any]) -> int:
 def _fill(features: np.ndarray, raw: pd.DataFrame, column: dict[str, Any]) -> None:
     """Write a column's features into an array of zeros, `[n, k]`."""
     rows, values = _distinct(raw[column["name"]])
-    values = _without_blanks(values, () if column["kind"] == "text" else MISSING_WORDS)
+    values = _without_blanks(values, () if column["kind"] in ("text", "ngrams") else MISSING_WORDS)
     if column["kind"] == "text":
         places = _places(values, column["missing"], column["categories"])[rows]
         known = np.flatnonzero(places >= 0)
@@ -212,10 +214,11 @@ def _fill(features: np.ndarray, raw: pd.DataFrame, column: dict[str, Any]) -> No
         if column.get("rare"):
             features[:, -1] = places < 0
         return
-    numbers, missing = (_date_parts if column["kind"] == "date" else _numbers)(values, rows, column)
+    read = {"date": _date_parts, "ngrams": _ngram_parts}.get(column["kind"], _numbers)
+    numbers, missing = read(values, rows, column)
     if column["kind"] != "boolean":
         numbers = (numbers - column["center"]) / column["scale"]
-    features[:, : numbers.shape[1]] = numbers[rows]
+    features[:, : numbers.shape[1]] = numbers.astype(np.float32)[rows]
     if column.get("indicator"):
         features[:, -1] = missing[rows]
 
@@ -257,6 +260,31 @@ def _date_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[
         _check_kind(values, missing, rows, column)
     filled = dates.fillna(pd.Timestamp(column["missing"]))
     return date_parts(filled)[column["parts"]].to_numpy(float), missing
+
+
+def _ngram_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers that texts are encoded by, float64 `[n, k]`, and where texts were missing."""
+    missing = values.isna().to_numpy()
+    texts = values.astype(object).where(~missing, column["missing"]).map(lambda value: _category(value, {}))
+    projection = np.asarray(column["projection"])
+    numbers = np.empty((len(texts), projection.shape[1]))
+    for first in range(0, len(texts), TEXT_CHUNK):
+        chunk = slice(first, first + TEXT_CHUNK)
+        numbers[chunk] = count_ngrams(texts.iloc[chunk], column["lengths"], len(projection)) @ projection
+    return numbers, missing
+
+
+def count_ngrams(texts: pd.Series, lengths: Sequence[int], buckets: int) -> Any:
+    """Return how often each n-gram, within words, stands in each text, a sparse matrix `[n, buckets]`.
+
+    N-grams are hashed into the buckets; case makes no difference, and each row has the Euclidean norm 1.
+
+    Args:
+        lengths: the least and the largest number of letters.
+    """
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    return HashingVectorizer(analyzer="char_wb", ngram_range=tuple(lengths), n_features=buckets).transform(texts)
 
 
 def _check_kind(values: pd.Series, missing: np.ndarray, rows: Rows, column: dict[str, Any]) -> None:

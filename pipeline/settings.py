@@ -115,6 +115,9 @@ class Read(Section):
         return self
 
 
+ColumnKind = Literal["number", "category", "text"]
+
+
 class Data(Section):
     """Where the examples come from and how they are split; the stages source and prepare."""
 
@@ -125,7 +128,7 @@ class Data(Section):
     time: str | None = None
     weight: str | None = None
     drop: list[str] = []
-    kinds: dict[str, Literal["number", "category"]] = {}
+    kinds: dict[str, ColumnKind] = {}
     rare: Annotated[int, Field(ge=2, le=10**6)] | None = None
     rare_classes: Literal["refuse", "leave_out", "train"] = "refuse"
     accept: list[Annotated[str, Field(pattern=r"^D\d{3}$")]] = []
@@ -141,10 +144,6 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _time_decides_alone(self) -> "Data":
-        if self.time is not None and self.group is not None:
-            raise ValueError(
-                f"data.group must be null with data.time: rows of a group may be early and late; got {self.group!r}"
-            )
         if self.time is not None and self.rare_classes == "train":
             raise ValueError(
                 "data.rare_classes must be refuse or leave_out with data.time: train would keep late rows to training"

@@ -48,9 +48,9 @@ def test_readme_is_read_to_its_end():
     assert [line for line in lines if len(line) > 120] == []
 
 
-def test_citation_names_the_version():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert YAML(typ="safe").load(ROOT / "CITATION.cff")["version"] == project["version"]
+def test_citation_names_the_version_of_a_folder_without_git():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert YAML(typ="safe").load(ROOT / "CITATION.cff")["version"] == tools["setuptools_scm"]["fallback_version"]
 
 
 @of_each_page

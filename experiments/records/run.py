@@ -35,7 +35,7 @@ class StudyRun(Record):
     """The results that differ between two runs of one study: times, and the MLflow runs by `section/arm`.
 
     Attributes:
-        seconds: that each arm's training took, by `section/arm`.
+        seconds: that the training of each arm and of each peer took, by `section/arm`.
     """
 
     parent_run: Annotated[str, Field(pattern=RUN_ID)] | None

@@ -12,6 +12,7 @@ from gettext import NullTranslations, translation
 from pathlib import Path
 
 from pipeline.choices import Language
+from pipeline.data.sentences import N_ as N_
 
 LOCALE = Path(__file__).parent / "locale"
 TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}  # as HTML has them
@@ -63,11 +64,6 @@ def pgettext(context: str, message: str) -> str:
 def counted(singular: str, plural: str, n: int, **values: object) -> str:
     """Return a message in the form that goes with a number, with the number at `{n}` and other values in it."""
     return _catalogue.get().messages.ngettext(singular, plural, n).format(n=n, **values)
-
-
-def N_(message: str) -> str:
-    """Return the message itself, which is marked for translation by this call."""
-    return message
 
 
 _ = gettext

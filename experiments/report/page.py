@@ -21,6 +21,7 @@ from experiments.report.recorded import shown
 from experiments.report.settings import as_yaml
 from experiments.report.svg import inline
 from experiments.report.tables import LABELS, RANKED, SCORES, STANDARD, WINNER, Table, Tables, by_group
+from experiments.report.warned import translated
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLES: dict[SectionName, str] = {
@@ -132,7 +133,7 @@ def _environment() -> Environment:
 
 def warnings(study: Study, run: StudyRun) -> list[str]:
     """Return the warnings that the page begins with."""
-    notes = list(study.about.warnings)
+    notes = [translated(warning) for warning in study.about.warnings]
     if len(study.about.seeds) == 1:
         notes.append(_("With one seed there are no intervals: what differs may differ by luck. Raise study.seeds."))
     if run.test_looks.settings_changed_after_a_look:

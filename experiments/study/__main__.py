@@ -15,7 +15,7 @@ from typing import Any
 
 from experiments import records as record
 from experiments.study import searched
-from experiments.study.cost import cost, equal_time, seconds_by_arm
+from experiments.study.cost import cost, equal_time
 from experiments.study.jobs import context
 from experiments.study.log import log_study
 from experiments.study.rows import read_rows
@@ -65,7 +65,9 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
     from experiments.study.conclusions import conclude
     from experiments.study.on_test_set import save_champion
 
-    result, tables, recommended = conclude(sections, compared, summary, preprocessing, partial(read_split, "test"))
+    result, tables, recommended, by_arm = conclude(
+        sections, compared, summary, preprocessing, partial(read_split, "test")
+    )
     is_ensemble = result.ensemble is not None and result.ensemble.serves
     temperature = result.calibration.temperature if result.calibration and result.calibration.helps else None
     save_champion(recommended, summary, is_ensemble, temperature)
@@ -75,7 +77,7 @@ def study(settings: Settings, summary: Summary) -> tuple[record.Study, record.St
         parent_run=None,
         runs={},
         cost=cost(trainings.results, len(seeds), seconds),
-        seconds=seconds_by_arm(compared),
+        seconds=by_arm,
         equal_time=equal_time(compared.get("optimizers")),
         test_looks=looks_at_test(settings, summary),
     )

@@ -1,10 +1,10 @@
 """The end of a study: everything is chosen, then the test set is looked at, once, and the record is put together."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -32,14 +32,23 @@ BySection = Mapping[ArmSection, Compared]
 ByArm = Mapping[tuple[str, str], Tested]  # by section and name
 
 
+class Conclusions(NamedTuple):
+    """What a study comes to; `seconds` are those of `record.StudyRun`."""
+
+    study: record.Study
+    tables: Tables
+    recommended: Scored
+    seconds: dict[str, float]
+
+
 def conclude(
     sections: Sections,
     compared: BySection,
     summary: Summary,
     preprocessing: Mapping[str, Any],
     read_test: Callable[[], Split],
-) -> tuple[record.Study, Tables, Scored]:
-    """Choose, look at the test set, and return the study's record, its tables and the recommended arm."""
+) -> Conclusions:
+    """Choose, look at the test set, and conclude."""
     base = compared["remedies"].arms[0]
     recommended, by_others = choose.recommended(compared, base)
     by_other_scores = choose.by_other_scores(compared, choose.candidates(compared, base), by_others)
@@ -75,7 +84,13 @@ def conclude(
         (arm for name in in_order for arm in compared[name].arms), {key: arm.table for key, arm in tested.items()}
     )
     by_seed = pd.concat([by_seed, *(peer.seed_rows(sections.seeds) for peer in peers or [])], ignore_index=True)
-    return study, Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms)), recommended
+    tables = Tables(by_seed, curves(arm for section in compared.values() for arm in section.arms))
+    return Conclusions(study, tables, recommended, _seconds(compared, peers or []))
+
+
+def _seconds(compared: BySection, peers: Iterable[ScoredPeer]) -> dict[str, float]:
+    arms = {f"{arm.section}/{arm.name}": arm.result.seconds for section in compared.values() for arm in section.arms}
+    return arms | {f"peers/{peer.name}": peer.outputs.seconds for peer in peers}
 
 
 def _peers(sections: Sections, network: HeldOut, test: Split) -> list[ScoredPeer] | None:

@@ -1,14 +1,11 @@
 """The cost of the study's trainings, and how the three kinds of batches fare in equal time."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from experiments import records as record
 from experiments.study.compared import Compared
 from experiments.study.jobs import Job, Result
 from experiments.study.scored import Scored
-from pipeline.settings import ArmSection
 from pipeline.statistics import scores
 from pipeline.statistics.intervals import Interval
 
@@ -20,11 +17,6 @@ def cost(results: dict[Job, Result], seeds: int, seconds: float) -> record.Cost:
         seed_epochs=sum(len(result.fitted.history) for result in results.values()),
         seconds=seconds,
     )
-
-
-def seconds_by_arm(compared: Mapping[ArmSection, Compared]) -> dict[str, float]:
-    """Return how long the training of each arm took, by `section/arm`."""
-    return {f"{arm.section}/{arm.name}": arm.result.seconds for section in compared.values() for arm in section.arms}
 
 
 def equal_time(optimizers: Compared | None) -> record.EqualTime | None:

@@ -1,5 +1,6 @@
 """Models that are no networks, trained on the very rows of each seed: what the network is worth beside them."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,7 @@ class PeerOutputs:
         train: on the training rows of each seed, `[R, k, n_outputs]`.
         held_out: of every row by the seeds that hold it out, `[rings, 2, n, n_outputs]`; NaN where none does.
         test: on the test rows, `[R, n_test, n_outputs]`.
+        seconds: that the training of all seeds took.
     """
 
     peer: Peer
@@ -64,6 +66,7 @@ class PeerOutputs:
     train: np.ndarray
     held_out: np.ndarray
     test: np.ndarray
+    seconds: float
 
 
 def fit_peer(peer: Peer, rows: Rows, seeds: Sequence[int], x_test: np.ndarray) -> PeerOutputs:
@@ -71,9 +74,11 @@ def fit_peer(peer: Peer, rows: Rows, seeds: Sequence[int], x_test: np.ndarray) -
 
     It chooses nothing by the rows that a seed holds out, so both of the seed's folds judge one and the same model.
     """
+    began = time.perf_counter()
     # The threads of gradient boosting wait for each other at every step, which takes long on few rows and busy cores.
     with threadpool_limits(1 if rows.train.shape[1] < ROWS_FOR_THREADS else None):
         fitted = [_fitted(peer, rows, place, seed) for place, seed in enumerate(seeds)]
+    seconds = time.perf_counter() - began
 
     def predicted(_: int, x: np.ndarray) -> np.ndarray:
         return np.stack([_outputs(one, rows, of_seed) for one, of_seed in zip(fitted, x, strict=True)])
@@ -84,6 +89,7 @@ def fit_peer(peer: Peer, rows: Rows, seeds: Sequence[int], x_test: np.ndarray) -
         train=predicted(0, rows.x[rows.train]),
         held_out=rows.held_out_outputs(predicted),
         test=predicted(0, np.broadcast_to(x_test, (len(seeds), *x_test.shape))),
+        seconds=seconds,
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pipeline.data.load import Dataset
+from pipeline.data.sentences import ADVICE, WARNING, Sentence
 from pipeline.data.splits import SplitName
 from pipeline.data.tables import Found, Kind
 from pipeline.data.targets import Target
@@ -23,24 +24,6 @@ from pipeline.errors import nearest_first
 from pipeline.serving import folded
 from pipeline.settings import Data
 
-# The advice that ends the text of each kind of finding.
-ADVICE = {
-    "D001": "if it is known only after the target, name it in data.drop",
-    "D002": "name it in data.drop: a network can learn the rows by it, and new rows have others",
-    "D003": "name it in data.drop: it tells no row from another",
-    "D004": "name it in data.drop, unless that it is missing says something",
-    "D005": "if it stands for missing, leave these cells empty in the file",
-    "D006": "correct them if they are slips; else the other values become nearly the same once they are scaled",
-    "D007": "correct them if they are slips: a few such rows make most of the squared error",
-    "D008": "if they are names (postal codes, say) and no amounts, keep them from being read as numbers: data.kinds",
-    "D009": "leave the copies out, or name in data.group what they belong to: such rows look learnt, and are known",
-    "D010": "nothing is known of these when the model is used; more rows help, or one name for all rare ones",
-    "D011": "look at more than accuracy: always saying the most frequent class is right that often",
-    "D012": "if they mean the same, give them one name",
-    "D013": "if the model is to predict later rows, name it in data.time: the latest rows then are the test set",
-    "D014": "if rows of one value belong together, name it in data.group: a patient in two splits is known, not learnt",
-    "D015": "name columns in data.drop, or expect overfitting",
-}
 NEARLY_ALL = 0.995  # of the target that one column tells, by a small tree
 MOSTLY = 0.5
 SENTINELS = (-9999.0, -999.0, -99.0, -9.0, -1.0, 999.0, 9999.0, 99999.0, 999999.0)
@@ -81,8 +64,8 @@ def warnings_of(findings: Iterable[Finding]) -> list[str]:
     lines = []
     for code, same in groupby((one for one in findings if not one.accepted), key=lambda one: one.code):
         texts = [one.text.removesuffix(f"; {ADVICE[code]}") for one in same]
-        texts[MOST_NAMED:] = [f"{len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else []
-        lines.append(f"{code}: {'; '.join([*texts, ADVICE[code]])} (data.accept: [{code}] takes it for seen)")
+        texts[MOST_NAMED:] = [Sentence.MORE.format(count=len(texts) - MOST_NAMED)] if len(texts) > MOST_NAMED else []
+        lines.append(WARNING.format(code=code, texts="; ".join(texts), advice=ADVICE[code]))
     return lines
 
 
@@ -125,11 +108,11 @@ def check_up(
 
 
 def _of_splits(rows: Rows, duplicates: Mapping[str, int], n_features: int) -> Iterator[Found]:
-    if copies := {pair.replace("_", " and "): count for pair, count in duplicates.items() if count}:
-        pairs = ", ".join(f"{count} in {pair}" for pair, count in copies.items())
-        yield "D009", None, sum(copies.values()), f"rows with the same features stand in two splits: {pairs}"
+    if copies := {pair: count for pair, count in duplicates.items() if count}:
+        pairs = ", ".join(Sentence[pair.upper()].format(count=count) for pair, count in copies.items())
+        yield "D009", None, sum(copies.values()), Sentence.COPIES.format(pairs=pairs)
     if n_features > len(rows["train"]):
-        yield "D015", None, n_features, f"there are {n_features} features for {len(rows['train'])} training rows"
+        yield "D015", None, n_features, Sentence.MANY_FEATURES.format(count=n_features, rows=len(rows["train"]))
 
 
 def _of_target(target: Target, rows: Rows) -> Iterator[Found]:
@@ -137,13 +120,14 @@ def _of_target(target: Target, rows: Rows) -> Iterator[Found]:
     if target.classes is None:
         if count := int(_far(pd.Series(y)).sum()):
             extreme = y[np.abs(y - np.median(y)).argmax()]
-            yield "D007", None, count, f"{count} targets lie far from all others, such as {extreme:.6g}"
+            yield "D007", None, count, Sentence.EXTREME_TARGETS.format(count=count, value=f"{extreme:.6g}")
         return
     share = np.bincount(y, minlength=len(target.classes)) / len(y)
     if share.max() > IMBALANCED:
-        yield "D011", None, len(y), f"class {target.classes[share.argmax()]!r} has {share.max():.0%} of the rows"
+        text = Sentence.MOST_FREQUENT.format(name=repr(target.classes[share.argmax()]), share=f"{share.max():.0%}")
+        yield "D011", None, len(y), text
     for names in _spellings(target.classes):
-        yield "D012", None, len(names), f"classes {', '.join(map(repr, names))} differ in blanks or case alone"
+        yield "D012", None, len(names), Sentence.CLASS_SPELLINGS.format(names=", ".join(map(repr, names)))
 
 
 def _spellings(names: Iterable[str]) -> list[list[str]]:
@@ -172,8 +156,8 @@ def _tells_target(column: Column) -> Iterator[Found]:
         tree, floor = DecisionTreeRegressor(max_leaf_nodes=4 * LEAVES, random_state=0), 0.0
     score = tree.fit(x[fitted], y[fitted]).score(x[judged], y[judged])
     if score > NEARLY_ALL and floor < 1 - 2 * (1 - NEARLY_ALL):
-        told = "of the classes" if column.is_classification else "of the variance of the target"
-        yield "D001", column.name, len(y), f"column {column.name!r} alone tells {score:.1%} {told}"
+        sentence = Sentence.TELLS_CLASSES if column.is_classification else Sentence.TELLS_VARIANCE
+        yield "D001", column.name, len(y), sentence.format(name=repr(column.name), share=f"{score:.1%}")
 
 
 def _is_key(column: Column) -> Iterator[Found]:
@@ -181,18 +165,18 @@ def _is_key(column: Column) -> Iterator[Found]:
     if column.kind != "number" or numbers.isna().any() or len(numbers) < FEWEST_ROWS:
         return
     if (numbers == numbers.round()).all() and numbers.is_unique and numbers.max() - numbers.min() == len(numbers) - 1:
-        yield "D002", column.name, len(numbers), f"column {column.name!r} numbers the rows"
+        yield "D002", column.name, len(numbers), Sentence.NUMBERS_ROWS.format(name=repr(column.name))
 
 
 def _is_constant(column: Column) -> Iterator[Found]:
     if column.train.nunique(dropna=False) == 1 and column.train.notna().any():
-        yield "D003", column.name, len(column.train), f"column {column.name!r} has one value in all training rows"
+        yield "D003", column.name, len(column.train), Sentence.ONE_VALUE.format(name=repr(column.name))
 
 
 def _is_missing(column: Column) -> Iterator[Found]:
     missing = column.train.isna()
     if MOSTLY < missing.mean() < 1:  # a column without any value is left out anyway
-        text = f"column {column.name!r} is missing in {missing.mean():.0%} of training rows"
+        text = Sentence.MISSING.format(name=repr(column.name), share=f"{missing.mean():.0%}")
         yield "D004", column.name, int(missing.sum()), text
 
 
@@ -207,7 +191,7 @@ def _has_sentinels(column: Column) -> Iterator[Found]:
             continue
         distance = others.min() - sentinel if sentinel < 0 else sentinel - others.max()
         if distance > others.max() - others.min():
-            text = f"column {column.name!r} has {sentinel:g} in {count} training rows, apart from the rest"
+            text = Sentence.SENTINEL.format(name=repr(column.name), value=f"{sentinel:g}", count=count)
             yield "D005", column.name, count, text
 
 
@@ -218,8 +202,8 @@ def _has_extremes(column: Column) -> Iterator[Found]:
     values = values[~values.isin(SENTINELS)]
     if 0 < (count := int(_far(values).sum())) <= max(1, MOST_EXTREME * len(values)):
         extreme = values.iloc[(values - values.median()).abs().argmax()]
-        values_far = f"{count} value{'s' if count > 1 else ''} far from all others"
-        text = f"column {column.name!r} has {values_far}, such as {extreme:.6g}"
+        sentence = Sentence.EXTREMES if count > 1 else Sentence.EXTREME
+        text = sentence.format(name=repr(column.name), count=count, value=f"{extreme:.6g}")
         yield "D006", column.name, count, text
 
 
@@ -227,7 +211,7 @@ def _has_spellings(column: Column) -> Iterator[Found]:
     groups = _spellings(sorted(column.values.dropna().unique())) if column.kind == "text" else []
     if groups:
         named = nearest_first("", ["/".join(map(repr, group)) for group in groups], MOST_NAMED)
-        text = f"column {column.name!r} has categories that differ in blanks or case alone: {named}"
+        text = Sentence.SPELLINGS.format(name=repr(column.name), categories=named)
         yield "D012", column.name, len(groups), text
 
 
@@ -242,22 +226,22 @@ def _unseen(column: Column, others: pd.Series) -> Iterator[Found]:
     seen = set(map(folded, column.train.dropna().unique()))
     if unseen := [category for category in others.dropna().unique() if folded(category) not in seen]:
         named = nearest_first("", sorted(unseen), MOST_NAMED)
-        text = f"column {column.name!r} has categories in new rows that no training row has: {named}"
+        text = Sentence.UNSEEN.format(name=repr(column.name), categories=named)
         yield "D010", column.name, int(others.isin(unseen).sum()), text
 
 
 def _in_order(column: Column, data: Data) -> Iterator[Found]:
     if column.kind == "date" and data.test_source is None and data.time is None:
-        text = f"column {column.name!r} holds dates, and the split takes no notice of time"
+        text = Sentence.DATES.format(name=repr(column.name))
         yield "D013", column.name, len(column.values), text
 
 
 def _is_group(column: Column, data: Data) -> Iterator[Found]:
     """Find a column whose name and repeated values look like those of persons or sites."""
     count, rows = column.values.nunique(), len(column.values)
-    looks_so = column.kind in ("number", "text") and GROUP_NAME.search(column.name.casefold())
+    looks_so = column.kind in ("number", "text", "ngrams") and GROUP_NAME.search(column.name.casefold())
     if data.group is None and looks_so and rows**0.5 / 2 < count <= rows / 2:
-        yield "D014", column.name, count, f"column {column.name!r} has {count} values, each in several rows"
+        yield "D014", column.name, count, Sentence.GROUP.format(name=repr(column.name), count=count)
 
 
 def _far(values: pd.Series) -> pd.Series:
@@ -269,7 +253,7 @@ def _far(values: pd.Series) -> pd.Series:
 
 def _codes(column: Column) -> np.ndarray:
     """Return the training rows as numbers that a tree can split by; a missing value has a number of its own."""
-    if column.kind == "text":
+    if column.kind in ("text", "ngrams"):
         return pd.factorize(column.train, sort=True)[0].astype(float)
     if column.kind == "date":
         return column.train.astype("int64").to_numpy(float)

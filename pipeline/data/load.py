@@ -12,7 +12,9 @@ from pipeline.data import downloads, sources
 from pipeline.data.addresses import is_address
 from pipeline.data.labels import one_spelling
 from pipeline.data.limits import check_unpacked
+from pipeline.data.sentences import Sentence
 from pipeline.data.tables import Kind, Messages, first_row, of_kinds, read_table, shown, tidy, without_blanks
+from pipeline.data.texts import kind_of
 from pipeline.data.written import as_values
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
@@ -20,8 +22,6 @@ from pipeline.serving import LARGEST
 from pipeline.settings import Data
 
 MIN_ROWS = 10
-# A text column in which nearly every row differs holds names or keys, which a network could only memorize.
-MAX_DISTINCT_SHARE = 0.9
 # A text column with more different values than this, nearly all of them numbers, is meant as numbers: the other
 # values, such as "?", are refused.
 MAX_NUMBERS_AS_CATEGORIES = 20
@@ -132,8 +132,8 @@ def _refuse_table_settings(data: Data) -> None:
 
 
 def _from_files(data: Data, files: dict[str, str]) -> Dataset:
-    categories = tuple(name for name, kind in data.kinds.items() if kind == "category")
-    frame, messages = read_table("data.source", files["data.source"], data.read, categories)
+    as_text = tuple(name for name, kind in data.kinds.items() if kind != "number")
+    frame, messages = read_table("data.source", files["data.source"], data.read, as_text)
     messages.notes[:0] = [
         f"{setting}: {address} is read from {files[setting]}; delete that file to download it again"
         for setting, address in (("data.source", data.source), ("data.test_source", data.test_source))
@@ -185,7 +185,7 @@ def from_table(
         tables[setting] = of_kinds(setting, tables[setting], data.kinds, messages)
     tables, written = as_values(one_spelling(tables, target, messages), data, target, messages)
     written |= {name: {"lenient": True} for name, kind in data.kinds.items() if kind == "number"}
-    features, kinds = _features({setting: table[names] for setting, table in tables.items()}, messages)
+    features, kinds = _features({setting: table[names] for setting, table in tables.items()}, data, messages)
     if not kinds:
         raise InputError(f"data.source {data.source} has no column left to learn from besides {target!r}")
     rest = pd.concat([table.drop(columns=names) for table in tables.values()], ignore_index=True)
@@ -243,7 +243,7 @@ def _check_same_columns(expected: list[str], columns: list[str], data: Data) -> 
         )
 
 
-def _features(parts: dict[str, pd.DataFrame], messages: Messages) -> tuple[pd.DataFrame, dict[str, Kind]]:
+def _features(parts: dict[str, pd.DataFrame], data: Data, messages: Messages) -> tuple[pd.DataFrame, dict[str, Kind]]:
     """Tidy each column and join its parts; all that is wrong with columns comes in one message."""
     columns: dict[str, pd.Series] = {}
     kinds: dict[str, Kind] = {}
@@ -255,11 +255,9 @@ def _features(parts: dict[str, pd.DataFrame], messages: Messages) -> tuple[pd.Da
             problems.append(str(error))
             continue
         if kind is None:
-            messages.warnings.append(f"column {name!r} has no value in any row and is left out")
+            messages.warnings.append(Sentence.NO_VALUE.format(name=repr(name)))
             continue
-        if kind == "text" and _is_key(values):
-            text = f"column {name!r} has {values.nunique()} different texts in {len(values)} rows, and is left out"
-            messages.found.append(("D002", name, values.nunique(), text))
+        if kind == "text" and (kind := kind_of(name, values, data, messages)) is None:
             continue
         columns[name], kinds[name] = values, kind
     if problems:
@@ -305,11 +303,6 @@ def _check_no_numbers(label: str, values: pd.Series) -> None:
         f"row {row + 1}); data.kinds with number for it takes these for missing, with category all for names, and "
         "data.drop leaves the column out"
     )
-
-
-def _is_key(values: pd.Series) -> bool:
-    """Return whether nearly every row of a text column has a text of its own, which a network can only memorize."""
-    return values.nunique() > MAX_DISTINCT_SHARE * len(values)
 
 
 def _check_range(label: str, values: pd.Series) -> None:
@@ -416,7 +409,7 @@ def from_examples(x: np.ndarray, y: np.ndarray, test_rows: int | None, label: st
     if x.ndim == 2:
         parts = {label: pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])])}
         messages = Messages()
-        features, kinds = _features(parts, messages)
+        features, kinds = _features(parts, Data(), messages)
         return Dataset(features, target, None, kinds, test_rows=test_rows, messages=messages)
     # Written so that NaN, which compares as false, is refused too.
     if not (float(x.min()) >= -LARGEST and float(x.max()) <= LARGEST):

@@ -13,6 +13,7 @@ from pipeline.data.examples import Split
 from pipeline.data.load import Dataset
 from pipeline.data.partition import partition
 from pipeline.data.preprocessing import feature_names, fit_images, fit_table
+from pipeline.data.sentences import Sentence
 from pipeline.data.splits import SplitName, Summary
 from pipeline.data.summarize import describe_splits, time_range
 from pipeline.data.targets import Target, read_target
@@ -43,7 +44,7 @@ def prepare(dataset: Dataset, data: Data) -> Prepared:
     notes = list(dataset.messages.warnings)
     target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
     if data.rare_classes == "leave_out" and (rare := _rare_rows(target, dataset, data)).any():
-        notes.append(f"rows of classes with too few of them are left out: {rare.sum()} of {len(rare)}")
+        notes.append(Sentence.RARE_CLASSES.format(count=rare.sum(), rows=len(rare)))
         dataset = dataset.take(np.flatnonzero(~rare))
         target = read_target(dataset.target, dataset.target_name, data, dataset.test_rows)
     notes += [target.note] if target.note else []
@@ -174,8 +175,14 @@ def _around(rare: np.ndarray, dataset: Dataset, strata: np.ndarray, data: Data) 
 
 
 def _order(dataset: Dataset) -> np.ndarray | None:
-    """Return the order of the rows in time, int64 `[n]`, equal for rows of one time; None without times."""
-    return None if dataset.times is None else np.unique(dataset.times, return_inverse=True)[1].astype(np.int64)
+    """Return the order of the rows in time, int64 `[n]`, equal for rows of one time; None without times.
+
+    All rows of a group have the time of its latest row, so that whole groups are split by time.
+    """
+    if dataset.times is None:
+        return None
+    times = dataset.times if dataset.groups is None else dataset.times.groupby(dataset.groups).transform("max")
+    return np.unique(times, return_inverse=True)[1].astype(np.int64)
 
 
 def _notes_of_time(
@@ -189,10 +196,11 @@ def _notes_of_time(
     use = "is no feature" if data.time in data.drop else "is a feature too, unless data.drop names it"
     notes = [f"the splits go by data.time {data.time!r}, which {use}: {spans}"]
     left = len(dataset) - (dataset.test_rows or 0)
+    unit = "time" if dataset.groups is None else "group"
     taken = {"data.test_fraction": (data.test_fraction, rows["test"])} if dataset.test_rows is None else {}
     for setting, (share, index) in (taken | {"data.val_fraction": (data.val_fraction, rows["validation"])}).items():
         if abs(len(index) / left - share) > NOTED_CHANGE * share:
-            notes.append(f"{setting} {share:g} became {len(index) / left:.3g}, since rows of one time stay together")
+            notes.append(f"{setting} {share:g} became {len(index) / left:.3g}, since rows of one {unit} stay together")
         left -= len(index)
     return notes
 
@@ -219,7 +227,7 @@ def _absent_classes(target: Target, rows: dict[SplitName, np.ndarray]) -> list[s
     """A note for each split whose scores leave out a class; each class has a row to train on."""
     absent = {name: _absent(target, index) for name, index in rows.items() if len(index)}
     return [
-        f"{name} has no row of some classes, so its scores say nothing of them: {nearest_first('', classes, SHOWN)}"
+        Sentence[f"{name.upper()}_LACKS"].format(classes=nearest_first("", classes, SHOWN))
         for name, classes in absent.items()
         if classes
     ]
@@ -243,7 +251,7 @@ def _fit(dataset: Dataset, train: np.ndarray, data: Data, notes: list[str]) -> d
         return fit_images(dataset.features[train], dataset.pixel_max, data.scaling)
     table = dataset.features.iloc[train]
     empty = [name for name in table if table[name].isna().all()]
-    notes += [f"column {name!r} has no value in the training part and is left out" for name in empty]
+    notes += [Sentence.NO_TRAINING_VALUE.format(name=repr(name)) for name in empty]
     if len(empty) == table.shape[1]:
         raise InputError(f"data.source {data.source} has no column with a value in the training part")
     kinds = {name: kind for name, kind in dataset.kinds.items() if name not in empty}

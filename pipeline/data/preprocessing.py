@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from pipeline.data.tables import Kind
-from pipeline.errors import InputError
+from pipeline.data.tables import Kind, shown
+from pipeline.data.texts import fit_ngrams
 from pipeline.serving import MISSING_WORDS, date_parts
 from pipeline.settings import Data
 
-MOST_CATEGORIES = 1000
 Scaling = Literal["auto", "unit", "standard", "none"]
-KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text", "date")
+KIND_ORDER: tuple[Kind, ...] = ("number", "boolean", "text", "date", "ngrams")
+WORDS: dict[Kind, str] = {
+    "number": "numbers", "boolean": "yes or no", "text": "categories", "date": "dates",
+    "ngrams": "texts, by their n-grams",
+}  # fmt: skip
 
 
 def fit_table(
@@ -24,9 +27,9 @@ def fit_table(
     written: Mapping[str, dict[str, Any]] | None = None,
     weights: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Fit every column: what stands for a missing value, a number's center and scale, a text's categories.
+    """Fit every column: what stands for a missing value, a number's center and scale, a text's categories or n-grams.
 
-    A number or boolean that is missing somewhere has an indicator too, unless `data.missing` is median.
+    What is missing somewhere has an indicator too, unless it is a category or `data.missing` is median.
 
     Args:
         table: no column of it may be without a value.
@@ -47,6 +50,9 @@ def fit_table(
 def _fit_columns(kind: Kind, table: pd.DataFrame, data: Data, weights: np.ndarray | None) -> list[dict[str, Any]]:
     if kind == "date":
         return [_fit_dates(str(name), dates, data) for name, dates in table.items()]
+    if kind == "ngrams":
+        indicator = data.missing == "median_and_indicator"
+        return [fit_ngrams(str(name), texts, indicator) for name, texts in table.items()]
     if kind == "text":
         return [_fit_text(str(name), texts, data.rare) for name, texts in table.items()]
     missing: dict[Any, Any] = (table.median() if kind == "number" else table.mode().iloc[0]).to_dict()
@@ -82,17 +88,9 @@ def _fit_text(name: str, texts: pd.Series, rare: int | None) -> dict[str, Any]:
 
     Args:
         rare: categories of fewer rows share one feature, with those that come up later; None: each has its own.
-
-    Raises:
-        InputError: there are too many categories.
     """
     counts = texts.fillna("").value_counts().sort_index()
     categories = counts.index[counts >= (rare or 1)].tolist()
-    if len(categories) > MOST_CATEGORIES:
-        raise InputError(
-            f"column {name!r} holds text with {len(categories)} different values; {MOST_CATEGORIES} are allowed: "
-            f"data.rare {rare or 'null'} groups those of fewer rows, data.drop leaves the column out"
-        )
     # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then. It
     # cannot tell NA from None, so the more frequent one is taken.
     words = [] if "" in categories else [word for word in MISSING_WORDS if word in categories]
@@ -112,6 +110,14 @@ def fit_images(images: np.ndarray, pixel_max: float | None, scaling: Scaling) ->
     flat = images.reshape(len(images), int(np.prod(images.shape[1:]))).astype(np.float32)
     center, scale = _center_and_scale(flat, "standard" if scaling == "auto" else scaling)
     return {"kind": "image", "center": center, "scale": scale}
+
+
+def columns_by_kind(preprocessing: dict[str, Any]) -> list[str]:
+    """Return a line for each kind that columns of a table were taken for, which `data.kinds` can change."""
+    columns: dict[Kind, list[str]] = {}
+    for column in preprocessing.get("columns", []):
+        columns.setdefault(column["kind"], []).append(column["name"])
+    return [f"{WORDS[kind]}: {shown(names)}" for kind, names in columns.items()]
 
 
 def feature_names(preprocessing: dict[str, Any]) -> list[str] | None:

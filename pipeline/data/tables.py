@@ -14,14 +14,15 @@ from pipeline.data.columns import LEADING_ZERO, read_columns
 from pipeline.data.containers import read_typed
 from pipeline.data.dialect import SAMPLE_ROWS, find_dialect, in_utf8, starts_with_values
 from pipeline.data.notation import is_text
+from pipeline.data.sentences import Sentence
 from pipeline.data.sheets import as_texts, read_cells
 from pipeline.data.sources import suffix_of
 from pipeline.errors import InputError, nearest_first
 from pipeline.serving import MISSING_WORDS
-from pipeline.settings import Read
+from pipeline.settings import ColumnKind, Read
 
 Found = tuple[str, str | None, int, str]  # of a finding: its code, column and count, and what was found
-Kind = Literal["number", "boolean", "text", "date"]
+Kind = Literal["number", "boolean", "text", "date", "ngrams"]  # text: categories with a feature each
 
 # By the name that pandas gives to the values of a column, without the missing ones.
 KINDS: dict[str, Kind] = {
@@ -87,7 +88,7 @@ def read_table(
     if frame.empty:
         raise InputError(f"{setting}: {name} has no rows below its column names")
     named = frame.columns != ""
-    messages.warnings += [f"column {i + 1} has no name and is left out" for i in np.flatnonzero(~named)]
+    messages.warnings += [Sentence.NO_NAME.format(place=i + 1) for i in np.flatnonzero(~named)]
     frame = frame.loc[:, named]
     if not containers.is_typed(path):
         frame = pd.DataFrame({str(name): _column(frame[name], read, text_columns, messages) for name in frame})
@@ -110,7 +111,7 @@ def _column(cells: pd.Series, read: Read, text_columns: tuple[str, ...], message
 
 
 def _lost_zeros(name: str, count: int) -> Found:
-    return "D008", name, count, f"column {name!r} is read as numbers, and {count} of its cells lose zeros before them"
+    return "D008", name, count, Sentence.LOST_ZEROS.format(name=repr(name), count=count)
 
 
 def _read_text(setting: str, path: Path, read: Read, text_columns: tuple[str, ...], messages: Messages) -> pd.DataFrame:
@@ -140,10 +141,7 @@ def _named(frame: pd.DataFrame, names: list[str] | None, messages: Messages) -> 
     """Return a table under names; if there are none, with a warning under numbers."""
     if names is not None:
         return frame.set_axis(names, axis="columns").reset_index(drop=True)
-    messages.warnings.append(
-        "it has no row of names, so its columns are called column_1, column_2 and so on "
-        "(data.read.header: true takes the first row for the names)"
-    )
+    messages.warnings.append(Sentence.NO_NAMES)
     numbered = [f"column_{i + 1}" for i in range(frame.shape[1])]
     return frame.set_axis(numbered, axis="columns").reset_index(drop=True)
 
@@ -187,14 +185,12 @@ def told_from_text(column: pd.Series, read: Read) -> pd.Series:
     return column
 
 
-def of_kinds(
-    setting: str, table: pd.DataFrame, kinds: Mapping[str, Literal["number", "category"]], messages: Messages
-) -> pd.DataFrame:
+def of_kinds(setting: str, table: pd.DataFrame, kinds: Mapping[str, ColumnKind], messages: Messages) -> pd.DataFrame:
     """Return a table whose columns are what `data.kinds` says; in a column of numbers all other cells are missing."""
     changed = {}
     for name in (name for name in kinds if name in table):
         column = table[name]
-        if kinds[name] == "category":
+        if kinds[name] != "number":
             changed[name] = column.astype("str").where(column.notna()).astype("category")
             continue
         changed[name] = pd.to_numeric(column, errors="coerce")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Task
+from pipeline.data.sentences import Sentence
 from pipeline.data.tables import first_row, tidy
 from pipeline.errors import InputError
 from pipeline.serving import LARGEST
@@ -61,10 +62,7 @@ def read_target(column: pd.Series, name: str | None, data: Data, test_rows: int 
     class_values, y = np.unique(values.to_numpy(), return_inverse=True)
     note = None
     if kind == "number" and data.task == "auto" and name is not None and len(class_values) > 2:
-        note = (
-            f"the target's {len(class_values)} different whole numbers are taken as classes; "
-            "set data.task to regression if they are amounts"
-        )
+        note = Sentence.TAKEN_AS_CLASSES.format(count=len(class_values))
     return Target(task, y.astype(np.int32), [_name(value, kind) for value in class_values], note)
 
 
@@ -88,10 +86,7 @@ def _guess(kind: str | None, values: pd.Series) -> Task:
 def _regression_note(values: pd.Series, data: Data) -> str | None:
     if data.task == "regression" or (values % 1 != 0).any() or values.nunique() > DOUBTFUL_CLASSES:
         return None
-    return (
-        f"the target's {values.nunique()} different whole numbers are taken as numbers; "
-        "set data.task to classification if they are classes"
-    )
+    return Sentence.TAKEN_AS_NUMBERS.format(count=values.nunique())
 
 
 def _name(value: float | str, kind: str | None) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 ALIAS = "champion"
-PACKAGES = ("mlflow", "keras", "tensorflow", "numpy", "pandas")
+PACKAGES = ("mlflow", "keras", "tensorflow", "numpy", "pandas", "scikit-learn")
 SERVED_MODEL = Path(__file__).parent / "served_model.py"
 
 

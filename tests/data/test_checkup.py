@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.checkup import ADVICE
 from pipeline.data.load import load
 from pipeline.data.prepare import prepare
+from pipeline.data.sentences import ADVICE
 from pipeline.settings import Data
 
 CASES = Path(__file__).parent / "cases"

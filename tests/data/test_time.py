@@ -72,6 +72,22 @@ def test_a_share_that_equal_times_change_is_told(folder, table):
     assert "data.val_fraction 0.2 became 0.333, since rows of one time stay together" in result.notes
 
 
+def test_whole_groups_are_split_by_their_latest_rows(folder, table):
+    patient = np.random.default_rng(2).integers(0, 25, N)
+    result = prepared(table.assign(patient=patient), group="patient", drop=["patient"])
+    latest = pd.Series(ORDER).groupby(patient).max()
+    of_split = {name: set(patient[split.numbers]) for name, split in result.splits.items()}
+    assert sum(map(len, of_split.values())) == len(set(patient))
+    assert latest[list(of_split["train"])].max() < latest[list(of_split["validation"])].min()
+    assert latest[list(of_split["validation"])].max() < latest[list(of_split["test"])].min()
+    rows = result.summary.rows
+    assert any(f"became {rows['test'] / N:.3g}, since rows of one group stay together" in note for note in result.notes)
+    # Whatever goes by the splits' times, such as the study, keeps groups together too.
+    times = pd.Series(np.concatenate([split.times for split in result.splits.values()]))
+    groups = np.concatenate([split.groups for split in result.splits.values()])
+    assert times.groupby(groups).nunique().eq(1).all()
+
+
 def test_with_a_test_set_of_its_own_only_validation_goes_by_time(folder, table):
     table.head(20).to_csv("own.csv", index=False)
     summary = prepared(table.tail(80), test_source="own.csv").summary
@@ -97,7 +113,6 @@ def test_what_gives_no_order_is_refused(folder, table, column, settings, message
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"data": {"time": "day", "group": "site"}}, r"data\.group must be null with data\.time.*got 'site'"),
         ({"data": {"time": "day", "rare_classes": "train"}}, r"data\.rare_classes must be refuse or leave_out"),
         ({"data": {"time": "day"}, "search": {"folds": 5}}, r"search\.folds must be null with data\.time.*got 5"),
         ({"data": {"source": "digits", "time": "day"}}, r"data\.time names columns of a table, and data\.source"),

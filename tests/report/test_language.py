@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -45,7 +45,8 @@ def sentences() -> set[tuple[str | None, str | tuple[str, ...]]]:
     methods = [(mapping["pattern"], mapping["method"]) for mapping in mappings]
     options = {mapping["pattern"]: mapping for mapping in mappings}
     found = extract_from_dir(ROOT / "experiments" / "report", methods, options, KEYWORDS)
-    return {(context, message) for _, _, message, _, context in found}
+    warned = extract_from_file("python", ROOT / "pipeline" / "data" / "sentences.py", KEYWORDS)
+    return {(context, message) for *_, message, _, context in [*found, *warned]}
 
 
 def read_catalogue(path: Path) -> Catalog:

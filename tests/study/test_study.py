@@ -250,6 +250,7 @@ def test_mlflow_has_a_run_for_each_arm_under_the_studys_own(project):
     record, run = read_study(), read_study_run()
     names = [(arm.section, arm.name) for arm in record.arms] + [("peers", peer.name) for peer in record.peers]
     assert set(run.runs) == {f"{section}/{name}" for section, name in names}
+    assert run.runs.keys() <= run.seconds.keys() and min(run.seconds.values()) > 0
     looks = run.test_looks
     # The stage evaluate has looked before, with the same settings.
     assert (looks.looks, looks.settings_changed_after_a_look) == (2, False)
