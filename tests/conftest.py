@@ -6,6 +6,7 @@ from pipeline.training.fast.process import compile_for, configure
 configure()
 compile_for(0)  # the tests' trainings are all short
 
+import gc
 import importlib
 import json
 import os
@@ -42,6 +43,9 @@ from pipeline.settings import Model, Settings, Train
 from pipeline.tracking import run as tracking
 from pipeline.tracking.sqlite import create_sqlite
 from pipeline.training.fitted import Chosen, Fitted
+
+# Tracing makes many objects that stay; to look through all of them as often as usual takes a tenth of the time.
+gc.set_threshold(100_000, 20, 50)
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the stages that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
