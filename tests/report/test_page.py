@@ -34,7 +34,7 @@ FLAGS = [
 ]
 PATIENCE = 60  # seconds
 SHOWN = ("classification", "regression", "names", "remedies alone", "diverged", "Chinese")
-WIDTHS = (320, 360, 390, 768, 1280, 1600)
+WIDTHS = (320, 390, 768, 1280)
 
 # What reaches beyond the window's right side, but for what is inside a box that scrolls, or was put aside on purpose.
 TOO_WIDE = """
