@@ -91,11 +91,6 @@ def test_results_of_the_cluster_come_back(cluster):
             run(engine, Task(fail, ()))
 
 
-def test_worker_that_dies_costs_its_task_another_try(cluster, tmp_path):
-    with Engine(Settings(workers=2, dask=cluster), load) as engine:
-        assert run(engine, Task(die_once, (tmp_path / "a",), "a"), Task(add, (2,), "other")) == {"a": 11, "other": 12}
-
-
 def test_scheduler_that_is_lost_is_one_line(tmp_path, wait_until):
     with scheduler_and_workers(tmp_path, 1) as (address, scheduler):
         with Engine(Settings(workers=1, dask=address), load) as engine:
@@ -116,7 +111,8 @@ def in_copy(folder: Path, root: Path, change: Callable[..., None], main: Callabl
         return {path.name: path.read_bytes() for path in Path("experiments/results").iterdir()}
 
 
-@pytest.mark.parametrize("module", [pytest.param(search, marks=pytest.mark.reference), study], ids=["search", "study"])
+@pytest.mark.reference  # half a minute each
+@pytest.mark.parametrize("module", [search, study], ids=["search", "study"])
 def test_results_are_those_of_processes_of_this_machine(search_settings, change, cluster, tmp_path_factory, module):
     search_settings(trials=5, generation=2)
     change(study=STUDY)
@@ -148,3 +144,8 @@ def test_tasks_end_when_their_owner_has_gone(cluster, tmp_path, wait_until):
     wait_until(lambda: all((tmp_path / f"{name}.ended").exists() for name in "ab"))
     with Engine(Settings(workers=2, dask=cluster), load) as engine:
         assert run(engine, Task(add, (1,))) == {None: 11}
+
+
+def test_worker_that_dies_costs_its_task_another_try(cluster, tmp_path):
+    with Engine(Settings(workers=2, dask=cluster), load) as engine:
+        assert run(engine, Task(die_once, (tmp_path / "a",), "a"), Task(add, (2,), "other")) == {"a": 11, "other": 12}

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -353,16 +354,24 @@ def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, run
     assert all(path.stat().st_mtime_ns == when for path, when in trained.items())
 
 
-def test_a_killed_worker_costs_another_try_and_three_of_them_one_line(project, change, workers_of, wait_until):
+def test_a_killed_worker_costs_another_try_and_three_of_them_one_line(
+    project, change, run, workers_of, wait_until, capsys
+):
     change(study={"epochs": 100_000, "sections": ["remedies"], "remedies": {"model.l2": [1e-2]}})
-    process, killed = start(), set[int]()
-    for _ in range(3):
-        [worker] = wait_until(lambda: set(workers_of(process.pid)) - killed)
-        os.kill(worker, signal.SIGKILL)
-        killed.add(worker)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert error == (
+    killed = set[int]()
+
+    def kill_three() -> None:
+        for _ in range(3):
+            [worker] = wait_until(lambda: set(workers_of(os.getpid())) - killed)
+            os.kill(worker, signal.SIGKILL)
+            killed.add(worker)
+
+    with ThreadPoolExecutor(1) as other, pytest.raises(SystemExit) as ended:
+        kills = other.submit(kill_three)
+        run()
+    kills.result()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
         "error: the worker of a training was killed 3 times, perhaps for lack of memory; start again to go on, with "
         "fewer engine.workers\n"
     )
