@@ -24,7 +24,7 @@ CHECKED = {"optimizer": "gd", "learning_rate": 0.05, "hidden_units": (16,), "epo
 QUICK = {"hidden_units": (16,), "epochs": 10, "seeds": 2}
 
 
-@parametrize_with_checks([MLPClassifier(**CHECKED), MLPRegressor(**CHECKED)])
+@parametrize_with_checks([MLPClassifier(**CHECKED), MLPRegressor(**CHECKED | {"hidden_units": ()})])
 def test_passes_scikit_learns_checks(estimator, check):
     check(estimator)
 

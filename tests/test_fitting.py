@@ -176,8 +176,9 @@ before = dict(os.environ), gc.get_freeze_count()
 X, y = load_iris(return_X_y=True, as_frame=True)
 fit(X, y, Model(hidden_units=(4,)), Train(epochs=2), seeds=1).predict(X)
 MLPClassifier(hidden_units=(4,), epochs=2, seeds=1).fit(X, y).predict(X)
-tiny = dict(model=Model(hidden_units=(4,)), train=Train(epochs=2), study=Study(remedies={"model.l2": [0.01]}, peers=["linear"]))
-study = run_study(X.assign(species=y), "species", seeds=3, sections=["remedies"], workers=1, **tiny)
+small = Study(seeds=3, sections=["remedies"], remedies={"model.l2": [0.01]}, peers=["linear"])
+tiny = dict(model=Model(hidden_units=(4,)), train=Train(epochs=2), study=small, workers=1)
+study = run_study(X.assign(species=y), "species", **tiny)
 study.to_html("report.html")
 assert (dict(os.environ), gc.get_freeze_count()) == before
 """

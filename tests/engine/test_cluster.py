@@ -92,13 +92,15 @@ def test_results_of_the_cluster_come_back(cluster):
 
 
 def test_scheduler_that_is_lost_is_one_line(tmp_path, wait_until):
-    with scheduler_and_workers(tmp_path, 1) as (address, scheduler):
-        with Engine(Settings(workers=1, dask=address), load) as engine:
-            engine.submit(Task(last, (tmp_path, "a")))
-            begun(tmp_path, "a", wait_until)
-            scheduler.kill()
-            with pytest.raises(InputError, match=f"engine.dask {address} was lost: .*; start again to go on"):
-                run(engine, Task(add, (1,)))
+    with (
+        scheduler_and_workers(tmp_path, 1) as (address, scheduler),
+        Engine(Settings(workers=1, dask=address), load) as engine,
+    ):
+        engine.submit(Task(last, (tmp_path, "a")))
+        begun(tmp_path, "a", wait_until)
+        scheduler.kill()
+        with pytest.raises(InputError, match=f"engine.dask {address} was lost: .*; start again to go on"):
+            run(engine, Task(add, (1,)))
 
 
 def in_copy(folder: Path, root: Path, change: Callable[..., None], main: Callable[[], None], dask: str | None) -> dict:

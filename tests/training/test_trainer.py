@@ -28,8 +28,6 @@ from pipeline.training.trainer import Epoch, fit, fit_together
 
 DIGITS = Problem("classification", n_features=64, n_outputs=10)
 EPOCHS = 2
-# Tracing a graph costs Keras as much as some twenty steps without one.
-FEW_STEPS = 20
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +85,12 @@ def fit_keras(examples: Examples, model: Model, train: Train, seed: int, callbac
     set_weights(plain, initial_weights(build_network(model, examples.problem), seed))
     loss = "sparse_categorical_crossentropy" if examples.problem.is_classification else "mean_squared_error"
     one_hot = "loss" in compiled
-    steps = -(-examples.train_rows.shape[1] // train.batch_size)
-    how = {"jit_compile": False, "run_eagerly": steps * train.epochs <= FEW_STEPS}
-    plain.compile(**({"optimizer": make_optimizer(train), "loss": loss} | how | compiled))
+    # A graph would take longer to trace than it saves in so few steps.
+    plain.compile(**({"optimizer": make_optimizer(train), "loss": loss, "run_eagerly": True} | compiled))
     rows = examples.val_rows[0]
     plain.fit(
         same_batches(examples, train, seed, one_hot),
-        steps_per_epoch=steps,
+        steps_per_epoch=-(-examples.train_rows.shape[1] // train.batch_size),
         epochs=train.epochs,
         shuffle=False,
         verbose=0,
@@ -324,9 +321,7 @@ class WeightsOfEpochs(keras.callbacks.Callback):
         self.model.set_weights([np.mean(values, axis=0) for values in zip(*self.weights[-last:], strict=True)])
 
 
-@pytest.mark.parametrize(
-    ("swa", "last", "optimizer"), [(0.01, 1, "adam"), (1.0, 4, "momentum"), (0.6, 2, "lamb")]
-)
+@pytest.mark.parametrize(("swa", "last", "optimizer"), [(0.01, 1, "adam"), (1.0, 4, "momentum"), (0.6, 2, "lamb")])
 def test_stochastic_weight_averaging_is_the_mean_of_the_last_epochs_weights_in_keras(digits, swa, last, optimizer):
     model, train = Model(hidden_units=[16]), settings(epochs=4, swa=swa, optimizer=optimizer)
     fitted, recorder = fit(digits, model, train, [2, 3]), WeightsOfEpochs()
@@ -479,8 +474,8 @@ def test_graphs_that_are_no_longer_needed_leave_the_memory(digits):
 
 def test_each_seed_stops_on_its_own_as_keras_would(digits):
     model, stopping = Model(hidden_units=[32]), EarlyStopping(patience=2, min_delta=0.001)
-    train = settings(optimizer="momentum", learning_rate=0.1, epochs=40, early_stopping=stopping)
-    fitted = fit(digits, model, train, [0, 1, 2])
+    train = settings(optimizer="momentum", learning_rate=0.3, epochs=40, early_stopping=stopping)
+    fitted = fit(digits, model, train, [0, 1])
     epochs = fitted.history.groupby("seed")["epoch"].max()
     assert epochs.nunique() > 1
     for replica, seed in enumerate(fitted.seeds):
@@ -542,7 +537,7 @@ def test_a_stopped_seed_keeps_the_weights_of_its_best_epoch(digits):
 def test_reduce_on_plateau_cuts_the_rate_of_each_seed_as_keras_would(digits):
     model = Model(hidden_units=[32])
     schedule = Schedule(name="plateau", decay=0.5, decay_epochs=1)
-    train = settings(optimizer="momentum", learning_rate=0.1, epochs=20, schedule=schedule)
+    train = settings(optimizer="momentum", learning_rate=0.3, epochs=10, schedule=schedule)
     fitted = fit(digits, model, train, [0, 1])
     for seed in fitted.seeds:
         plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1, min_delta=0.0)
@@ -551,7 +546,7 @@ def test_reduce_on_plateau_cuts_the_rate_of_each_seed_as_keras_would(digits):
         np.testing.assert_allclose(
             fitted.history.query("seed == @seed")["learning_rate"], plain.history.history["learning_rate"], rtol=1e-5
         )
-    assert fitted.history["learning_rate"].min() < 0.1
+    assert fitted.history["learning_rate"].min() < 0.3
 
 
 def test_scores_are_taken_with_dropout_off_and_penalties_out(digits):
