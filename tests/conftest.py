@@ -41,7 +41,7 @@ from pipeline.data.examples import Problem, Split
 from pipeline.errors import run_stage
 from pipeline.params import read_settings
 from pipeline.settings import Model, Settings, Train
-from pipeline.tracking import run as tracking
+from pipeline.tracking.client import import_mlflow
 from pipeline.tracking.sqlite import create_sqlite
 from pipeline.training.fitted import Chosen, Fitted
 
@@ -121,7 +121,7 @@ def made_once(
 @pytest.fixture(scope="session")
 def empty_store(made_once: Callable[..., Path]) -> Path:
     """An SQLite store with its tables and no runs; making one takes a second, copying it does not."""
-    tracking.import_mlflow()
+    import_mlflow()
     return made_once("store", lambda folder: create_sqlite(folder / "mlflow.db")) / "mlflow.db"
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from experiments.report import __main__ as report
 from pipeline.figures.style import STYLE
-from tests.report.test_text import STUDIES, Made, Reported, read_report, write_report
+from tests.report.test_questions import STUDIES, Made, Reported, read_report, write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -150,7 +150,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def reported(made_once: Callable[..., Path]) -> Callable[[str], Reported]:
-    """`reported("names")` is that study of `test_text` with its report, written once."""
+    """`reported("names")` is that study of `test_questions` with its report, written once."""
     studies = STUDIES | {"Chinese": Made(language="zh")}
     return functools.cache(
         lambda name: read_report(made_once(f"report {name}", lambda folder: write_report(studies[name], folder)))

@@ -351,6 +351,16 @@ def test_folds_need_no_validation_rows(search_settings, change, stage, capsys):
     assert "set data.val_fraction above 0, or search.folds" in capsys.readouterr().err
 
 
+def test_seeds_that_validate_on_different_folds_cannot_stop_together(search_settings, change, capsys):
+    search_settings(folds=2)
+    change(train={"early_stopping": {"patience": 2, "unit": "ensemble"}})
+    with pytest.raises(SystemExit) as ended:
+        main()
+    error = capsys.readouterr().err
+    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert "train.early_stopping.unit ensemble needs validation rows that all seeds share" in error
+
+
 def test_a_shift_that_is_too_large_for_the_images_is_refused_before_any_trial(search_settings):
     settings = search_settings(space={"train.shift": {"low": 1, "high": 8, "switch": True}})
     with pytest.raises(InputError, match=r"train\.shift must be less than a side of the images, 8 by 8 pixels; got 8"):

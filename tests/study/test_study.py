@@ -415,6 +415,17 @@ def test_a_wrong_setting_is_told_in_one_line(project, change, run, capsys, setti
     assert STUDY_FILE.read_bytes() == before
 
 
+def test_seeds_of_a_study_cannot_stop_together(project, change, run, capsys):
+    change(
+        train={"early_stopping": {"patience": 2, "unit": "ensemble"}}, study={"sections": ["remedies", "optimizers"]}
+    )
+    with pytest.raises(SystemExit) as ended:
+        run()
+    error = capsys.readouterr().err
+    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert "train.early_stopping.unit ensemble needs validation rows that all seeds share" in error
+
+
 def test_without_a_search_the_sections_that_need_none_can_be_studied(project, change, run, capsys):
     Path("experiments/results/search.json").unlink()
     with pytest.raises(SystemExit):
