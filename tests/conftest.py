@@ -45,7 +45,7 @@ from pipeline.tracking.client import import_mlflow
 from pipeline.tracking.sqlite import create_sqlite
 from pipeline.training.fitted import Chosen, Fitted
 
-# Tracing makes many objects that stay; to look through all of them as often as usual takes a tenth of the time.
+# Tracing makes many objects that stay; to look through all of them as often as usual takes a twelfth of the time.
 gc.set_threshold(100_000, 20, 50)
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the stages that tests interrupt.
