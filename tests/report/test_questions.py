@@ -650,10 +650,18 @@ def write_report(made: Made, folder: Path) -> Reported:
         return Reported(study, read_study_run(), folder)
 
 
+def read_report(folder: Path) -> Reported:
+    """Return a study and its report that are written there."""
+    with chdir(folder):
+        return Reported(study_record.read_study(), read_study_run(), folder)
+
+
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reported]:
+def reported(made_once: Callable[..., Path]) -> Callable[[str], Reported]:
     """`reported("one seed")` is that study with its report, written once."""
-    return functools.cache(lambda name: write_report(STUDIES[name], tmp_path_factory.mktemp("report")))
+    return functools.cache(
+        lambda name: read_report(made_once(f"report {name}", lambda folder: write_report(STUDIES[name], folder)))
+    )
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -322,7 +322,11 @@ def mlflow_server(folder: Path, empty_store: Path, port: int) -> Iterator[tuple[
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     options = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/stored"]
     server = subprocess.Popen(
-        [*command, *options], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, *options],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # its queue is five processes more
     )
     try:
         uri = f"http://127.0.0.1:{port}"
