@@ -189,6 +189,18 @@ def test_errors_count_each_test_row_once_for_each_seed(digits_project):
     assert right == pytest.approx(evaluation()["test"]["accuracy"]["mean"])
 
 
+def test_intervals_of_rows_in_time_are_over_blocks_of_them(diabetes_project):
+    model, summary, splits = read_settings().model, read_summary(), {name: read_split(name) for name in SPLITS}
+    at_random = evaluate(read_fitted(), model, summary, splits).evaluation["test"]
+    order = np.argsort(splits["test"].y, kind="stable")  # as if the target rose with time, and errors with it
+    times = np.empty(len(order), np.int64)
+    times[order] = np.arange(len(order))
+    in_time = evaluate(read_fitted(), model, summary, splits | {"test": replace(splits["test"], times=times)})
+    for name, interval in in_time.evaluation["test"].items():
+        assert interval["mean"] == at_random[name]["mean"]
+        assert interval["high"] - interval["low"] > at_random[name]["high"] - at_random[name]["low"]
+
+
 def test_errors_of_a_regression_are_in_the_targets_unit(diabetes_project):
     errors = pd.read_csv(ERRORS_FILE)
     assert len(errors) == read_summary().rows["test"]

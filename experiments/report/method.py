@@ -132,7 +132,7 @@ IN_TIME = {
         "over as many independent folds, by Student's t with one degree of freedom less. That is valid for few "
         "clusters, dependent inside and of unequal variance (Ibragimov and Müller, 2010, Journal of Business & "
         "Economic Statistics 28, 453-468), and has the chance of the models in it, since each fold is judged by other "
-        "ones. Intervals on the test rows take these as independent, and are too narrow where they are not."
+        "ones. Intervals on the test rows are in the same way over ten blocks of rows that follow each other."
     )),
     "Choosing": (N_("Choosing"), N_(
         "Strengths, learning rates and the recommendation are chosen for each fold by the rows of earlier folds, the "

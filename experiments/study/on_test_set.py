@@ -9,6 +9,7 @@ from experiments.study.compared import Judged, loss_factor
 from experiments.study.rows import Rows
 from experiments.study.scored import Scored
 from pipeline.data.examples import Split
+from pipeline.data.partition import blocks_in_time
 from pipeline.data.splits import Summary
 from pipeline.errors import InputError
 from pipeline.paths import CHAMPION_FILE
@@ -32,6 +33,7 @@ class Tested:
         nothing: the loss of knowing nothing on each row, `[R, n]`.
         variance: of the targets, in the square of their unit; NaN for classes.
         weights: of the rows, `[n]`; None for equal ones.
+        blocks: of rows near each other in time; see `intervals.crossed`.
     """
 
     task: scores.Task
@@ -39,13 +41,14 @@ class Tested:
     nothing: np.ndarray
     variance: float
     weights: np.ndarray | None
+    blocks: np.ndarray | None = None
 
     @property
     def scores(self) -> dict[str, Interval]:
         """Return each metric, with its interval for other seeds and other rows of the kind."""
         return {
             name: scores.interval_of(
-                name, crossed(self.row_scores[scores.row_score_of(name)], self.weights), self.variance
+                name, crossed(self.row_scores[scores.row_score_of(name)], self.weights, self.blocks), self.variance
             )
             for name in scores.METRICS[self.task]
         }
@@ -93,14 +96,15 @@ def score_outputs(rows: Rows, outputs: np.ndarray, nothing: np.ndarray, test: Sp
     row_scores = scores.by_row(task, outputs, actual)
     loss = scores.row_score_of(scores.METRICS[task][0])
     of_targets = (variance(actual, test.weights) or np.nan) if task == "regression" else np.nan
-    return Tested(task, row_scores, scores.by_row(task, nothing, actual)[loss], of_targets, test.weights)
+    of_nothing = scores.by_row(task, nothing, actual)[loss]
+    return Tested(task, row_scores, of_nothing, of_targets, test.weights, blocks_in_time(test.times))
 
 
 def judged_on_test(winner: Tested, default: Tested) -> Judged:
     """Compare the search's winner with its default on the test set, for want of other rows that chose nothing."""
-    estimate = crossed(winner.loss_rows - default.loss_rows, winner.weights)
+    estimate = crossed(winner.loss_rows - default.loss_rows, winner.weights, winner.blocks)
     better = winner if estimate.mean < 0 else default
-    [verdict] = judge([estimate], [crossed(better.loss_rows - better.nothing, better.weights)])
+    [verdict] = judge([estimate], [crossed(better.loss_rows - better.nothing, better.weights, better.blocks)])
     loss = scores.METRICS[winner.task][0]
     by_seed = (tested.table[f"test_{loss}"].to_numpy() for tested in (winner, default))
     means = (

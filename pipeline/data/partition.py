@@ -8,6 +8,7 @@ from pipeline.settings import Data
 
 # The number of random orders of groups that are tried for a split; the one nearest to the wanted class counts wins.
 GROUP_ORDERS = 100
+BLOCKS = 10  # as many as the study has folds
 # Each step draws from a generator of its own, so that the validation rows do not depend on the training share.
 SEEDS = {"data.test_fraction": 0, "data.val_fraction": 1, "data.train_fraction": 2}
 
@@ -76,6 +77,21 @@ def boundaries(ordered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """
     places = np.flatnonzero(np.diff(ordered)) + 1
     return places[np.abs(places - np.reshape(wanted, (-1, 1))).argmin(axis=1)]
+
+
+def blocks_in_time(times: np.ndarray | None) -> np.ndarray | None:
+    """Cut rows into about `BLOCKS` blocks that follow each other in time; return the block of each row, int `[n]`.
+
+    Rows of one time are in one block. None without times.
+    """
+    if times is None:
+        return None
+    order, starts = np.argsort(times, kind="stable"), np.empty(0, int)
+    if np.ptp(times):
+        starts = np.unique(boundaries(times[order], np.linspace(0, len(times), BLOCKS + 1)[1:-1]))
+    block = np.empty(len(times), int)
+    block[order] = np.searchsorted(starts, np.arange(len(times)), side="right")
+    return block
 
 
 def _take(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Split
+from pipeline.data.partition import blocks_in_time
 from pipeline.data.splits import SPLITS, SplitName, Summary
 from pipeline.evaluation.recorded import STAGE, read_curves, read_evaluation, read_seed_scores
 from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, summarize
@@ -65,11 +66,12 @@ def evaluate(fitted: Fitted, model: Model, summary: Summary, splits: Mapping[Spl
     predicted = {name: predict_split(fitted, model, summary, split) for name, split in with_rows.items()}
     actual = {name: actual_of(split, summary) for name, split in with_rows.items()}
     weights = {name: split.weights for name, split in with_rows.items()}
+    blocks = {name: blocks_in_time(split.times) for name, split in with_rows.items()}
     seeds = score_seeds(fitted, predicted, actual, weights, summary.task)
     shown = errors_split(summary)
     of_sound_seeds = fitted.history["seed"].isin(np.array(fitted.seeds)[fitted.sound])
     return Results(
-        evaluation=summarize(seeds, predicted, actual, weights, summary.task),
+        evaluation=summarize(seeds, predicted, actual, weights, blocks, summary.task),
         seeds=rounded(seeds),
         history=fitted.history,
         curves=rounded(mean_curves(fitted.history)),
@@ -78,7 +80,9 @@ def evaluate(fitted: Fitted, model: Model, summary: Summary, splits: Mapping[Spl
         errors=errors_of(predicted[shown][fitted.sound], actual[shown], summary),
         reliability=rounded(reliability_of(predicted[shown][fitted.sound], actual[shown], summary)),
         classes=rounded(
-            classes_of({name: outputs[fitted.sound] for name, outputs in predicted.items()}, actual, weights, summary)
+            classes_of(
+                {name: outputs[fitted.sound] for name, outputs in predicted.items()}, actual, weights, blocks, summary
+            )
         ),
     )
 

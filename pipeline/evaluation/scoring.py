@@ -30,6 +30,7 @@ def actual_of(split: Split, summary: Summary) -> np.ndarray:
 
 
 Weights = dict[str, np.ndarray | None]
+Blocks = dict[str, np.ndarray | None]
 
 
 def score_seeds(
@@ -59,21 +60,25 @@ def summarize(
     predicted: dict[str, np.ndarray],
     actual: dict[str, np.ndarray],
     weights: Weights,
+    blocks: Blocks,
     task: scores.Task,
 ) -> dict[str, Any]:
     """Summarize each split's metrics with 95 % intervals for other seeds and other rows, the gap's for other seeds.
 
     Args:
         seeds: the table of `score_seeds`.
+        blocks: of rows near each other in time; see `intervals.crossed`.
     """
     summary: dict[str, Any] = {
         split: {
-            name: asdict(scores.interval_on_rows(name, task, outputs, actual[split], weights[split]))
+            name: asdict(scores.interval_on_rows(name, task, outputs, actual[split], weights[split], blocks[split]))
             for name in scores.METRICS[task]
         }
         | {
             name: asdict(interval)
-            for name, interval in scores.further_on_rows(task, outputs, actual[split], weights[split]).items()
+            for name, interval in scores.further_on_rows(
+                task, outputs, actual[split], weights[split], blocks[split]
+            ).items()
         }
         for split, outputs in predicted.items()
     }

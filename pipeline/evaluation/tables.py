@@ -53,6 +53,7 @@ def classes_of(
     predicted: Mapping[str, np.ndarray],
     actual: Mapping[str, np.ndarray],
     weights: Mapping[str, np.ndarray | None],
+    blocks: Mapping[str, np.ndarray | None],
     summary: Summary,
 ) -> pd.DataFrame:
     """Return precision, recall and F1 of each class, a row per split and class; no rows for numbers.
@@ -62,6 +63,7 @@ def classes_of(
 
     Args:
         predicted: logits of the seeds that can be scored, by split.
+        blocks: of rows near each other in time; see `intervals.crossed`.
     """
     table = []
     for split, outputs in predicted.items():
@@ -72,8 +74,8 @@ def classes_of(
             by_seed = [class_rows(of_seed, of_split, k, weighted) for of_seed in said]
             for score in OF_CLASS:
                 known = [values[score] for values in by_seed if np.isfinite(values[score]).all()]
-                estimate = replace(crossed(np.stack(known), weighted), n=max(1, rows)) if known else None
-                interval = on_logit_scale(estimate) if estimate else Interval()
+                estimate = crossed(np.stack(known), weighted, blocks[split]) if known else None
+                interval = on_logit_scale(replace(estimate, n=max(1, rows))) if estimate else Interval()
                 row |= {score: interval.mean, f"{score}_low": interval.low, f"{score}_high": interval.high}
             table.append(row)
     return pd.DataFrame(table, columns=[*CLASS_TEXTS, *CLASS_NUMBERS])

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, special
 
-from pipeline.statistics.intervals import SIGNIFICANCE, Estimate, Interval, of_share
+from pipeline.statistics.intervals import SIGNIFICANCE, Estimate, Interval, of_share, variance_of_mean
 from pipeline.statistics.ring import Ring
 from pipeline.statistics.weights import average, effective_rows, linearized, over_judges
 
@@ -153,7 +153,7 @@ def _spread(values: np.ndarray, ring: Ring) -> _Spread:
         between += steps * np.mean(fold_variances)
         within += steps * row_variance
         freedom += steps
-    rows_variance = _variance_of_mean(by_row[judged], groups)
+    rows_variance = variance_of_mean(by_row[judged], groups)
     return _Spread(by_row, rows_variance, float(unit), between / within if within > 0 else 1.0, freedom)
 
 
@@ -167,19 +167,7 @@ def _by_fold(values: np.ndarray, fold: np.ndarray, ring: Ring, judged: np.ndarra
     sums = np.bincount(fold, weights=values - values.mean(), minlength=ring.folds)
     centred = sums[present] / len(values) * folds
     groups = None if ring.groups is None else ring.groups[judged]
-    return _variance_of_mean(values, groups), float(np.square(centred).sum() / (folds - 1) / folds), folds
-
-
-def _variance_of_mean(values: np.ndarray, groups: np.ndarray | None) -> float:
-    """Return the variance of a mean over rows, of which each row, or each group of rows, is independent."""
-    n = len(values)
-    if n < 2 or np.ptp(values) == 0:
-        return 0.0
-    if groups is None:
-        return float(values.var(ddof=1) / n)
-    names, of_row = np.unique(groups, return_inverse=True)
-    sums = np.bincount(of_row, weights=values - values.mean())
-    return float(len(names) / max(1, len(names) - 1) * np.square(sums).sum() / n**2)
+    return variance_of_mean(values, groups), float(np.square(centred).sum() / (folds - 1) / folds), folds
 
 
 def _moderated(effects: np.ndarray, differences: np.ndarray, freedom: float) -> tuple[np.ndarray, float]:

@@ -125,7 +125,19 @@ def finite(values: ArrayLike) -> np.ndarray:
     return numbers[np.isfinite(numbers)]
 
 
-def crossed(values: np.ndarray, weights: np.ndarray | None = None) -> Estimate:
+def variance_of_mean(values: np.ndarray, groups: np.ndarray | None) -> float:
+    """Return the variance of a mean over rows, of which each row, or each group of rows, is independent."""
+    n = len(values)
+    if n < 2 or np.ptp(values) == 0:
+        return 0.0
+    if groups is None:
+        return float(values.var(ddof=1) / n)
+    names, of_row = np.unique(groups, return_inverse=True)
+    sums = np.bincount(of_row, weights=values - values.mean())
+    return float(len(names) / max(1, len(names) - 1) * np.square(sums).sum() / n**2)
+
+
+def crossed(values: np.ndarray, weights: np.ndarray | None = None, blocks: np.ndarray | None = None) -> Estimate:
     """Estimate a mean over seeds and rows, `[R, n]`, where all seeds are scored on the same rows.
 
     The variances over rows and over seeds are added, which errs on the wide side (Owen 2007); the degrees of freedom
@@ -133,17 +145,20 @@ def crossed(values: np.ndarray, weights: np.ndarray | None = None) -> Estimate:
 
     Args:
         weights: of the rows, `[n]`; None for equal ones.
+        blocks: of rows that depend on each other, as those near in time do, int `[n]`; None for independent rows. The
+            blocks then are the sample, as are the folds of a study in time; see `ring.ring_in_time`.
     """
     values = linearized(np.asarray(values, np.float64), weights)
     seeds, n = values.shape
-    if n < 2:
+    units = n if blocks is None else len(np.unique(blocks))
+    if units < 2:
         return Estimate(float(values.mean()), 0.0, 0.0, 0.0, n)
     by_row, by_seed = values.mean(axis=0), values.mean(axis=1)
-    rows = float(by_row.var(ddof=1) / n) if np.ptp(by_row) else 0.0
+    rows = variance_of_mean(by_row, blocks)
     models = float(by_seed.var(ddof=1) / seeds) if seeds > 1 and np.ptp(by_seed) else 0.0
-    freedom = float(n - 1)
+    freedom = float(units - 1)
     if models:
-        freedom = (rows + models) ** 2 / (rows**2 / (n - 1) + models**2 / (seeds - 1))
+        freedom = (rows + models) ** 2 / (rows**2 / (units - 1) + models**2 / (seeds - 1))
     effective = n if weights is None else effective_rows(weights)
     return Estimate(float(values.mean()), rows, models, freedom, effective)
 

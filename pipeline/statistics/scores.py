@@ -96,7 +96,12 @@ def interval_of(metric: str, estimate: Estimate, variance: float = np.nan) -> In
 
 
 def interval_on_rows(
-    metric: str, task: Task, outputs: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None
+    metric: str,
+    task: Task,
+    outputs: np.ndarray,
+    actual: np.ndarray,
+    weights: np.ndarray | None = None,
+    blocks: np.ndarray | None = None,
 ) -> Interval:
     """Return a metric's mean over seeds with a 95 % interval that treats seeds and rows as samples.
 
@@ -104,26 +109,32 @@ def interval_on_rows(
 
     Args:
         weights: of the rows, `[n]`; None for equal ones.
+        blocks: see `intervals.crossed`.
     """
     outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
     if not len(outputs):
         return Interval()
     rows = by_row(task, outputs, actual)[row_score_of(metric)]
-    return interval_of(metric, crossed(rows, weights), variance(actual.astype(np.float64), weights))
+    return interval_of(metric, crossed(rows, weights, blocks), variance(actual.astype(np.float64), weights))
 
 
 def further_on_rows(
-    task: Task, outputs: np.ndarray, actual: np.ndarray, weights: np.ndarray | None = None
+    task: Task,
+    outputs: np.ndarray,
+    actual: np.ndarray,
+    weights: np.ndarray | None = None,
+    blocks: np.ndarray | None = None,
 ) -> dict[str, Interval]:
     """Return the further scores that are defined, with 95 % intervals that treat seeds and rows as samples.
 
-    Args: see `metrics.further_by_seed`; seeds whose outputs are not finite are left out.
+    Args: see `metrics.further_by_seed` and `intervals.crossed`; seeds whose outputs are not finite are left out.
     """
     outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
     if not len(outputs):
         return {}
     rarest = int(np.bincount(actual).min()) if task == "classification" else len(actual)
-    estimates = {name: crossed(rows, weights) for name, rows in further_by_seed(task, outputs, actual, weights).items()}
+    further = further_by_seed(task, outputs, actual, weights)
+    estimates = {name: crossed(rows, weights, blocks) for name, rows in further.items()}
     # A score of 1 is known no better than the rarest class allows.
     return {name: interval_of(name, replace(estimate, n=max(1, rarest))) for name, estimate in estimates.items()}
 

@@ -134,3 +134,23 @@ def test_crossed_estimate_of_one_seed_is_that_over_rows_and_one_row_tells_no_err
     found = crossed(values).interval()
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
     assert crossed(values[:, :1]).interval() == Interval(values[0, 0])
+
+
+def test_an_interval_of_rows_that_depend_on_each_other_holds_the_truth_by_their_blocks():
+    """Rows are near each other in time and have an error in common with their neighbours."""
+    rng, blocks = np.random.default_rng(0), np.repeat(np.arange(10), 20)
+    held = {"blocks": 0, "rows": 0}
+    for _ in range(400):
+        values = (rng.normal(size=10)[blocks] + rng.normal(size=200))[None]
+        for name, of_rows in (("blocks", blocks), ("rows", None)):
+            interval = crossed(values, blocks=of_rows).interval()
+            held[name] += interval.low < 0 < interval.high
+    assert 0.92 < held["blocks"] / 400 < 0.98 and held["rows"] / 400 < 0.6
+
+
+def test_blocks_of_one_row_are_independent_rows_and_a_single_block_tells_no_error():
+    values = np.random.default_rng(1).normal(size=(3, 40))
+    by_block = crossed(values, blocks=np.arange(40))
+    assert by_block.error == pytest.approx(crossed(values).error)
+    assert by_block.freedom == pytest.approx(crossed(values).freedom)
+    assert crossed(values, blocks=np.zeros(40, int)).interval() == Interval(values.mean())
