@@ -24,8 +24,10 @@ repro: $(INSTALLED)  ## run every stage whose settings, code or data changed
 	@$(BIN)/dvc repro
 
 # A test file stays in one process, with what it sets up once; by their names the longest files don't come last.
+# The trainings of these tests are so short that the simplest machine code is ready and run soonest.
 test: $(INSTALLED)  ## run the tests
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true" \
+	    $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 reference: $(INSTALLED)  ## reproduce published results (slow)
 	@$(BIN)/pytest -m 'reference and not long'

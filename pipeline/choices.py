@@ -26,11 +26,11 @@ Initializer = Literal[
 ]  # fmt: skip
 
 
+# Scores of validation rows beside the loss, by one of which a training may choose its epoch, and a search its trial.
+Score = Literal["accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "mae", "r2"]
+
 # A search judges each trial by one or two of these, scored on the trial's validation rows; see `OBJECTIVES`.
-Objective = Literal[
-    "cross_entropy", "accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "mae", "r2", "gap",
-    "weights",
-]  # fmt: skip
+Objective = Literal["cross_entropy", Score, "gap", "weights"]
 
 # Languages of the report.
 Language = Literal["en", "zh"]
@@ -63,12 +63,12 @@ class OptimizerFacts:
 
 @dataclass(frozen=True)
 class ObjectiveFacts:
-    """Facts about an objective of a search, needed where scores are not computed; a test holds them to the scores.
+    """Facts about what trainings and searches go by, needed where scores are not computed; a test holds them to those.
 
     Attributes:
         task: the only task that it is defined for; None for all.
         is_maximized: whether more is better.
-        is_score: whether it is computed from predictions beside the loss that trainings are monitored by.
+        is_score: whether it is a `Score`, computed from predictions.
     """
 
     task: Literal["classification", "regression"] | None = None
@@ -89,6 +89,11 @@ OBJECTIVES: dict[Objective, ObjectiveFacts] = {
     "gap": ObjectiveFacts(is_score=False),
     "weights": ObjectiveFacts(is_score=False),
 }
+
+
+def objectives_of(task: Literal["classification", "regression"]) -> list[Objective]:
+    """Return those of the `OBJECTIVES` that are defined for a task."""
+    return [name for name, facts in OBJECTIVES.items() if facts.task in (None, task)]
 
 
 OPTIMIZERS: dict[Optimizer, OptimizerFacts] = {

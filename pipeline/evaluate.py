@@ -26,7 +26,7 @@ from pipeline.files import check_archive, read_of, write_json
 from pipeline.params import settings_in_use
 from pipeline.paths import EVALUATE_RUN_FILE, FIGURES, MODEL_FILE
 from pipeline.settings import Settings
-from pipeline.tracking import run as tracking
+from pipeline.tracking.run import log_run_or_say
 from pipeline.tracking.store import check_reachable
 from pipeline.training.fitted import read_fitted
 
@@ -41,7 +41,7 @@ def log(results: Results, settings: Settings, summary: Summary) -> str | None:
     """
     read_of("train", MODEL_FILE, check_archive)
     try:
-        run_id = tracking.log_run_or_say(run_record(results, settings, summary), LOG_AGAIN)
+        run_id = log_run_or_say(run_record(results, settings, summary), LOG_AGAIN)
     except FileNotFoundError as error:
         raise InputError(f"{error.filename} is missing; run `dvc repro`") from None
     if run_id:

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.choices import OPTIMIZERS, Activation, Initializer, Language, Objective, Optimizer, Peer
+from pipeline.choices import OPTIMIZERS, Activation, Initializer, Language, Objective, Optimizer, Peer, Score
 from pipeline.errors import without_password
 
 
@@ -196,11 +196,12 @@ class Schedule(Section):
 
 
 class EarlyStopping(Section):
-    """When a seed stops, in the terms of `keras.callbacks.EarlyStopping`, on validation cross-entropy."""
+    """When a seed, or all of them together, stops, in the terms of `keras.callbacks.EarlyStopping`."""
 
     patience: Count = 10
     min_delta: Penalty = 0.0
     start_from_epoch: Annotated[int, Field(ge=0)] = 0
+    unit: Literal["seed", "ensemble"] = "seed"
 
 
 def _as_pairs(value: object) -> object:
@@ -250,8 +251,13 @@ class Train(Section):
     epochs: Epochs = 10
     seeds: Seeds = 5
     early_stopping: Annotated[EarlyStopping | None, Regularizer("early stopping", "outside")] = None
-    monitor: Literal["accuracy", "balanced_accuracy"] | None = None
+    monitor: Score | None = None
     train_score_rows: Annotated[int, Field(ge=0)] | None = 10_000
+
+    @property
+    def stops_together(self) -> bool:
+        """Return whether all seeds stop at the best epoch of their ensemble."""
+        return self.early_stopping is not None and self.early_stopping.unit == "ensemble"
 
     @field_validator("schedule", mode="before")
     @classmethod

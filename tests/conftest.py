@@ -6,6 +6,7 @@ from pipeline.training.fast.process import compile_for, configure
 configure()
 compile_for(0)  # the tests' trainings are all short
 
+import gc
 import importlib
 import json
 import os
@@ -27,6 +28,7 @@ import optuna
 import pandas as pd
 import psycopg
 import pytest
+from filelock import FileLock
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
@@ -39,9 +41,12 @@ from pipeline.data.examples import Problem, Split
 from pipeline.errors import run_stage
 from pipeline.params import read_settings
 from pipeline.settings import Model, Settings, Train
-from pipeline.tracking import run as tracking
+from pipeline.tracking.client import import_mlflow
 from pipeline.tracking.sqlite import create_sqlite
 from pipeline.training.fitted import Chosen, Fitted
+
+# Tracing makes many objects that stay; to look through all of them as often as usual takes a twelfth of the time.
+gc.set_threshold(100_000, 20, 50)
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the stages that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -89,12 +94,35 @@ def git() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, testrun_uid: str
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`made_once("digits", fill)` is a folder that `fill` has filled, in one of the processes that run the tests.
+
+    It is not to be changed.
+    """
+    of_process = tmp_path_factory.getbasetemp()
+    of_all = of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = of_all / f"{name} {testrun_uid}".replace(" ", "-")
+        filled = folder.with_suffix(".filled")
+        with FileLock(folder.with_suffix(".lock")):
+            if not filled.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                filled.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def empty_store(made_once: Callable[..., Path]) -> Path:
     """An SQLite store with its tables and no runs; making one takes a second, copying it does not."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    tracking.import_mlflow()
-    create_sqlite(path)
-    return path
+    import_mlflow()
+    return made_once("store", lambda folder: create_sqlite(folder / "mlflow.db")) / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
@@ -113,8 +141,7 @@ STAGES = ("source", "prepare", "build", "train", "evaluate")
 TRAIN = {"epochs": 6, "seeds": 3, "batch_size": 64, "learning_rate": 0.01, "early_stopping": {"patience": 2}}
 
 
-def _finished(source: str, factory: pytest.TempPathFactory, stage: Callable[..., None], empty_store: Path) -> Path:
-    root = factory.mktemp(source)
+def _finish(source: str, root: Path, stage: Callable[..., None], empty_store: Path) -> None:
     settings = {"data": {"source": source}, "model": {"hidden_units": [8], "dropout": 0.1}, "train": TRAIN}
     (root / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
     (root / "mlruns").mkdir()
@@ -123,19 +150,18 @@ def _finished(source: str, factory: pytest.TempPathFactory, stage: Callable[...,
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         for name in STAGES:
             stage(name)
-    return root
 
 
 @pytest.fixture(scope="session")
-def finished_digits(tmp_path_factory: pytest.TempPathFactory, stage: Callable[..., None], empty_store: Path) -> Path:
+def finished_digits(made_once: Callable[..., Path], stage: Callable[..., None], empty_store: Path) -> Path:
     """A project of a classification in which every stage has run; not to be changed."""
-    return _finished("digits", tmp_path_factory, stage, empty_store)
+    return made_once("digits", lambda root: _finish("digits", root, stage, empty_store))
 
 
 @pytest.fixture(scope="session")
-def finished_diabetes(tmp_path_factory: pytest.TempPathFactory, stage: Callable[..., None], empty_store: Path) -> Path:
+def finished_diabetes(made_once: Callable[..., Path], stage: Callable[..., None], empty_store: Path) -> Path:
     """The same for a regression."""
-    return _finished("diabetes", tmp_path_factory, stage, empty_store)
+    return made_once("diabetes", lambda root: _finish("diabetes", root, stage, empty_store))
 
 
 @pytest.fixture
@@ -317,13 +343,18 @@ def wait_until() -> Callable[[Callable[[], object]], object]:
 
 @pytest.fixture
 def workers_of() -> Callable[[int], list[int]]:
-    """`workers_of(process)` lists the workers of a search or study, the first in front; its own children fork them."""
+    """`workers_of(process)` lists the workers of a search or study, the first in front; a child of it forks them."""
 
     def children(process: int) -> list[int]:
         of_threads = Path(f"/proc/{process}/task").glob("*/children")
         return [int(pid) for path in of_threads for pid in path.read_text().split()]
 
-    return lambda process: sorted(worker for child in children(process) for worker in children(child))
+    def forks_workers(process: int) -> bool:
+        return b"multiprocessing.forkserver" in Path(f"/proc/{process}/cmdline").read_bytes()
+
+    return lambda process: sorted(
+        worker for child in children(process) if forks_workers(child) for worker in children(child)
+    )
 
 
 @pytest.fixture

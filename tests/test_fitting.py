@@ -171,13 +171,15 @@ assert not {"tensorflow", "keras", "sklearn"} & sys.modules.keys()
 from sklearn.datasets import load_iris
 from experiments import run_study
 from pipeline import fit, MLPClassifier, Model, Train
+from pipeline.settings import Study
 import tensorflow
 before = dict(os.environ), gc.get_freeze_count()
 X, y = load_iris(return_X_y=True, as_frame=True)
 fit(X, y, Model(hidden_units=(4,)), Train(epochs=2), seeds=1).predict(X)
 MLPClassifier(hidden_units=(4,), epochs=2, seeds=1).fit(X, y).predict(X)
-tiny = dict(model=Model(hidden_units=(4,)), train=Train(epochs=2), workers=1)
-study = run_study(X.assign(species=y), "species", seeds=5, sections=["remedies"], **tiny)
+small = Study(seeds=3, sections=["remedies"], remedies={"model.l2": [0.01]}, peers=["linear"])
+tiny = dict(model=Model(hidden_units=(4,)), train=Train(epochs=2), study=small, workers=1)
+study = run_study(X.assign(species=y), "species", **tiny)
 study.to_html("report.html")
 assert (dict(os.environ), gc.get_freeze_count()) == before
 """

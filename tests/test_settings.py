@@ -48,7 +48,10 @@ def test_unknown_choice_shows_the_nearest_first(section, content, expected):
         ({"train": {"learning-rate": 0.1}}, "unknown setting train.learning-rate; known here: learning_rate, "),
         ({"train.epochs": 3}, "unknown setting train.epochs; known here: "),
         ({"train": {"schedule": {"nam": "cosine"}}}, "unknown setting train.schedule.nam; known here: name, warmup_ep"),
-        ({"train": {"early_stopping": {"wait": 3}}}, "unknown setting train.early_stopping.wait; known here: patience"),
+        (
+            {"train": {"early_stopping": {"patient": 3}}},
+            "unknown setting train.early_stopping.patient; known here: patience",
+        ),
         ({1: 2}, "1: Keys should be strings"),
     ],
 )

@@ -165,6 +165,14 @@ def test_early_stopping_needs_validation_rows(digits_project, stage, change, cap
     assert refusal(stage, capsys).startswith("error: train.early_stopping needs validation rows")
 
 
+def test_seeds_that_stop_together_have_one_best_epoch_in_both_stages(digits_project, stage, change):
+    change(train={"early_stopping": {"patience": 2, "unit": "ensemble"}})
+    stage("train")
+    stage("evaluate")
+    assert len(set(read_fitted().best_epoch)) == 1
+    assert pd.read_csv("experiments/results/seeds.csv")["best_epoch"].nunique() == 1
+
+
 # What `dvc repro` does in order can be run by hand out of order: `python -m pipeline.train`.
 @pytest.mark.parametrize("model", [{"hidden_units": [4]}, {"activation": "tanh"}])
 def test_model_that_was_built_otherwise_is_not_trained(digits_project, stage, change, capsys, model):

@@ -40,8 +40,9 @@ from pipeline.paths import (
 )
 from pipeline.settings import flat
 from pipeline.statistics import scores
+from pipeline.tracking.client import TrackingLost
+from pipeline.tracking.entities import param_text
 from pipeline.tracking.read import LoggedRun, read_children, read_run
-from pipeline.tracking.run import TrackingLost, param_text
 from pipeline.tracking.store import check_reachable, sqlite_path, tracking_uri
 
 LOCK_FILE = Path("dvc.lock")

@@ -30,7 +30,7 @@ class Recommendation(Record):
 
 
 class OtherChoice(Record):
-    """The arm that another score than the loss would recommend of the same candidates.
+    """The arm that another score than the loss would recommend of the same candidates, at the best of its strengths.
 
     Attributes:
         difference: its score less that of the recommended arm, row by row, each chosen for every fold by the other

@@ -1,5 +1,7 @@
 """The records of the study's look into the recommended networks."""
 
+from pydantic import Field
+
 from experiments.records.record import Record
 from pipeline.statistics.intervals import Interval
 
@@ -11,13 +13,29 @@ class EnsembleSize(Record):
     loss: float
 
 
+class EnsembleStep(Record):
+    """The gain of one seed more on the rows that so many seeds hold out, a mean over their sets of seeds.
+
+    Attributes:
+        members: the seeds that predict together.
+        loss: of so many together.
+        gain: the loss of one seed fewer less that.
+    """
+
+    members: int
+    loss: float
+    gain: Interval
+
+
 class Ensemble(Record):
     """The seeds of the recommended arm together: the mean of their probabilities, or of their numbers.
 
     Attributes:
         members: the seeds with sound weights.
-        pair_gain: the loss of one seed less that of the two together that hold a row out, on the rows held out; it says
+        pair_gain: the loss of one seed less that of two together that hold a row out, on the rows held out; it says
             whether the seeds are served together.
+        steps: the gains of the second seed, which is `pair_gain`, of the third and so on, as far as rows are held out
+            by so many.
         serves: whether `models/champion.keras` is all members together, and not the first of them.
         test: the scores of all together on the test set, with intervals for other rows of the kind; None without test
             rows, as `gain`.
@@ -28,6 +46,7 @@ class Ensemble(Record):
 
     members: int
     pair_gain: Interval
+    steps: list[EnsembleStep] = Field(default_factory=list)
     serves: bool
     test: dict[str, Interval] | None
     gain: Interval | None

@@ -20,6 +20,7 @@ from experiments.report.numbers import (
     Numbers,
     ends,
     joined,
+    listed,
     number,
     p_value,
     seeds,
@@ -165,7 +166,20 @@ class RecommendedModel:
                 "Two seeds that predict together (the mean of their outputs) raise the {loss}, by {gain}; so {served}."
             )
         together = message.format(loss=self.phrases.on_new_rows, gain=self.numbers.losses(gain), served=served)
-        return together + self._on_test_rows(ensemble)
+        return together + self._further_seeds(ensemble) + self._on_test_rows(ensemble)
+
+    def _further_seeds(self, ensemble: Ensemble) -> str:
+        """Return what a third seed brings, a fourth and so on, where rows are held out by so many."""
+        gains = [
+            _("{gain} ({n} in place of {fewer})").format(
+                gain=self.numbers.losses(step.gain), n=step.members, fewer=step.members - 1
+            )
+            for step in ensemble.steps[1:]
+            if is_known(step.gain)
+        ]
+        if not gains:
+            return ""
+        return _(" On the rows that more seeds held out, one seed more takes off {gains}.").format(gains=listed(gains))
 
     def _on_test_rows(self, ensemble: Ensemble) -> str:
         if not ensemble.test or not is_known(ensemble.gain):

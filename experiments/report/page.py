@@ -11,15 +11,16 @@ from experiments.records import Arm, SectionName, Study, StudyRun
 from experiments.report.alt import Alt
 from experiments.report.answers import WORTH_IT, Answers
 from experiments.report.arms import full_name, ranked, remedy_name
+from experiments.report.evidence import Evidence, carried
 from experiments.report.language import N_, TAGS, _, language, translations
 from experiments.report.method import TASKS, Method
 from experiments.report.model import RecommendedModel
 from experiments.report.numbers import LEVEL, Numbers, sentence
+from experiments.report.questions import DESCRIBE, overfitting
 from experiments.report.recorded import shown
 from experiments.report.settings import as_yaml
 from experiments.report.svg import inline
 from experiments.report.tables import LABELS, RANKED, SCORES, STANDARD, WINNER, Table, Tables, by_group
-from experiments.report.text import Text, carried
 from experiments.report.warned import translated
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -100,8 +101,8 @@ def render(study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, st
             about=study.about,
             task=_(TASKS[study.about.task]),
             numbers=numbers,
-            answers=page.text.answers.in_order(),
-            yaml=as_yaml(study.recommendation.settings, page.text.baseline.settings),
+            answers=page.evidence.answers.in_order(),
+            yaml=as_yaml(study.recommendation.settings, page.evidence.baseline.settings),
             sections=[page.peers(), page.overfitting(), *(page.section(name) for name in TITLES), page.model()],
             method=Method(study, run, numbers),
             warnings=warnings(study, run),
@@ -150,12 +151,12 @@ class Page:
 
     def __init__(self, study: Study, run: StudyRun, numbers: Numbers, pictures: dict[str, str]) -> None:
         self.study, self.numbers, self.pictures = study, numbers, pictures
-        self.text, self.alt = Text(study, run, numbers), Alt(study, run, numbers)
+        self.evidence, self.alt = Evidence(study, run, numbers), Alt(study, run, numbers)
         self.tables = Tables(study, run, numbers)
 
     def peers(self) -> Section:
         """Return the section about models that are no networks."""
-        of_peers = self.text.answers.peers
+        of_peers = self.evidence.answers.peers
         if not of_peers.peers:
             return Section("peers", _(WORTH_IT), missing=_(NOT_ASKED).format(section="peers"))
         picture = self._picture("peers", of_peers.alt(), of_peers.caption())
@@ -173,7 +174,7 @@ class Page:
 
     def overfitting(self) -> Section:
         """Return the section about the baseline."""
-        overfits, baseline = self.study.overfits, self.text.baseline
+        overfits, baseline = self.study.overfits, self.evidence.baseline
         at_best = next((arm for arm in self.study.section("remedies") if arm.group == "best_epoch"), None)
         caption = _(
             "The baseline's {loss} over the epochs, means over the seeds; the first epochs may run out at the top."
@@ -185,7 +186,7 @@ class Page:
         return Section(
             "overfitting",
             _("Does it overfit?"),
-            self.text.overfitting_section(),
+            overfitting.describe(self.evidence),
             picture,
             tables,
             self._notes([baseline]),
@@ -212,14 +213,14 @@ class Page:
         return Section(
             name,
             _(TITLES[name]),
-            getattr(self.text, f"{name}_section")(),
+            DESCRIBE[name](self.evidence),
             self._picture(name, getattr(self.alt, name)(), self._caption(name)),
             section_tables,
             self._notes(arms),
         )
 
     def _notes(self, arms: list[Arm]) -> list[str]:
-        phrases = self.text.phrases
+        phrases = self.evidence.phrases
         return [note for note in (phrases.diverged(arms), phrases.unsteady(arms)) if note]
 
     def _picture(self, name: str, alt: str, caption: str) -> Picture:

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial
 
-from pipeline.data.examples import Examples
 from pipeline.settings import Settings
 from pipeline.training.structure import structure, together
 
@@ -66,10 +65,3 @@ class TrialEnd:
     def of_plain(cls, content: dict[str, Any]) -> "TrialEnd":
         """Return what `plain` was called on; JSON has made text of the epochs."""
         return cls(**(content | {"reports": {int(epoch): value for epoch, value in content["reports"].items()}}))
-
-
-def run(examples: Examples, jobs: list[Job]) -> list[TrialEnd]:
-    """Train jobs side by side, in a worker; see `trial.run_jobs`."""
-    from experiments.search.trial import run_jobs  # imports TensorFlow, which the search itself does not need
-
-    return run_jobs(examples, jobs)

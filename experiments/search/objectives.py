@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from pipeline.choices import OBJECTIVES, Objective
+from pipeline.choices import OBJECTIVES, Objective, objectives_of
+from pipeline.data.examples import Task
 from pipeline.errors import InputError
 from pipeline.settings import Search
 
@@ -36,18 +37,18 @@ def title(objective: Objective) -> str:
     return NAMES.get(objective, objective.replace("_", " "))
 
 
-def check_objectives(search: Search, task: str) -> None:
+def check_objectives(search: Search, task: Task) -> None:
     """Refuse scores that the task has not.
 
     Raises:
         InputError: one of them is for classes, and the target is a number, or the other way round.
     """
+    allowed = objectives_of(task)
     for name in search.objectives:
-        if OBJECTIVES[name].task in (None, task):
+        if name in allowed:
             continue
         kinds = ("classes", "a number") if task == "regression" else ("numbers", "one of classes")
-        allowed = ", ".join(known for known, facts in OBJECTIVES.items() if facts.task in (None, task))
         raise InputError(
             f"search.objectives has {name}, which is for {kinds[0]}, and the target is {kinds[1]}: take one of "
-            f"{allowed}"
+            f"{', '.join(allowed)}"
         )

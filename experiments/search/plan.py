@@ -12,7 +12,7 @@ from pipeline.data.splits import Summary
 from pipeline.errors import InputError
 from pipeline.params import with_values
 from pipeline.settings import Settings
-from pipeline.training.checks import check_task
+from pipeline.training.checks import check_shared_validation, check_task
 
 DEPEND_ON_DATA = ("train.class_weight", "train.shift", "train.cutout", "train.rotate")  # the values that they may have
 
@@ -47,6 +47,7 @@ def check_searchable(settings: Settings, summary: Summary) -> None:
     if "gap" in settings.search.objectives and settings.train.train_score_rows == 0:
         raise InputError("search.objectives has gap, which needs train.train_score_rows above 0")
     check_task(settings.train, summary.problem)
+    check_shared_validation(settings.train, are_shared=settings.search.folds is None)
     for setting, dimension in trial_settings(settings, summary).search.space.items():
         if setting not in DEPEND_ON_DATA:
             continue

@@ -8,10 +8,10 @@ from pipeline.choices import Objective
 from pipeline.data.examples import Examples
 from pipeline.errors import InputError
 from pipeline.settings import Model
-from pipeline.statistics import scores
 from pipeline.statistics.floor import knowing_nothing
 from pipeline.training.fitted import Fitted
 from pipeline.training.predict import predict
+from pipeline.training.scored_outputs import score_outputs
 
 
 def outputs_of_nothing(examples: Examples) -> np.ndarray:
@@ -35,24 +35,14 @@ def validation_scores(
     x = examples.x[rows] if len(rows) > 1 else examples.x[rows[0]]
     outputs = predict(model, examples.problem, fitted.weights, x)
     outputs = np.where(fitted.sound[:, None, None], outputs, outputs_of_nothing(examples)[:, None])
-    rows = np.broadcast_to(rows, outputs.shape[:2])
     return {name: _score(name, outputs, rows, examples) for name in names}
 
 
 def _score(name: Objective, outputs: np.ndarray, rows: np.ndarray, examples: Examples) -> np.ndarray:
-    """Return a score of outputs for rows of each seed, `[R]`, from `[R, n, n_outputs]` and `[R, n]`."""
-    problem, y, weights = examples.problem, examples.y, examples.weights
-    if not problem.is_classification:
-        outputs, y = outputs[..., 0].astype(float) * problem.target_scale, y * problem.target_scale
-    values = [
-        scores.score_seeds(
-            name, problem.task, of_seed[None], y[of_rows], None if weights is None else weights[of_rows]
-        )[0]
-        for of_seed, of_rows in zip(outputs, rows, strict=True)
-    ]
+    values = score_outputs(name, outputs, rows, examples)
     if not np.isfinite(values).all():
         raise InputError(
             f"search.objectives has {name}, which is not defined on validation rows that are all of one class or "
             "value; take another objective, or raise data.val_fraction"
         )
-    return np.array(values)
+    return values

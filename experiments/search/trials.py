@@ -15,9 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.engine.engine import MOST_LOSSES, Task
 from experiments.engine.local import WorkerDied
-from experiments.search.jobs import Job, TrialEnd, run
+from experiments.search.jobs import Job, TrialEnd
 from experiments.search.plan import plan
 from experiments.search.proposals import Proposal, ask, for_pruner, shown
+from experiments.search.tasks import run
 from pipeline.errors import InputError
 from pipeline.settings import Settings
 from pipeline.training.structure import effort

@@ -87,16 +87,18 @@ def judged_alike(competing: list[Scored]) -> list[Scored]:
     return competing
 
 
-def by_other_scores(competing: list[Scored], by_loss: Scored) -> list[record.OtherChoice]:
+def by_other_scores(
+    sections: Mapping[ArmSection, Compared], competing: list[Scored], by_loss: Scored
+) -> list[record.OtherChoice]:
     """Return what the candidates' other scores would recommend, in the same way and by the same rows as the loss.
 
     Args:
         competing: see `candidates`; there is nothing to say of one alone.
         by_loss: the recommended arm with scores on rows that did not choose it.
     """
-    choices, judged = [], judged_alike(competing)
-    for name in OTHER_SCORES[by_loss.rows.problem.task] if len(judged) > 1 else ():
-        choice = crossfitted(judged, name)
+    choices = []
+    for name in OTHER_SCORES[by_loss.rows.problem.task] if len(competing) > 1 else ():
+        choice = crossfitted(judged_alike([_at_strength_by(name, arm, sections) for arm in competing]), name)
         is_same = (choice.section, choice.name) == (by_loss.section, by_loss.name)
         [estimate] = estimates([choice.judged_rows(name) - by_loss.judged_rows(name)], choice.rows.ring)
         choices.append(
@@ -108,6 +110,16 @@ def by_other_scores(competing: list[Scored], by_loss: Scored) -> list[record.Oth
             )
         )
     return choices
+
+
+def _at_strength_by(score: record.OtherScore, arm: Scored, sections: Mapping[ArmSection, Compared]) -> Scored:
+    """Return the choice by a score among the strengths of an arm's remedy; an arm that competes with none as it is."""
+    options = arm.configuration.options
+    if options is None:
+        return arm
+    strengths = [other for other in sections[arm.section].arms if other.configuration.options == options]
+    # The strength that the loss has chosen has the scores of that choice, and here competes with its own.
+    return crossfitted([replace(other, row_scores=other.result.row_scores, picks=None) for other in strengths], score)
 
 
 def recommendation(

@@ -51,7 +51,7 @@ def conclude(
     """Choose, look at the test set, and conclude."""
     base = compared["remedies"].arms[0]
     recommended, by_others = choose.recommended(compared, base)
-    by_other_scores = choose.by_other_scores(choose.candidates(compared, base), by_others)
+    by_other_scores = choose.by_other_scores(compared, choose.candidates(compared, base), by_others)
     # Everything is chosen; from here on the test set is looked at, once.
     test = read_test()
     of_search = compared["winner"].arms if "winner" in compared else []

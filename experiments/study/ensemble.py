@@ -1,6 +1,7 @@
 """The seeds of the recommended arm together: what that gains, by rows that chose nothing, and whether it is served."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,11 +12,12 @@ from experiments.study.rows import Rows
 from pipeline.data.examples import Split
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import estimates
-from pipeline.statistics.ensembles import gain, subsets, together
+from pipeline.statistics.ensembles import gain, losses_by_member, subsets, together
 from pipeline.statistics.intervals import Interval
 from pipeline.statistics.weights import average
 
 SUBSETS = 50  # drawn at most of each size
+MOST_HOLDERS = 8  # of a row that predict together; all of their sets are looked at, and of more there are too many
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +35,12 @@ class Members:
 
     def to_record(self, test: Split) -> record.Ensemble:
         """Return what `study.json` says of them."""
-        pair = self.pair_gain()
+        steps = self.steps()
+        pair = steps[0].gain if steps else Interval()
         return record.Ensemble(
             members=len(self.test),
             pair_gain=pair,
+            steps=steps,
             serves=pair.low is not None and pair.low > 0 and len(self.test) > 1,
             test=self._scored(self.all_together()[None], test).scores if len(test) else None,
             gain=self.gain(test) if len(test) else None,
@@ -47,21 +51,39 @@ class Members:
         """Return the outputs of all members together on the test rows, `[n, n_outputs]`."""
         return together(self.rows.problem.task, self.test)
 
-    def pair_gain(self) -> Interval:
-        """Return how much lower the loss is of the two seeds that hold a row out, together, than that of one of them.
+    def steps(self) -> list[record.EnsembleStep]:
+        """Return how much one seed more lowers the loss, on the rows that so many seeds hold out.
 
-        Of more seeds no row is held out by all. In time a row judges a single seed, and nothing is known.
+        Nothing is known where no row judges two seeds, as in time with one ring.
         """
-        task, ring = self.rows.problem.task, self.rows.ring
-        if not (ring.judges >= 0).all(axis=1).any():
-            return Interval()
-        loss = scores.row_score_of(scores.METRICS[task][0])
-        alone = self.rows.score(self.held_out, slice(None))[loss]
-        pair = self.rows.score(together(task, self.held_out, axis=1), slice(None))[loss]
-        judged = (ring.judges >= 0).all(axis=1, keepdims=True)
-        [estimate] = estimates([np.where(judged, alone - pair[:, None], np.nan)], ring)
-        one, two = (ring.mean(np.where(judged, values, np.nan)) for values in (alone, np.stack([pair, pair], axis=1)))
-        return estimate.interval().scaled(self._factor(one, two))
+        ring = self.rows.ring
+        may_judge = (ring.judges >= 0).reshape(-1, ring.n)[:MOST_HOLDERS]
+        losses = [self._by_holder(may_judge, members) for members in range(1, may_judge.sum(axis=0).max() + 1)]
+        steps = []
+        for members, (fewer, joined) in enumerate(pairwise(losses), start=2):
+            one_fewer = np.where(np.isfinite(joined), fewer, np.nan)
+            [estimate] = estimates([one_fewer - joined], ring)
+            before, after = ring.mean(one_fewer), ring.mean(joined)
+            gained = estimate.interval().scaled(self._factor(before, after))
+            loss = float(self._metric(np.array(after)))
+            steps.append(record.EnsembleStep(members=members, loss=loss, gain=gained))
+        return steps
+
+    def _by_holder(self, may_judge: np.ndarray, members: int) -> np.ndarray:
+        """Return the loss of each row by so many of its holders together, over those that each is among.
+
+        It is `[rings, 2, n]`, NaN where a row has too few holders.
+        """
+        problem, shape = self.rows.problem, self.rows.ring.judges.shape
+        outputs = self.held_out.reshape(-1, *self.held_out.shape[2:])
+        loss = scores.row_score_of(scores.METRICS[problem.task][0])
+
+        def loss_of(holders: list[int]) -> np.ndarray:
+            return self.rows.score(together(problem.task, outputs[holders]), slice(None))[loss]
+
+        by_holder = np.full((shape[0] * shape[1], shape[2]), np.nan)
+        by_holder[: len(may_judge)] = losses_by_member(loss_of, may_judge, members)
+        return by_holder.reshape(shape)
 
     def gain(self, test: Split) -> Interval:
         """Return how much lower the loss of all seeds together is on the test rows than that of one of them."""

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from experiments.study.arms import Arm
-from experiments.study.rows import Labels, Rows
+from experiments.study.rows import Labels
 from pipeline.data.splits import Summary
 from pipeline.files import read_arrays, read_kept, under, write_arrays
 from pipeline.settings import Model, Train, flat
-from pipeline.training.fast.process import compile_for
 from pipeline.training.fitted import Fitted, arrays_of, fitted_of
 from pipeline.training.structure import effort, source_digest, structure, together
 
@@ -28,6 +27,7 @@ ROOT = Path(__file__).parent.parent.parent
 CODE = (
     "pipeline/data",
     "pipeline/training",
+    "pipeline/statistics/ensembles.py",
     "pipeline/statistics/floor.py",
     "pipeline/statistics/metrics.py",
     "pipeline/statistics/ring.py",
@@ -150,15 +150,3 @@ def read_result(path: Path) -> Result | None:
 def _result(arrays: dict[str, np.ndarray]) -> Result:
     fitted = fitted_of(arrays, pd.DataFrame(under("history/", arrays)))
     return Result(fitted, under("row_scores/", arrays), arrays["sound"], float(arrays["seconds"]))
-
-
-def run(rows: Rows, jobs: list[Job], seeds: list[int], epochs: int) -> list[Result]:
-    """Train jobs side by side, in a worker; see `worker.train`.
-
-    Args:
-        epochs: the number that most jobs of the study have, by which the process chooses how well it compiles.
-    """
-    from experiments.study.worker import train  # imports TensorFlow, which the study itself does not need
-
-    compile_for(rows.train.shape[1] * epochs)
-    return train(jobs, rows, seeds)

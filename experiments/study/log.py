@@ -19,8 +19,8 @@ from pipeline.settings import Settings, flat
 from pipeline.statistics import scores
 from pipeline.statistics.intervals import Interval
 from pipeline.tracking.champion import register_champion
+from pipeline.tracking.entities import Dataset
 from pipeline.tracking.parent import ChildRecord, ParentRun
-from pipeline.tracking.run import Dataset
 
 EXPERIMENT = "study"
 LOG_AGAIN = "the result files are complete, log them with: python -m experiments.study --log-only"

@@ -22,7 +22,7 @@ from experiments.study.scored import Scored, chosen, score
 from pipeline.data.examples import Problem
 from pipeline.errors import InputError
 from pipeline.settings import ArmSection, Model, Settings
-from pipeline.training.checks import check_task
+from pipeline.training.checks import check_shared_validation, check_task
 
 FEWEST_PER_CLASS = 2  # training rows, on average, at the small end of the learning curve
 FEWEST_ROWS = 16
@@ -86,6 +86,7 @@ class Sections:
         arms = [arm for arm in arms if arm.section in self.settings.study.sections]
         for arm in arms:
             check_task(arm.train, self.rows.problem)
+            check_shared_validation(arm.train, are_shared=False)
         _check_settings_matter(arms, self.rows.problem)
         self.trainings.run([Job.of(arm) for arm in arms], label)
         by_section: Arms = {}

@@ -9,8 +9,9 @@ from rich.console import Console
 
 from experiments.engine.engine import MOST_LOSSES, Engine, Task
 from experiments.engine.local import WorkerDied
-from experiments.study.jobs import CACHE, Job, Result, cache_path, read_result, run, write_result
+from experiments.study.jobs import CACHE, Job, Result, cache_path, read_result, write_result
 from experiments.study.rows import Rows
+from experiments.study.tasks import run
 from pipeline.errors import InputError
 from pipeline.progress import Bar
 from pipeline.settings import Settings

@@ -18,23 +18,24 @@ from pipeline.paths import (
 )
 from pipeline.settings import Settings, flat
 from pipeline.statistics import scores
-from pipeline.tracking import run as tracking
+from pipeline.tracking.entities import Dataset
+from pipeline.tracking.run import EXPERIMENT, SETTINGS, RunRecord
 from pipeline.training.checkpoint import training_identity
 
 
-def run_record(results: Results, settings: Settings, summary: Summary) -> tracking.RunRecord:
+def run_record(results: Results, settings: Settings, summary: Summary) -> RunRecord:
     """Return the content of the MLflow run; the files it names must be there when it is logged."""
     hidden = "-".join(str(units) for units in settings.model.hidden_units) or "linear"
     scored = results.evaluation["scored"]
-    return tracking.RunRecord(
-        experiment=tracking.EXPERIMENT,
+    return RunRecord(
+        experiment=EXPERIMENT,
         name=f"{settings.data.source} {hidden} {settings.train.optimizer}, {scored} seeds",
-        params={name: value for name, value in flat(settings).items() if name.startswith(tracking.SETTINGS)},
+        params={name: value for name, value in flat(settings).items() if name.startswith(SETTINGS)},
         tags={"dvc.stage": "evaluate", "task": summary.task, "data.findings": ", ".join(summary.findings) or "none"},
         curves=results.curves,
         scores=final_scores(results),
         datasets=[
-            tracking.Dataset(f"{summary.source} {name}", summary.digest[name], summary.source, summary.rows[name], name)
+            Dataset(f"{summary.source} {name}", summary.digest[name], summary.source, summary.rows[name], name)
             for name in SPLITS
             if summary.rows[name]
         ],

@@ -1,5 +1,8 @@
 """Models that predict together: the mean of their probabilities or numbers, and what it gains over one of them."""
 
+from collections.abc import Callable
+from itertools import combinations
+
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
@@ -45,6 +48,23 @@ def gain(losses: np.ndarray, of_all: np.ndarray, without_one: np.ndarray, weight
     parts = by_row.rows_variance**2 / max(1.0, by_row.freedom) + variance**2 / (models - 1)
     freedom = total**2 / parts if parts else by_row.freedom
     return Estimate(by_row.mean, by_row.rows_variance, variance, freedom, by_row.n)
+
+
+def losses_by_member(loss_of: Callable[[list[int]], np.ndarray], may_judge: np.ndarray, members: int) -> np.ndarray:
+    """Return the mean loss of a row by the sets of so many models that each model is in, `[models, n]`.
+
+    The mean over the models that judge a row is the mean over all of its sets. NaN where a row has none.
+
+    Args:
+        loss_of: takes the models of a set, and returns the loss of all of them together on each row, `[n]`.
+        may_judge: which models each row may judge, bool `[models, n]`.
+    """
+    totals, counts = np.zeros(may_judge.shape), np.zeros(may_judge.shape)
+    for models in map(list, combinations(range(len(may_judge)), members)):
+        judges_all = may_judge[models].all(axis=0)
+        totals[models] += np.where(judges_all, loss_of(models), 0)
+        counts[models] += judges_all
+    return totals / np.where(counts, counts, np.nan)
 
 
 def subsets(models: int, size: int, most: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ under the ROC curve the values are the structural components of DeLong, DeLong a
 estimates and compares means of row scores (`intervals.crossed`, `comparisons.estimates`) does so for these scores too.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import numpy as np
@@ -27,8 +28,9 @@ def further_rows(
     actual: np.ndarray,
     weights: np.ndarray | None = None,
     predicted: np.ndarray | None = None,
+    names: Iterable[str] = FURTHER["classification"],
 ) -> dict[str, np.ndarray]:
-    """Return each further score of a classification as values of rows, `[n]`.
+    """Return further scores of a classification as values of rows, `[n]`.
 
     Balanced accuracy and F1 are means over the classes. So are the area under the ROC curve and the average precision,
     of each class against the rest; with two classes they are those of the second. A class without rows, or without
@@ -41,6 +43,7 @@ def further_rows(
         actual: class indices, `[n]`.
         weights: of the rows, `[n]`; None for equal ones.
         predicted: the classes that are said, `[n]`; None for the most likely ones.
+        names: of the scores.
     """
     n, classes = probabilities.shape
     shares = _shares(n, weights)
@@ -50,18 +53,19 @@ def further_rows(
     sided = [k for k in present if not truth[:, k].all()]
     positive = sided[-1:] if classes == 2 else sided
     hits = (said == actual).astype(float)
-    return {
-        "balanced_accuracy": _mean([_ratio(hits * truth[:, k], truth[:, k], shares) for k in present], n),
-        "f1": _mean(
-            [_f1(said == k, truth[:, k], shares) for k in range(classes) if truth[:, k].any() or (said == k).any()], n
+    in_question = [k for k in range(classes) if truth[:, k].any() or (said == k).any()]
+    confidence = np.take_along_axis(probabilities, said[:, None], 1)[:, 0]
+    scores: dict[str, Callable[[], np.ndarray]] = {
+        "balanced_accuracy": lambda: _mean([_ratio(hits * truth[:, k], truth[:, k], shares) for k in present], n),
+        "f1": lambda: _mean([_f1(said == k, truth[:, k], shares) for k in in_question], n),
+        "roc_auc": lambda: _mean([_roc_auc(probabilities[:, k], truth[:, k], shares) for k in positive], n),
+        "average_precision": lambda: _mean(
+            [_average_precision(probabilities[:, k], truth[:, k], shares) for k in positive], n
         ),
-        "roc_auc": _mean([_roc_auc(probabilities[:, k], truth[:, k], shares) for k in positive], n),
-        "average_precision": _mean([_average_precision(probabilities[:, k], truth[:, k], shares) for k in positive], n),
-        "brier": np.square(probabilities - truth).sum(axis=1),
-        "calibration_error": _calibration_error(
-            np.take_along_axis(probabilities, said[:, None], 1)[:, 0], hits, shares
-        ),
+        "brier": lambda: np.square(probabilities - truth).sum(axis=1),
+        "calibration_error": lambda: _calibration_error(confidence, hits, shares),
     }
+    return {name: scores[name]() for name in names}
 
 
 def class_rows(
@@ -88,20 +92,22 @@ def further_by_seed(
     outputs: np.ndarray,
     actual: np.ndarray,
     weights: np.ndarray | None = None,
+    names: Iterable[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Return each further score as values of rows for every seed, `[R, n]`; without those that are not defined.
+    """Return further scores as values of rows for every seed, `[R, n]`; without those that are not defined.
 
     Args:
         outputs: logits `[R, n, classes]`, or numbers `[R, n]`.
         actual: class indices, or numbers, `[n]`.
         weights: of the rows, `[n]`; None for equal ones.
+        names: of the scores; None for all of the task.
     """
+    names = FURTHER[task] if names is None else names
     if task == "regression":
         return {"mae": np.abs(outputs.astype(np.float64) - actual)}
-    by_seed = [
-        further_rows(of_seed, actual, weights) for of_seed in special.softmax(outputs.astype(np.float64), axis=-1)
-    ]
-    values = {name: np.stack([of_seed[name] for of_seed in by_seed]) for name in FURTHER[task]}
+    probabilities = special.softmax(outputs.astype(np.float64), axis=-1)
+    by_seed = [further_rows(of_seed, actual, weights, names=names) for of_seed in probabilities]
+    values = {name: np.stack([of_seed[name] for of_seed in by_seed]) for name in names}
     return {name: of_rows for name, of_rows in values.items() if np.isfinite(of_rows).all()}
 
 

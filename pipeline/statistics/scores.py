@@ -162,7 +162,7 @@ def score_seeds(
         weights: of the rows, `[n]`; None for equal ones.
     """
     if row_score_of(metric) not in ROW_SCORES[task]:
-        further = further_by_seed(task, outputs, actual, weights)
+        further = further_by_seed(task, outputs, actual, weights, [metric])
         return average(further[metric], weights) if metric in further else np.full(len(outputs), np.nan)
     mean = average(by_row(task, outputs, actual)[row_score_of(metric)], weights)
     return from_mean(metric, mean, variance(actual.astype(np.float64), weights) or np.nan)

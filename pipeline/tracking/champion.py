@@ -15,7 +15,8 @@ import pandas as pd
 from pipeline import serving
 from pipeline.data.splits import Summary
 from pipeline.errors import without_password
-from pipeline.tracking.run import is_loss, log_model, open_client, requirements, without_advice
+from pipeline.tracking.client import is_loss, open_client
+from pipeline.tracking.logged_model import log_model, requirements, without_advice
 from pipeline.tracking.store import first_cause, tracking_uri
 
 if TYPE_CHECKING:

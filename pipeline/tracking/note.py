@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import without_password
-from pipeline.tracking.run import is_loss, open_client
+from pipeline.tracking.client import is_loss, open_client
 from pipeline.tracking.store import first_cause, sqlite_path, tracking_uri
 
 NOTE = "mlflow.note.content"

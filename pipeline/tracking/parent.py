@@ -11,24 +11,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.errors import without_password
-from pipeline.tracking.provenance import git_tags, source_tags
-from pipeline.tracking.run import (
-    IDENTITY,
+from pipeline.tracking.client import is_loss, no_garbage_collection, open_client, pages
+from pipeline.tracking.entities import (
     METRICS_PER_BATCH,
     PARAMS_PER_BATCH,
     Dataset,
     batches,
     curve_points,
     dataset_input,
-    experiment_id_of,
-    is_loss,
-    no_garbage_collection,
-    open_client,
-    pages,
     param_text,
-    points_to_log,
-    unfinished_run,
 )
+from pipeline.tracking.provenance import git_tags, source_tags
+from pipeline.tracking.run import IDENTITY, experiment_id_of, points_to_log, unfinished_run
 from pipeline.tracking.store import first_cause, tracking_uri
 from pipeline.tracking.view import share_view
 

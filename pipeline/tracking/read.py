@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import without_password
+from pipeline.tracking.client import TrackingLost, is_loss, open_client, pages
+from pipeline.tracking.entities import DIGEST_LENGTH, param_text
 from pipeline.tracking.parent import ParentRun
-from pipeline.tracking.run import DIGEST_LENGTH, SETTINGS, TrackingLost, is_loss, open_client, pages, param_text
+from pipeline.tracking.run import SETTINGS
 from pipeline.tracking.store import first_cause, tracking_uri
 
 if TYPE_CHECKING:

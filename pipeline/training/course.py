@@ -13,6 +13,7 @@ from pipeline.training.fitted import Chosen, Fitted
 from pipeline.training.history import History, loss_column, monitored_score
 from pipeline.training.optimizers import default_learning_rate
 from pipeline.training.schedules import Patience, learning_rates
+from pipeline.training.scored_outputs import ENSEMBLE
 
 Snapshot = dict[str, np.ndarray]  # all that the rest of a training depends on, under unique names
 Weights = dict[str, np.ndarray]  # by path, seed first
@@ -65,6 +66,8 @@ class Course:
             cut = self.plateau.exhausted(epoch, validation_scores) & going
             self.rate_factor[cut] *= self.train.schedule.decay
             self.plateau.waited[cut] = 0
+        if self.train.stops_together:
+            monitored["validation"] = monitored_score(self.train.monitor, ENSEMBLE, scores, self.problem)
         waited_for = np.zeros(len(self.seeds), bool)
         fetched = cache(weights)
         for split, best in self.best.items():

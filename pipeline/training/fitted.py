@@ -23,7 +23,8 @@ class Chosen:
             those of each seed's best epoch, else those of its last; NaN for a seed that has no such epoch or diverged
             before the last.
         best_epoch: epoch of the lowest cross-entropy (RMSE) on these rows, or of the best `train.monitor`, counted from
-            1; the last one without such rows; 0 where no epoch had a finite score.
+            1; one for all seeds where these stop together; the last one without such rows; 0 where no epoch had a
+            finite score.
     """
 
     weights: dict[str, np.ndarray]

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.choices import OBJECTIVES, Score
 from pipeline.data.examples import Examples, Problem
+from pipeline.statistics.metrics import FURTHER
 
 # Scores come from numbers in float32, which have no more significant digits than these.
 DIGITS = "%.7g"
@@ -45,31 +47,33 @@ def loss_column(split: str, problem: Problem) -> str:
     return f"{split}_cross_entropy" if problem.is_classification else f"{split}_rmse"
 
 
+def further_score(monitor: Score | None, problem: Problem) -> Score | None:
+    """Return the score of `train.monitor` where it takes the outputs of all rows; None where every history has it."""
+    return monitor if monitor in FURTHER[problem.task] else None
+
+
 def score_columns(
     split: str,
     examples: Examples,
     variance: np.ndarray,
     loss: np.ndarray,
     hits: np.ndarray,
-    balanced_hits: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the columns of a split, each `[R]`: cross-entropy and accuracy, or RMSE in the target's unit and R2.
 
     Args:
         variance: of the standardized target in the split, `[R]`.
         loss, hits: means over the split, `[R]`; the loss of a regression is the squared error, standardized.
-        balanced_hits: the mean over the classes of the mean of the hits, which gives a column of its own.
     """
     name = loss_column(split, examples.problem)
     if examples.problem.is_classification:
-        balanced = {} if balanced_hits is None else {f"{split}_balanced_accuracy": balanced_hits}
-        return {name: loss, f"{split}_accuracy": hits} | balanced
+        return {name: loss, f"{split}_accuracy": hits}
     varied = np.where(variance > 0, variance, np.nan)
     return {name: np.sqrt(loss) * examples.problem.target_scale, f"{split}_r2": 1 - loss / varied}
 
 
 def monitored_score(
-    monitor: str | None, split: str, scores: dict[str, np.ndarray], problem: Problem
+    monitor: Score | None, split: str, scores: dict[str, np.ndarray], problem: Problem
 ) -> np.ndarray | None:
     """Return what `train.monitor` goes by, `[R]`, the lower the better; None where the split has no rows.
 
@@ -79,7 +83,7 @@ def monitored_score(
     if monitor is None:
         return scores.get(loss_column(split, problem))
     score = scores.get(f"{split}_{monitor}")
-    return None if score is None else 1 - score
+    return 1 - score if score is not None and OBJECTIVES[monitor].is_maximized else score
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from pipeline.errors import InputError
 from pipeline.settings import Model, Train
 from pipeline.training.batches import batch_size, epoch_batches, row_weights
 from pipeline.training.encoding import encoding_weights
+from pipeline.training.history import further_score
 from pipeline.training.images import Changing
 from pipeline.training.inputs import input_weights
 from pipeline.training.model import build_network, initial_weights
@@ -80,6 +81,19 @@ def replica_groups(
     return [ReplicaGroup(examples, replicas[part], seeds, part) for part in parts]
 
 
+class GroupScores(NamedTuple):
+    """The scores of a group after an epoch.
+
+    Attributes:
+        means: the mean loss and hits over each split, `[2, splits, R]`. Where `train.monitor` is no mean of these, it
+            comes third.
+        outputs: on the validation rows, `[R, n, n_outputs]`, where the seeds stop together.
+    """
+
+    means: np.ndarray
+    outputs: np.ndarray | None = None
+
+
 class ReplicaGroup:
     """The replicas that share a graph, their state, and the rows that they train and are scored on.
 
@@ -112,8 +126,8 @@ class ReplicaGroup:
                 "codes; set it to null"
             )
         block_rows = max(1, NUMBERS_PER_SCORED_BLOCK // (len(self.seeds) * _width(network)))
-        is_balanced = train.monitor == "balanced_accuracy"
-        self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows, is_balanced)
+        self.splits = ScoredSplits(examples, scored, val_rows, holdout_rows, block_rows)
+        self.further, self.stops_together = further_score(train.monitor, examples.problem), train.stops_together
         self.graph = shared_graph(*structure(model, train), examples.problem, len(self.seeds))
         networks = [_network(of_replica, examples.problem) for of_replica, _, _ in replicas]
         settings = zip(networks, [of_replica for _, of_replica, _ in replicas], strict=True)
@@ -155,13 +169,18 @@ class ReplicaGroup:
         self.state, losses = self.graph.train(x, y, self.state, batches, strengths)
         return losses.numpy()
 
-    def scores(self, x: tf.Tensor, y: tf.Tensor) -> np.ndarray:
-        """Return the mean loss and hits over each split, `[2, splits, R]`; for `x` and `y` see `train_epoch`.
-
-        Where `train.monitor` needs them, the hits with all classes counted alike come third.
-        """
+    def scores(self, x: tf.Tensor, y: tf.Tensor) -> "GroupScores":
+        """Return the scores of all replicas as they are now; for `x` and `y` see `train_epoch`."""
         blocks = [self.graph.score(self.state, *block) for block in self.splits.blocks(x, y)]
-        return self.splits.means(np.concatenate(blocks, axis=-1) if blocks else np.zeros((2, len(self.seeds), 0)))
+        if not blocks:
+            return GroupScores(np.zeros((2, 0, len(self.seeds))))
+        means = self.splits.means(np.concatenate([by_row.numpy() for by_row, _ in blocks], axis=-1))
+        if self.further is None and not self.stops_together:
+            return GroupScores(means)
+        outputs = np.concatenate([of_block.numpy() for _, of_block in blocks], axis=1)
+        if self.further is not None:
+            means = np.concatenate([means, self.splits.scores(self.further, outputs)[None]])
+        return GroupScores(means, self.splits.of_validation(outputs) if self.stops_together else None)
 
     def assign(self, weights: dict[str, np.ndarray]) -> None:
         """Set the weights that score to the group's part of these, which are of all replicas."""

@@ -75,16 +75,16 @@ class Replicas:
         values = [*trained, *(value.numpy() for value in state.statistics)]
         return {variable.path: value for variable, value in zip(variables, values, strict=True)}
 
-    def score(self, state: State, x: tf.Tensor, targets: tf.Tensor) -> np.ndarray:
-        """Return loss and hit of each row for the weights that score, `[2, R, k]`, dropout and noise off.
+    def score(self, state: State, x: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return loss and hit of each row for the weights that score, `[2, R, k]`, dropout and noise off, and outputs.
 
         That loss is the cross-entropy in nats whatever is trained on; for regression it is the squared error, and there
-        are no hits.
+        are no hits. The outputs are logits or standardized numbers, `[R, k, n_outputs]`.
 
         Args:
             x, targets: rows `[R, k, n_features]` and `[R, k]`, or `[1, k, ...]` where all replicas share them.
         """
-        return self._compiled_score(self._scoring(state), state.statistics, x, targets).numpy()
+        return self._compiled_score(self._scoring(state), state.statistics, x, targets)
 
     def _scoring(self, state: State) -> list[tf.Tensor]:
         return state.means or state.averages or self.optimizer.values_in(state.optimizer)
@@ -240,15 +240,16 @@ class Replicas:
 
     def _score(
         self, trained: list[tf.Tensor], statistics: list[tf.Tensor], x: tf.Tensor, targets: tf.Tensor
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         with gradients_forgotten():
             outputs, _ = self.stack(self.optimizer.split(trained), statistics, x)
         targets = tf.broadcast_to(targets, tf.shape(outputs)[:-1])
         if not self.problem.is_classification:
             errors = tf.square(outputs[..., 0] - targets)
-            return tf.stack([errors, tf.zeros_like(errors)])
+            return tf.stack([errors, tf.zeros_like(errors)]), outputs
         hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == targets
-        return tf.stack([tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), tf.cast(hits, tf.float32)])
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
+        return tf.stack([losses, tf.cast(hits, tf.float32)]), outputs
 
 
 def _moved(averages: list[tf.Tensor], weights: list[tf.Tensor], kept: tf.Tensor) -> list[tf.Tensor]:

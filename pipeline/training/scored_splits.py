@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
-from sklearn.metrics import recall_score
 
+from pipeline.choices import Score
 from pipeline.data.examples import Examples
+from pipeline.training.scored_outputs import score_outputs
 
 Block = tuple[tf.Tensor, tf.Tensor]
 
@@ -21,7 +22,6 @@ class ScoredSplits:
         train_rows, val_rows, holdout_rows: indices of rows, `[R, n]`, or `[1, n]` where all seeds share them; a split
             without rows is left out.
         block_rows: how many rows of each seed are scored at once.
-        is_balanced: whether hits are averaged class by class too.
     """
 
     def __init__(
@@ -31,9 +31,8 @@ class ScoredSplits:
         val_rows: np.ndarray,
         holdout_rows: np.ndarray,
         block_rows: int,
-        is_balanced: bool = False,
     ):
-        self.is_balanced = is_balanced
+        self.examples = examples
         self.y, self.weights, self.block_rows = examples.y, examples.weights, block_rows
         rows_of_all = {"train": train_rows, "validation": val_rows, "holdout": holdout_rows}
         self.rows = {split: rows.astype(np.int32) for split, rows in rows_of_all.items() if rows.shape[1]}
@@ -59,27 +58,27 @@ class ScoredSplits:
         return self.in_memory
 
     def means(self, by_row: np.ndarray) -> np.ndarray:
-        """Return the means over each split, `[2, splits, R]`, of the loss and hits that every row has, `[2, R, rows]`.
+        """Return the means over each split, `[2, splits, R]`, of each row's loss and hits, `[2, R, rows]`."""
+        pairs = zip(self._by_split(by_row, axis=-1), self.rows.values(), strict=True)
+        means = [self._mean(values, np.broadcast_to(rows, values.shape)) for values, rows in pairs]
+        return np.stack(means, axis=1) if means else np.zeros((2, 0, by_row.shape[1]))
 
-        With `is_balanced` the third, `[3, splits, R]`, is the mean over the classes of the mean of the hits.
+    def scores(self, name: Score, outputs: np.ndarray) -> np.ndarray:
+        """Return a score of each split, `[splits, R]`, NaN for a seed whose outputs are not finite.
+
+        Args:
+            outputs: of every row, `[R, rows, n_outputs]`.
         """
-        ends = np.cumsum([rows.shape[1] for rows in self.rows.values()])
-        of_splits = np.split(by_row, ends[:-1], axis=-1) if len(ends) else []
-        pairs = zip(of_splits, self.rows.values(), strict=True)
-        means = [self._means(values, np.broadcast_to(rows, values.shape[1:])) for values, rows in pairs]
-        return np.stack(means, axis=1) if means else np.zeros((2 + self.is_balanced, 0, by_row.shape[1]))
+        pairs = zip(self._by_split(outputs, axis=1), self.rows.values(), strict=True)
+        return np.stack([score_outputs(name, of_split, rows, self.examples) for of_split, rows in pairs])
 
-    def _means(self, by_row: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        means = self._mean(by_row, np.broadcast_to(rows, by_row.shape))
-        if not self.is_balanced:
-            return means
-        counts = np.ones(rows.shape) if self.weights is None else self.weights[rows].astype(float)
-        of_seeds = zip(by_row[1], self.y[rows], counts, strict=True)
-        recalls = [
-            recall_score(y, np.where(hit, y, -1), labels=np.unique(y), average="macro", sample_weight=of_seed)
-            for hit, y, of_seed in of_seeds
-        ]
-        return np.concatenate([means, [recalls]])
+    def of_validation(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the part of the outputs that is of validation rows."""
+        return self._by_split(outputs, axis=1)[list(self.rows).index("validation")]
+
+    def _by_split(self, of_rows: np.ndarray, axis: int) -> list[np.ndarray]:
+        ends = np.cumsum([rows.shape[1] for rows in self.rows.values()])
+        return np.split(of_rows, ends[:-1], axis=axis) if len(ends) else []
 
     def target_variances(self, replicas: int) -> np.ndarray:
         """Return the variance of the target in each split for so many seeds, `[splits, R]`."""

@@ -20,6 +20,7 @@ from pipeline.training.course import Course, Snapshot, Weights
 from pipeline.training.fitted import Fitted
 from pipeline.training.history import score_columns
 from pipeline.training.replica_group import replica_groups
+from pipeline.training.scored_outputs import ensemble_column
 
 
 @dataclass(frozen=True)
@@ -135,14 +136,20 @@ class Training:
         """Train and score every replica once, and decide which go on."""
         self.epoch += 1
         rates = np.concatenate([course.learning_rates(self.epoch) for course in self.courses], axis=1)
-        losses, means = [], []
+        losses, scored = [], []
         for group in self.groups:
             losses.append(group.train_epoch(self.x, self.y, self.epoch, rates[:, group.part]))
-            means.append(group.scores(self.x, self.y))
-        loss, columns = np.concatenate(losses), self._columns(np.concatenate(means, axis=-1))
+            scored.append(group.scores(self.x, self.y))
+        loss, columns = np.concatenate(losses), self._columns([of_group.means for of_group in scored], self.splits)
+        outputs = [of_group.outputs for of_group in scored if of_group.outputs is not None]
         weights = cache(self.weights)  # fetched once, and only if a replica is better than before
         for course, part in zip(self.courses, self.parts, strict=True):
             scores = {name: values[part] for name, values in columns.items()}
+            if outputs:
+                of_seeds = np.concatenate(outputs)[part]
+                scores |= ensemble_column(
+                    of_seeds, course.active & np.isfinite(loss[part]), self.examples, course.train
+                )
             course.take(self.epoch, loss[part], scores, partial(_part, weights, part))
 
     def train_scores(self, weights: Weights) -> dict[str, np.ndarray]:
@@ -150,8 +157,8 @@ class Training:
         means = []
         for group in self.groups:
             group.assign(weights)
-            means.append(group.scores(self.x, self.y)[:, self.splits.index("train")])
-        return score_columns("train", self.examples, self.target_variances[0], *np.concatenate(means, axis=-1))
+            means.append(group.scores(self.x, self.y).means)
+        return self._columns(means, ["train"])
 
     def weights(self) -> Weights:
         """Return the weights as they are now, by path, replica first."""
@@ -189,11 +196,14 @@ class Training:
             tensors = [tf.constant(arrays[str(place)]) for place in range(len(arrays))]
             group.state = tf.nest.pack_sequence_as(group.state, tensors)
 
-    def _columns(self, means: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the history's columns from what `ReplicaGroup.scores` returns for all replicas."""
-        columns: dict[str, np.ndarray] = {}
-        for split, variance, of_split in zip(self.splits, self.target_variances, means.swapaxes(0, 1), strict=True):
-            columns |= score_columns(split, self.examples, variance, *of_split)
+    def _columns(self, means: list[np.ndarray], splits: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return the history's columns of some splits for all replicas, from the means of all groups."""
+        columns, of_all = dict[str, np.ndarray](), np.concatenate(means, axis=-1)
+        for split in splits:
+            place = self.splits.index(split)
+            loss, hits, *further = of_all[:, place]
+            columns |= score_columns(split, self.examples, self.target_variances[place], loss, hits)
+            columns |= {f"{split}_{self.groups[0].further}": score for score in further}
         return columns
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.benchmarks import epochs, fresh, growth, memory, search, study, tables, tracking
+from experiments.benchmarks import epochs, flames, fresh, growth, memory, search, study, tables, tracking
 from experiments.benchmarks.__main__ import merged, read, write
 from experiments.benchmarks.aims import AIMS, Aim, Query
 from experiments.benchmarks.batches import orders
@@ -257,3 +257,31 @@ def test_peers_processes_log_nowhere_and_share_the_cores(monkeypatch: pytest.Mon
     found = fresh.environment(threads=1)
     assert not {"MLFLOW_TRACKING_URI", "OPENBLAS_CORETYPE"} & {*found}
     assert found["TF_NUM_INTRAOP_THREADS"] == "1"
+
+
+TRAINER, GROUP = "pipeline/training/trainer.py", "pipeline/training/replica_group.py"
+EPOCH = f"main (/lib/run.py:3);fit ({TRAINER}:60);ReplicaGroup.train_epoch ({GROUP}:1)"
+CALL = f"{EPOCH};Function.__call__ (tensorflow/python/eager/f.py:2)"
+PROFILE = [
+    f"{EPOCH};cumsum (numpy/_core/fromnumeric.py:9) 2",
+    f"{CALL};trace_function (tensorflow/t.py:1);Replicas._train (pipeline/training/replicas.py:1) 3",
+    f"{CALL};quick_execute (tensorflow/e.py:1) 4",
+    f"{CALL};call_function (tensorflow/t.py:1);quick_execute (tensorflow/e.py:1) 5",
+    "main (/lib/run.py:3);save (pipeline/files.py:8) 6",
+]
+
+
+def test_profile_tells_what_is_done_with_a_graph_from_its_roots_on():
+    seen = flames.stacks_of(PROFILE, ["fit"])
+    epoch = ("fit", "ReplicaGroup.train_epoch")
+    assert seen == {
+        epoch: 2,
+        (*epoch, "Replicas._train", flames.TRACE): 3,
+        (*epoch, flames.COMPILE): 4,
+        (*epoch, flames.RUN): 5,
+    }
+
+
+def test_flame_graph_names_functions_with_their_share(tmp_path: Path):
+    save(flames.flames_figure({"an epoch": flames.stacks_of(PROFILE, ["fit"])}), tmp_path / "flames.svg")
+    assert {"fit 100 %", "ReplicaGroup.train_epoch 100 %", f"{flames.RUN} 36 %"} <= {*texts(tmp_path / "flames.svg")}

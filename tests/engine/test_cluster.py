@@ -24,7 +24,14 @@ from tests.engine.test_engine import begun, run
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
-STUDY = {"seeds": 2, "epochs": 2, "sections": ["remedies"], "remedies": {"model.l2": [1e-2], "model.dropout": [0.3]}}
+STUDY = {
+    "seeds": 2,
+    "epochs": 2,
+    "sections": ["remedies"],
+    "remedies": {"model.l2": [1e-2], "model.dropout": [0.3]},
+    "peers": ["linear"],
+    "half_width": False,
+}
 
 
 @contextmanager
@@ -59,21 +66,21 @@ def answers(address: str) -> bool:
 
 
 @contextmanager
-def two_workers(folder: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+def scheduler_and_workers(folder: Path, workers: int) -> Iterator[tuple[str, subprocess.Popen]]:
     address = f"tcp://127.0.0.1:{port()}"
     with dask(folder, "scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2]) as scheduler:
         for _ in range(300):
             if answers(address):
                 break
             time.sleep(0.1)
-        with dask(folder, "worker", address, "--nworkers", "2", "--nthreads", "1"):
+        with dask(folder, "worker", address, "--nworkers", str(workers), "--nthreads", "1"):
             yield address, scheduler
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a scheduler with two workers, each a process of its own."""
-    with two_workers(tmp_path_factory.mktemp("dask")) as (address, _):
+    with scheduler_and_workers(tmp_path_factory.mktemp("dask"), 2) as (address, _):
         yield address
 
 
@@ -84,14 +91,11 @@ def test_results_of_the_cluster_come_back(cluster):
             run(engine, Task(fail, ()))
 
 
-def test_workers_that_die_cost_their_tasks_another_try(cluster, tmp_path):
-    with Engine(Settings(workers=2, dask=cluster), load) as engine:
-        two_die = [Task(die_once, (tmp_path / name,), name) for name in "ab"]
-        assert run(engine, *two_die, Task(add, (2,), "other")) == {"a": 11, "b": 11, "other": 12}
-
-
 def test_scheduler_that_is_lost_is_one_line(tmp_path, wait_until):
-    with two_workers(tmp_path) as (address, scheduler), Engine(Settings(workers=1, dask=address), load) as engine:
+    with (
+        scheduler_and_workers(tmp_path, 1) as (address, scheduler),
+        Engine(Settings(workers=1, dask=address), load) as engine,
+    ):
         engine.submit(Task(last, (tmp_path, "a")))
         begun(tmp_path, "a", wait_until)
         scheduler.kill()
@@ -109,7 +113,8 @@ def in_copy(folder: Path, root: Path, change: Callable[..., None], main: Callabl
         return {path.name: path.read_bytes() for path in Path("experiments/results").iterdir()}
 
 
-@pytest.mark.parametrize("module", [pytest.param(search, marks=pytest.mark.reference), study], ids=["search", "study"])
+@pytest.mark.reference  # half a minute each
+@pytest.mark.parametrize("module", [search, study], ids=["search", "study"])
 def test_results_are_those_of_processes_of_this_machine(search_settings, change, cluster, tmp_path_factory, module):
     search_settings(trials=5, generation=2)
     change(study=STUDY)
@@ -141,3 +146,8 @@ def test_tasks_end_when_their_owner_has_gone(cluster, tmp_path, wait_until):
     wait_until(lambda: all((tmp_path / f"{name}.ended").exists() for name in "ab"))
     with Engine(Settings(workers=2, dask=cluster), load) as engine:
         assert run(engine, Task(add, (1,))) == {None: 11}
+
+
+def test_worker_that_dies_costs_its_task_another_try(cluster, tmp_path):
+    with Engine(Settings(workers=2, dask=cluster), load) as engine:
+        assert run(engine, Task(die_once, (tmp_path / "a",), "a"), Task(add, (2,), "other")) == {"a": 11, "other": 12}

@@ -26,7 +26,7 @@ from experiments.study.questions import memorization
 from experiments.study.questions.remedies import HALF_WIDTH
 from pipeline.settings import REGULARIZERS
 from pipeline.statistics.comparisons import Finding
-from tests.report.test_text import STUDIES, Page, Reported, write_report
+from tests.report.test_questions import STUDIES, Page, Reported, write_report
 
 ROOT = Path(__file__).parents[2]
 CATALOGUES = sorted(LOCALE.glob("*/LC_MESSAGES/report.po"))

@@ -17,7 +17,7 @@ import pytest
 
 from experiments.report import __main__ as report
 from pipeline.figures.style import STYLE
-from tests.report.test_text import STUDIES, Made, Reported, write_report
+from tests.report.test_questions import STUDIES, Made, Reported, read_report, write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -34,7 +34,7 @@ FLAGS = [
 ]
 PATIENCE = 60  # seconds
 SHOWN = ("classification", "regression", "names", "remedies alone", "diverged", "Chinese")
-WIDTHS = (320, 360, 390, 768, 1280, 1600)
+WIDTHS = (320, 390, 768, 1280)
 
 # What reaches beyond the window's right side, but for what is inside a box that scrolls, or was put aside on purpose.
 TOO_WIDE = """
@@ -149,10 +149,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reported]:
-    """`reported("names")` is that study of `test_report` with its report, written once."""
+def reported(made_once: Callable[..., Path]) -> Callable[[str], Reported]:
+    """`reported("names")` is that study of `test_questions` with its report, written once."""
     studies = STUDIES | {"Chinese": Made(language="zh")}
-    return functools.cache(lambda name: write_report(studies[name], tmp_path_factory.mktemp("report")))
+    return functools.cache(
+        lambda name: read_report(made_once(f"report {name}", lambda folder: write_report(studies[name], folder)))
+    )
 
 
 def page_of(reported: Reported) -> Path:

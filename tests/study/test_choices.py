@@ -62,12 +62,26 @@ def test_another_score_recommends_in_the_same_way_with_the_difference_on_rows_th
     competing = candidates({"remedies": compared}, arms[0])
     assert [arm.name for arm in competing] == [BASELINE, "a", "b"]
     _, by_loss = recommended({"remedies": compared}, arms[0])
-    accuracy, brier = by_other_scores(competing, by_loss)
+    accuracy, brier = by_other_scores({"remedies": compared}, competing, by_loss)
     assert (accuracy.score, accuracy.section, accuracy.arm) == ("accuracy", "remedies", "b")
     assert accuracy.difference.low < arms[2].mean("accuracy") - by_loss.mean("accuracy") < accuracy.difference.high
     assert accuracy.difference.low > 0
     assert (brier.arm, brier.difference) == ("a", None)  # it falls with the loss here
-    assert by_other_scores(competing[:1], by_loss) == []
+    assert by_other_scores({"remedies": compared}, competing[:1], by_loss) == []
+
+
+def test_another_score_chooses_the_strength_too(scored, pool):
+    arms = [baseline(scored, 0.5), *(scored(f"L2 {l2}", loss, options="L2") for l2, loss in ((0.01, 0.3), (0.1, 0.33)))]
+    rng = np.random.default_rng(1)
+    for arm, accuracy in zip(arms, (0.5, 0.6, 0.8), strict=True):
+        arm.result.row_scores["accuracy"] = (rng.uniform(size=pool.ring.judges.shape) < accuracy).astype(float)
+    sections = {"remedies": Compared.of(arms)}
+    competing = candidates(sections, arms[0])
+    assert [arm.name for arm in competing] == [BASELINE, "L2 0.01"]
+    accuracy, brier = by_other_scores(sections, competing, recommended(sections, arms[0])[1])
+    assert accuracy.arm == "L2 0.1" and accuracy.difference.low > 0
+    assert accuracy.difference.mean == pytest.approx(arms[2].mean("accuracy") - arms[1].mean("accuracy"))
+    assert (brier.arm, brier.difference) == ("L2 0.01", None)
 
 
 def winner(scored: Makes, pool, gain: float) -> list[Scored]:

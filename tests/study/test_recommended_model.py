@@ -44,7 +44,8 @@ def test_columns_that_tell_the_target_matter_and_noise_does_not(tmp_path: Path):
     table = pd.DataFrame(rng.normal(size=(400, 3)), columns=["age", "noise", "shoe"])
     table["city"] = rng.choice(["Ulm", "Bonn", "Kiel"], 400)
     table["cost"] = 3 * table["age"] + 2.0 * (table["city"] == "Ulm") + rng.normal(0, 0.3, 400)
-    study = Study(sections=["remedies"], remedies={"model.l2": [1e-3]}, seeds=5, half_width=False)
+    study = Study(sections=["remedies"], remedies={"model.l2": [1e-3]}, seeds=5, half_width=False,
+                  peers=["linear"])  # fmt: skip
     result = run_study(table, "cost", study=study, model=Model(hidden_units=(16,)), workers=1, progress=False,
                        train=Train(epochs=30, batch_size=32, learning_rate=0.01))  # fmt: skip
     found = {column.column: column for column in result.record.importance}

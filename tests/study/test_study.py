@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -192,8 +193,9 @@ def test_from_python_the_study_is_shown(project, tmp_path):
 
     store = f"sqlite:///{tmp_path}/mlflow.db"
     result = run_study(
-        table, "stays", seeds=3, sections=["remedies"], study=settings.study, workers=1, tracking=store, progress=False
-    )
+        table, "stays", seeds=3, sections=["remedies"], model=settings.model, train=settings.train,
+        study=settings.study, workers=1, tracking=store, progress=False,
+    )  # fmt: skip
     assert len(result.run.runs) == len(result.record.arms)
     artifacts = MlflowClient(store).list_artifacts(result.run.parent_run, "results")
     assert [Path(file.path).name for file in artifacts] == ["study.csv", "study.json", "study_curves.csv"]
@@ -326,18 +328,19 @@ def test_what_is_trained_already_is_not_trained_again(project, run, change):
     assert len(after) < len(before)
 
 
-def test_the_cost_counts_each_training_once_and_those_from_before_too(project, run):
+def test_the_cost_counts_each_training_once_and_those_from_before_too(project, run, change):
     before = read_study_run().cost
     assert before.runs == 3 * len(list(study_jobs.CACHE.iterdir()))
     assert before.seed_epochs > before.runs
+    change(study={"sections": ["remedies"]})
     run()
     trained = sum(study_jobs.read_result(path).seconds for path in study_jobs.CACHE.iterdir())
     assert read_study_run().cost.seconds > trained
 
 
-def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, change, wait_until):
+def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, run, change, wait_until):
     before = STUDY_FILE.read_bytes()
-    change(study={"epochs": 3, "sections": ["remedies"]})
+    change(study={"epochs": 3, "sections": ["remedies"], "peers": ["linear"]})
     known = set(study_jobs.CACHE.iterdir())
     process = start()
     wait_until(lambda: set(study_jobs.CACHE.glob("[!.]*.npz")) - known)
@@ -348,29 +351,35 @@ def test_an_interrupted_study_keeps_what_it_has_trained_and_goes_on(project, cha
     assert (process.returncode, error) == (130, told)
     assert STUDY_FILE.read_bytes() == before
     trained = {path: path.stat().st_mtime_ns for path in set(study_jobs.CACHE.glob("[!.]*.npz")) - known}
-    again = start()
-    again.communicate(timeout=120)
-    assert again.returncode == 0
+    run()
     assert all(path.stat().st_mtime_ns == when for path, when in trained.items())
 
 
-def test_a_killed_worker_costs_another_try_and_three_of_them_one_line(project, change, workers_of, wait_until):
+def test_a_killed_worker_costs_another_try_and_three_of_them_one_line(
+    project, change, run, workers_of, wait_until, capsys
+):
     change(study={"epochs": 100_000, "sections": ["remedies"], "remedies": {"model.l2": [1e-2]}})
-    process, killed = start(), set[int]()
-    for _ in range(3):
-        [worker] = wait_until(lambda: set(workers_of(process.pid)) - killed)
-        os.kill(worker, signal.SIGKILL)
-        killed.add(worker)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert error == (
+    killed = set[int]()
+
+    def kill_three() -> None:
+        for _ in range(3):
+            [worker] = wait_until(lambda: set(workers_of(os.getpid())) - killed)
+            os.kill(worker, signal.SIGKILL)
+            killed.add(worker)
+
+    with ThreadPoolExecutor(1) as other, pytest.raises(SystemExit) as ended:
+        kills = other.submit(kill_three)
+        run()
+    kills.result()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
         "error: the worker of a training was killed 3 times, perhaps for lack of memory; start again to go on, with "
         "fewer engine.workers\n"
     )
 
 
 def test_a_regression_is_studied_in_the_targets_unit(diabetes_project, change, run):
-    change(study=TINY | {"sections": ["remedies", "learning_curve", "activations", "memorization"]})
+    change(study=TINY | {"sections": ["remedies", "learning_curve", "memorization"]})
     run()
     record = read_study()
     assert record.about.loss == "rmse"
@@ -405,6 +414,17 @@ def test_a_wrong_setting_is_told_in_one_line(project, change, run, capsys, setti
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert STUDY_FILE.read_bytes() == before
+
+
+def test_seeds_of_a_study_cannot_stop_together(project, change, run, capsys):
+    change(
+        train={"early_stopping": {"patience": 2, "unit": "ensemble"}}, study={"sections": ["remedies", "optimizers"]}
+    )
+    with pytest.raises(SystemExit) as ended:
+        run()
+    error = capsys.readouterr().err
+    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert "train.early_stopping.unit ensemble needs validation rows that all seeds share" in error
 
 
 def test_without_a_search_the_sections_that_need_none_can_be_studied(project, change, run, capsys):

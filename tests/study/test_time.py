@@ -32,6 +32,7 @@ def bicycles(folder: Path, empty_store: Path, stage) -> Path:
         "sections": ["remedies", "learning_curve"],
         "sizes": 2,
         "remedies": {"model.dropout": [0.2, 0.5], "train.early_stopping.patience": [2]},
+        "peers": ["linear"],
     }
     train = {"epochs": 4, "learning_rate": 0.01}
     Path("params.yaml").write_text(

@@ -36,7 +36,12 @@ def weighted(folder: Path, empty_store: Path, stage) -> Path:
         "data": {"source": "patients.csv", "target": "target", "weight": "weight"},
         "model": {"hidden_units": [8]},
         "train": {"epochs": 4, "seeds": 2, "learning_rate": 0.01, "train_score_rows": None},
-        "study": {"seeds": 5, "sections": ["remedies"], "remedies": {"model.dropout": [0.2, 0.5]}},
+        "study": {
+            "seeds": 5,
+            "sections": ["remedies"],
+            "remedies": {"model.dropout": [0.2, 0.5]},
+            "peers": ["linear"],
+        },
         "engine": {"workers": 1},
     }
     Path("params.yaml").write_text(json.dumps(settings))

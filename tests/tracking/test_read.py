@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking import read as tracking_read
+from pipeline.tracking.client import TrackingLost
+from pipeline.tracking.entities import Dataset
 from pipeline.tracking.parent import ChildRecord, ParentRun
 from pipeline.tracking.read import Looks, read_children, read_run
-from pipeline.tracking.run import Dataset, RunRecord, TrackingLost, log_run
+from pipeline.tracking.run import RunRecord, log_run
 from pipeline.tracking.store import tracking_uri
 
 # MLflow says so of its own classes when `mlflow.pyfunc` is imported.

@@ -17,9 +17,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.tracking import client as client_module
 from pipeline.tracking import run as tracking
+from pipeline.tracking.client import TrackingLost
+from pipeline.tracking.entities import Dataset
 from pipeline.tracking.parent import CURVE_POINTS, ChildRecord, ParentRun
-from pipeline.tracking.run import Dataset, RunRecord, TrackingLost, log_run, log_run_or_say
+from pipeline.tracking.run import RunRecord, log_run, log_run_or_say
 from pipeline.tracking.sqlite import create_sqlite
 from pipeline.tracking.store import check_reachable, tracking_uri
 
@@ -249,7 +252,7 @@ def test_parent_knows_the_runs_of_its_children(store):
 
 
 def test_parent_finds_the_children_on_every_page_and_removes_those_that_were_cut_off(store, monkeypatch):
-    monkeypatch.setattr(tracking, "PAGE", 2)
+    monkeypatch.setattr(client_module, "PAGE", 2)
     parent = ParentRun("search", "a study")
     parent.open()
     parent.add([a_child(key=str(number), began=number, ended=number) for number in range(5)])
@@ -319,7 +322,11 @@ def mlflow_server(folder: Path, empty_store: Path, port: int) -> Iterator[tuple[
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     options = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/stored"]
     server = subprocess.Popen(
-        [*command, *options], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, *options],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # its queue is five processes more
     )
     try:
         uri = f"http://127.0.0.1:{port}"

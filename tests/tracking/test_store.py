@@ -113,15 +113,15 @@ def test_store_with_a_path_that_is_too_long_for_sqlite_is_refused(folder, monkey
 NO_ROOM = """
 import resource, signal
 from pathlib import Path
-from pipeline.tracking import run
+from pipeline.tracking import client
 from pipeline.tracking.sqlite import create_sqlite
-run.import_mlflow()
+client.import_mlflow()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     create_sqlite(Path("mlruns/mlflow.db").absolute())
 except Exception as error:
-    print(run.is_loss(error), list(Path("mlruns").iterdir()))
+    print(client.is_loss(error), list(Path("mlruns").iterdir()))
 """
 
 

@@ -79,13 +79,6 @@ def test_interrupted_training_says_so_and_goes_on_to_the_same_weights(expected, 
     assert not CHECKPOINT_FILE.exists()
 
 
-def test_process_that_is_asked_to_end_exits_with_143_and_one_line(expected, stage):
-    ended = train_and_kill(signal.SIGTERM)
-    assert (ended.returncode, ended.stderr) == (143, "interrupted after epoch 3 of 6; `dvc repro` goes on from there\n")
-    stage("train")
-    assert_same_weights(expected)
-
-
 def test_killed_process_loses_only_what_came_after_the_last_save(expected, stage, capsys):
     assert train_and_kill(signal.SIGKILL, seconds_between=0).returncode == -signal.SIGKILL
     stage("train")

@@ -20,7 +20,7 @@ from tests.training.test_trainer import same_batches
 BINS = 4
 DIABETES = Problem("regression", n_features=10, n_outputs=1)
 MODEL = Model(hidden_units=[12], bins=BINS)
-TRAIN = Train(batch_size=32, epochs=3)
+TRAIN = Train(batch_size=64, epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_training_equals_model_fit_on_inputs_that_numpy_has_encoded(separate_row
         plain = build_keras(Model(hidden_units=[12]), wide)
         first = initial_weights(build_network(MODEL, DIABETES), seed)
         set_weights(plain, first)
-        plain.compile(optimizer="adam", loss="mean_squared_error")
+        plain.compile(optimizer="adam", loss="mean_squared_error", run_eagerly=True)
         for batch in same_batches(replace(separate_rows, problem=wide, x=x, train_rows=rows), TRAIN, seed, False):
             plain.train_on_batch(*batch)
         for variable in plain.weights:

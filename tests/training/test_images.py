@@ -21,14 +21,14 @@ from pipeline.training.optimizers import make_optimizer
 from pipeline.training.structure import together
 from pipeline.training.trainer import fit, fit_together
 
-MODEL, BATCH = Model(hidden_units=[16]), 32
+MODEL, BATCH = Model(hidden_units=[16]), 64
 
 
 @pytest.fixture(scope="module")
 def digits() -> Examples:
     x, y = load_digits(return_X_y=True)
     x, y = (x / 16).astype(np.float32), y.astype(np.int32)
-    # 250 rows: the last of the batches of 32 is not full.
+    # 250 rows: the last of the batches of 64 is not full.
     problem = Problem("classification", 64, 10, image_shape=(8, 8))
     return Examples.of_splits(problem, Split(x=x[:250], y=y[:250]), Split(x=x[250:350], y=y[250:350]))
 
@@ -85,10 +85,8 @@ def changed_batches(examples: Examples, train: Train, seed: int):
 @pytest.mark.parametrize(
     ("shape", "blank", "options"),
     [
-        ((8, 8), (0.0,), {"shift": 2}),
         ((4, 16), (-0.5,), {"shift": 1}),
         ((4, 8, 2), tuple(np.linspace(-1, 1, 64).tolist()), {"shift": 3, "cutout": 2}),
-        ((8, 8), (0.0,), {"cutout": 3}),
         ((8, 8), (0.1,), {"shift": 1, "cutout": 4, "mixup": 0.4}),
         ((8, 8), (0.0,), {"rotate": 30.0}),
         ((4, 8, 2), (-0.5,), {"rotate": 45.0, "shift": 1, "cutout": 2}),
@@ -96,14 +94,14 @@ def changed_batches(examples: Examples, train: Train, seed: int):
 )
 def test_changes_equal_keras_fed_images_that_numpy_changed(digits, shape, blank, options):
     examples = replace(digits, problem=replace(digits.problem, image_shape=shape, blank=blank))
-    train = Train(batch_size=BATCH, epochs=3, **options)
+    train = Train(batch_size=BATCH, epochs=2, **options)
     fitted = fit(examples, MODEL, train, [2, 3])
     plain = build_keras(MODEL, examples.problem)
     set_weights(plain, initial_weights(build_network(MODEL, examples.problem), 3))
-    plain.compile(optimizer=make_optimizer(train), loss=keras.losses.CategoricalCrossentropy())
+    plain.compile(optimizer=make_optimizer(train), loss=keras.losses.CategoricalCrossentropy(), run_eagerly=True)
     for batch in changed_batches(examples, train, 3):
         plain.train_on_batch(*batch)
-    unchanged = fit(examples, MODEL, Train(batch_size=BATCH, epochs=3), [3])
+    unchanged = fit(examples, MODEL, Train(batch_size=BATCH, epochs=2), [3])
     for variable in plain.weights:
         np.testing.assert_allclose(fitted.weights[variable.path][1], variable.numpy(), atol=1e-4)
         assert np.abs(unchanged.weights[variable.path][0] - variable.numpy()).max() > 1e-3
@@ -114,7 +112,7 @@ def test_changes_equal_keras_fed_images_that_numpy_changed(digits, shape, blank,
 )
 def test_changes_of_each_strength_are_the_same_alone_and_among_others(digits, settings):
     model = Model(hidden_units=[16], dropout=0.2)
-    configurations = [(model, Train(batch_size=BATCH, epochs=3, **options)) for options in settings]
+    configurations = [(model, Train(batch_size=BATCH, epochs=2, **options)) for options in settings]
     assert together(*configurations[0]) == together(*configurations[1]) != together(model, Train(batch_size=BATCH))
     for fitted, (_, train) in zip(fit_together(digits, configurations, [3, 4]), configurations, strict=True):
         alone = fit(digits, model, train, [4])

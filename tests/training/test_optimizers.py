@@ -92,8 +92,9 @@ def rates() -> np.ndarray:
 
 
 # Weights as small as these are joined; with at most 8 numbers, all but the first.
-@pytest.mark.parametrize("alone", [ALONE, 8])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "alone"), [*((name, ALONE) for name in NAMES), ("momentum", 8), ("adam", 8), ("lamb", 8), ("muon", 8)]
+)
 def test_stacked_steps_equal_each_seed_alone_with_stock_keras(name, alone, rates, monkeypatch):
     monkeypatch.setattr("pipeline.training.optimizers.ALONE", alone)
     kind, options = KERAS[name]

@@ -51,9 +51,17 @@ def train_with_everything() -> list[list[float]]:
 
 @pytest.mark.reference  # half a minute of compiling
 def test_a_graph_that_is_compiled_quickly_trains_to_the_same_numbers_up_to_rounding():
-    here = os.environ | {"XLA_FLAGS": process.QUICK, "PYTHONPATH": os.pathsep.join(sys.path)}
     code = (
         "import json; from tests.training.fast import test_process as t; print(json.dumps(t.train_with_everything()))"
     )
-    quick = json.loads(subprocess.check_output([sys.executable, "-c", code], env=here, text=True))
-    np.testing.assert_allclose(quick, train_with_everything(), rtol=1e-4)
+    quick, well = (
+        json.loads(
+            subprocess.check_output(
+                [sys.executable, "-c", code],
+                env=os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path)},
+                text=True,
+            )
+        )
+        for flags in (process.QUICK, process.NOT_UNROLLED)
+    )
+    np.testing.assert_allclose(quick, well, rtol=1e-4)

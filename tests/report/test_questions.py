@@ -29,6 +29,7 @@ from experiments.records import (
     DoubtfulLabels,
     Ensemble,
     EnsembleSize,
+    EnsembleStep,
     EqualTime,
     Importance,
     Incumbent,
@@ -48,6 +49,7 @@ from experiments.records import (
 )  # fmt: skip
 from experiments.report import __main__ as report
 from experiments.report.arms import best_so_far, carried_by_few, ranked
+from experiments.report.evidence import Evidence
 from experiments.report.figures.arms import seed_differences
 from experiments.report.figures.sizes import capacity
 from experiments.report.figures.winner import winner
@@ -65,8 +67,10 @@ from experiments.report.numbers import (
     with_interval,
 )
 from experiments.report.page import render
+from experiments.report.questions import capacity as capacity_question
+from experiments.report.questions import learning_curve, memorization, overfitting, remedies
+from experiments.report.questions import winner as winner_question
 from experiments.report.settings import as_yaml
-from experiments.report.text import Text
 from pipeline.errors import InputError, run_stage
 from pipeline.params import parse_settings
 from pipeline.paths import STUDY_RUN_FILE
@@ -646,10 +650,18 @@ def write_report(made: Made, folder: Path) -> Reported:
         return Reported(study, read_study_run(), folder)
 
 
+def read_report(folder: Path) -> Reported:
+    """Return a study and its report that are written there."""
+    with chdir(folder):
+        return Reported(study_record.read_study(), read_study_run(), folder)
+
+
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reported]:
+def reported(made_once: Callable[..., Path]) -> Callable[[str], Reported]:
     """`reported("one seed")` is that study with its report, written once."""
-    return functools.cache(lambda name: write_report(STUDIES[name], tmp_path_factory.mktemp("report")))
+    return functools.cache(
+        lambda name: read_report(made_once(f"report {name}", lambda folder: write_report(STUDIES[name], folder)))
+    )
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -746,14 +758,14 @@ def test_answer_comes_first(reported):
     assert "worth nothing" not in answer
 
 
-def text_of(study: Study) -> Text:
-    return Text(study, Made().run(study), Numbers.of(study))
+def evidence_of(study: Study) -> Evidence:
+    return Evidence(study, Made().run(study), Numbers.of(study))
 
 
-def with_overfits(**changes: Any) -> Text:
+def with_overfits(**changes: Any) -> Evidence:
     """The sentences of a study whose record of overfitting is changed."""
     study = Made(sections=("remedies",)).study()
-    return text_of(study.model_copy(update={"overfits": study.overfits.model_copy(update=changes)}))
+    return evidence_of(study.model_copy(update={"overfits": study.overfits.model_copy(update=changes)}))
 
 
 def test_model_that_is_worth_nothing_comes_first(reported):
@@ -784,6 +796,21 @@ def test_the_choice_by_other_scores_is_said_with_its_difference():
     )
 
 
+def test_what_a_third_seed_brings_is_said_where_rows_are_held_out_by_so_many():
+    study = Made().study()
+    steps = [
+        EnsembleStep(members=members, loss=0.1, gain=Interval(gain, gain - 0.001, gain + 0.001))
+        for members, gain in ((2, 0.02), (3, 0.007), (4, 0.0035))
+    ]
+    ensemble = study.ensemble.model_copy(update={"steps": steps})
+    model = RecommendedModel(study.model_copy(update={"ensemble": ensemble}), Numbers.of(study))
+    assert (
+        "On the rows that more seeds held out, one seed more takes off 0.0070 [0.0060, 0.0080] nats (3 in place of 2) "
+        "and 0.0035 [0.0025, 0.0045] nats (4 in place of 3)."
+    ) in " ".join("".join(model.sentences()).split())  # spaces that break no line among them
+    assert "in place of" not in "".join(RecommendedModel(study, Numbers.of(study)).sentences())
+
+
 def test_classes_have_their_scores_on_new_rows_and_numbers_have_none(reported):
     text = reported("classification").page.text
     table = text[text.index("Classes, on new rows") :]
@@ -796,7 +823,7 @@ def optimizer_answer(keeps: Callable[[Arm], bool] = lambda arm: True) -> str:
     """The answer about optimizers, of a study with some of the arms only."""
     study = Made(sections=("remedies", "optimizers")).study()
     arms = [arm for arm in study.arms if arm.section == "remedies" or keeps(arm)]
-    return "".join(text_of(study.model_copy(update={"arms": arms})).answers.optimizer())
+    return "".join(evidence_of(study.model_copy(update={"arms": arms})).answers.optimizer())
 
 
 def test_tuned_optimizers_answer_where_there_are_some():
@@ -817,7 +844,7 @@ def test_more_data_is_ranked_with_the_remedies():
     assert differences == sorted(differences)
     assert [arm.x for arm in arms if arm.section == "learning_curve"] == [1024]
     assert "baseline at its best epoch" not in [arm.name for arm in arms]
-    answer = "".join(text_of(study).answers.helps_most())
+    answer = "".join(evidence_of(study).answers.helps_most())
     assert answer.startswith("More data (512 to 1,024 rows) lowers the cross-entropy on new rows by 0.03") == (
         arms[0].section == "learning_curve"
     )
@@ -836,19 +863,19 @@ def test_nothing_helps_is_said(reported):
     assert "Of 12 remedies tried alone, all 12 made no detectable difference" in text
     assert "The baseline's , since no remedy helps detectably" in text
     study = Made(sections=("remedies",), effect="none").study()
-    answer = "".join(text_of(study).answers.helps_most())
+    answer = "".join(evidence_of(study).answers.helps_most())
     assert answer.startswith("Nothing detectably: of 13 arms compared, all 13 made no detectable difference (")
 
 
 def test_everything_hurts_is_said():
     study = Made(sections=("remedies",), effect="hurts").study()
-    answer = "".join(text_of(study).answers.helps_most())
+    answer = "".join(evidence_of(study).answers.helps_most())
     assert (
         "of 13 arms compared, all 13 hurt (half the width, weight averaging 0.99, weight decay 0.1 and 10 more)"
         in answer
     )
     assert answer.startswith("Nothing: ")
-    assert "No remedy lowers the loss on new rows" in " ".join(text_of(study).overfitting_section())
+    assert "No remedy lowers the loss on new rows" in " ".join(overfitting.describe(evidence_of(study)))
 
 
 def test_everything_helps_is_said(reported):
@@ -888,7 +915,7 @@ def test_overfitting_is_a_gap_with_its_whole_interval(gap, answer, lead):
     ],
 )
 def test_training_on_is_told_apart_from_the_gap(rise, rises, sentence):
-    sentences = with_overfits(rise=Interval(*rise), rises=rises).overfitting_section()
+    sentences = overfitting.describe(with_overfits(rise=Interval(*rise), rises=rises))
     assert sentences[0].startswith("Yes: ")
     assert sentences[1].startswith(sentence)
     assert ("(a rise of 0.0080 would have been found in four of five such studies)" in sentences[1]) == (
@@ -911,7 +938,7 @@ def test_epoch_of_the_rise_is_drawn_only_where_there_is_one(reported, tmp_path):
 )
 def test_overconfidence_is_told_from_being_wrong(wrong, sentence):
     gap = {"cross_entropy": Interval(0.1, 0.05, 0.15), "accuracy": Interval(*wrong)}
-    assert sentence in " ".join(with_overfits(gap=gap).overfitting_section())
+    assert sentence in " ".join(overfitting.describe(with_overfits(gap=gap)))
 
 
 @pytest.mark.parametrize(
@@ -923,13 +950,13 @@ def test_overconfidence_is_told_from_being_wrong(wrong, sentence):
     ],
 )  # fmt: skip
 def test_what_training_on_adds_is_told(score_rise, sentence):
-    assert sentence in " ".join(with_overfits(score_rise=Interval(*score_rise)).overfitting_section())
+    assert sentence in " ".join(overfitting.describe(with_overfits(score_rise=Interval(*score_rise))))
 
 
 def test_share_of_the_gap_that_the_best_remedy_closes():
     sentences = with_overfits(gap={"cross_entropy": Interval(0.072, 0.06, 0.08), "accuracy": Interval(0, 0, 0)})
     assert "The best remedy, all together, closes 50\N{NO-BREAK SPACE}% of the gap: " in " ".join(
-        sentences.overfitting_section()
+        overfitting.describe(sentences)
     )
 
 
@@ -944,9 +971,9 @@ def test_range_of_what_would_have_been_found():
     study = Made(sections=("remedies",), effect="none").study()
     compared = [arm for arm in study.arms if arm.verdict == NO_DIFFERENCE]
     arms = [arm.model_copy(update={"detectable": 0.01 * (1 + place)}) for place, arm in enumerate(compared[:2])]
-    phrase = text_of(study).phrases.detectable(arms)
+    phrase = evidence_of(study).phrases.detectable(arms)
     assert phrase.startswith(" (differences of 0.0100 to 0.0200, by the arm, would have been found")
-    assert text_of(study).phrases.detectable([]) == ""
+    assert evidence_of(study).phrases.detectable([]) == ""
 
 
 @pytest.mark.parametrize(
@@ -963,7 +990,7 @@ def test_rows_and_rings_that_would_find_what_was_seen(rows, rings, phrase):
     study = Made(sections=("remedies",), effect="none").study()
     arm = next(arm for arm in study.arms if arm.verdict == NO_DIFFERENCE)
     arm = arm.model_copy(update={"times_rows": rows, "times_rings": rings})
-    assert text_of(study).phrases.would_find(arm) == phrase
+    assert evidence_of(study).phrases.would_find(arm) == phrase
 
 
 @pytest.mark.parametrize(
@@ -976,7 +1003,7 @@ def test_difference_is_carried_by_few_rows_where_little_is_left_without_them(wit
     arm = study.arms[place].model_copy(update={"influence": influence})
     assert (carried_by_few(arm) is not None) == is_carried
     arms = [*study.arms[:place], arm, *study.arms[place + 1 :]]
-    sentences = text_of(study.model_copy(update={"arms": arms})).remedies_section()
+    sentences = remedies.describe(evidence_of(study.model_copy(update={"arms": arms})))
     assert any(each.startswith("A few rows carry much of this.") for each in sentences) == is_carried
 
 
@@ -1002,7 +1029,7 @@ def test_power_law_is_tested_on_what_is_known(reported):
     assert sentence in reported("classification").page.text
     study = Made(sections=("remedies", "learning_curve")).study()
     laws = {"without": study.power_law["without"].model_copy(update={"predicted_before": None, "seen": None})}
-    [told, *_] = text_of(study.model_copy(update={"power_law": laws})).learning_curve_section()
+    [told, *_] = learning_curve.describe(evidence_of(study.model_copy(update={"power_law": laws})))
     assert told.endswith(": more data helps.")
 
 
@@ -1014,7 +1041,7 @@ def test_winner_is_told_by_the_rows_that_judge_it(reported):
     assert "better may lie beyond: the width of model.hidden_units at its highest, 256." in text
     study = Made(sections=("remedies", "winner")).study()
     optimism = study.optimism.model_copy(update={"at_edge": [], "same_rows": None, "fresh": None})
-    sentences = " ".join(text_of(study.model_copy(update={"optimism": optimism})).winner_section())
+    sentences = " ".join(winner_question.describe(evidence_of(study.model_copy(update={"optimism": optimism}))))
     assert "better may lie beyond" not in sentences
     assert "with fresh seeds it has 0.0990" in sentences
 
@@ -1032,7 +1059,7 @@ def test_winner_is_drawn_against_the_number_of_trials():
 def test_seeds_that_collapse_are_told_with_their_range():
     study = Made(sections=("remedies",)).study()
     arm = study.arms[2].model_copy(update={"seeds_range": (0.05, 2.1)})
-    phrases = text_of(study).phrases
+    phrases = evidence_of(study).phrases
     assert "L1 1e-05 (from 0.0500 to 2.1000)" in phrases.unsteady([arm.model_copy(update={"chosen": True})])
     assert "(its seeds range from 0.0500 to 2.1000)" in phrases.judged(
         arm.model_copy(update={"difference": Interval(0.1, 0.0, 0.2), "verdict": "hurts"})
@@ -1044,7 +1071,7 @@ def test_verdict_among_useless_models():
     study = Made(sections=("remedies",)).study()
     arm = next(arm for arm in study.arms if arm.name == "all together")
     useless = arm.model_copy(update={"verdict": "neither beats knowing nothing"})
-    assert text_of(study).phrases.verdicts([useless]) == (
+    assert evidence_of(study).phrases.verdicts([useless]) == (
         "it differs, but neither it nor its reference beats knowing nothing (all together)"
     )
 
@@ -1073,7 +1100,7 @@ def test_linear_model_is_told_and_has_no_place_among_the_widths():
     ]
     study = made.study()
     study = study.model_copy(update={"arms": study.arms + arms})
-    [sentence] = text_of(study).capacity_section()
+    [sentence] = capacity_question.describe(evidence_of(study))
     assert sentence.startswith(
         "Without a remedy, the lowest holdout loss has the linear model (configured: linear); of 2"
     )
@@ -1083,7 +1110,7 @@ def test_linear_model_is_told_and_has_no_place_among_the_widths():
 
 def test_memory_stands_beside_knowing_nothing():
     study = Made(sections=("remedies", "memorization")).study()
-    assert text_of(study).memorization_section()[0].endswith("(knowing nothing: 10.0\N{NO-BREAK SPACE}%).")
+    assert memorization.describe(evidence_of(study))[0].endswith("(knowing nothing: 10.0\N{NO-BREAK SPACE}%).")
 
 
 def test_regression_is_in_the_unit_of_the_target(reported):
