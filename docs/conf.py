@@ -1,7 +1,7 @@
 """How Sphinx builds these pages: `make docs`."""
 
 import sys
-from importlib.metadata import version
+from importlib import metadata  # the name `version` would be a setting of Sphinx
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -14,7 +14,7 @@ configure()  # TensorFlow, which autodoc imports, says nothing then
 project = "Does it overfit, and what helps?"
 author = "the authors of overfitting-study"
 project_copyright = f"2026, {author}"
-release = version("overfitting-study")
+release = metadata.version("overfitting-study")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 exclude_patterns = ["_build"]
