@@ -111,7 +111,8 @@ class FittedModel:
         """Return each score of one seed on rows with its 95 % interval for other seeds and other rows of the kind.
 
         The index is the name: cross_entropy, accuracy, balanced_accuracy, f1, roc_auc, average_precision, brier and
-        calibration_error; or rmse, r2 and mae. The columns are mean, low and high.
+        calibration_error; or rmse, r2 and mae. The columns are mean, low and high. Rows count as independent, which
+        those that follow each other in time are not: the intervals are too narrow for these.
 
         Raises:
             ValueError: a class in `y` was not trained on.

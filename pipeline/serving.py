@@ -265,7 +265,7 @@ def _date_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[
 def _ngram_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers that texts are encoded by, float64 `[n, k]`, and where texts were missing."""
     missing = values.isna().to_numpy()
-    texts = values.astype(object).where(~missing, column["missing"]).map(lambda value: _category(value, {}))
+    texts = values.astype(object).where(~missing, column["missing"]).map(str)
     projection = np.asarray(column["projection"])
     numbers = np.empty((len(texts), projection.shape[1]))
     for first in range(0, len(texts), TEXT_CHUNK):
@@ -277,14 +277,16 @@ def _ngram_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple
 def count_ngrams(texts: pd.Series, lengths: Sequence[int], buckets: int) -> Any:
     """Return how often each n-gram, within words, stands in each text, a sparse matrix `[n, buckets]`.
 
-    N-grams are hashed into the buckets; case makes no difference, and each row has the Euclidean norm 1.
+    N-grams are hashed into the buckets; case makes no difference, nor does the notation of a number, and each row has
+    the Euclidean norm 1.
 
     Args:
         lengths: the least and the largest number of letters.
     """
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    return HashingVectorizer(analyzer="char_wb", ngram_range=tuple(lengths), n_features=buckets).transform(texts)
+    hashing = HashingVectorizer(analyzer="char_wb", ngram_range=tuple(lengths), n_features=buckets)
+    return hashing.transform(texts.map(in_one_notation))
 
 
 def _check_kind(values: pd.Series, missing: np.ndarray, rows: Rows, column: dict[str, Any]) -> None:
@@ -304,8 +306,8 @@ def _refuse(wrong: np.ndarray, values: pd.Series, rows: Rows, name: str, reason:
 def _places(values: pd.Series, missing: str, categories: list[str]) -> np.ndarray:
     """Return the place of each value among the categories, -1 for one that is not there."""
     values = values.astype(object)
-    # Who reads a file with pandas has the number 1067 for the category "01067".
-    spellings = {str(int(category)): category for category in categories if category.isdecimal()}
+    # Who reads a file with pandas has the number 1067 for the category "01067", and 1.5 for "1.50".
+    spellings = {in_one_notation(category): category for category in categories}
     spellings |= {folded(category): category for category in reversed(categories)} | {one: one for one in categories}
     texts = values.where(values.notna(), missing).map(lambda value: _category(value, spellings))
     return pd.Index(categories, dtype=object).get_indexer(pd.Index(texts))
@@ -316,12 +318,18 @@ def folded(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
+def in_one_notation(text: str) -> str:
+    """Return a text as it is, but a number in one notation, however it was written or read: 7 for 007, 7.0 and 7e0."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return f"{number:.15g}" if np.isfinite(number) else text
+
+
 def _category(value: Any, spellings: dict[str, str]) -> str:
     text = str(value)
-    # pandas reads a column of whole numbers, some missing, as floats: the category "1" comes as 1.0.
-    if isinstance(value, float) and value.is_integer() and text not in spellings:
-        text = str(int(value))
-    return spellings.get(text, spellings.get(folded(text), text))
+    return spellings.get(text) or spellings.get(folded(text)) or spellings.get(in_one_notation(text), text)
 
 
 def _as_table(raw: Any) -> pd.DataFrame:

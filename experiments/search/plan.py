@@ -14,7 +14,13 @@ from pipeline.params import with_values
 from pipeline.settings import Settings
 from pipeline.training.checks import check_shared_validation, check_task
 
-DEPEND_ON_DATA = ("train.class_weight", "train.shift", "train.cutout", "train.rotate")  # the values that they may have
+DEPEND_ON_DATA = (
+    "train.class_weight",
+    "train.monitor",
+    "train.shift",
+    "train.cutout",
+    "train.rotate",
+)  # the values that they may have
 
 
 def trial_settings(settings: Settings, summary: Summary) -> Settings:

@@ -124,7 +124,10 @@ def _take(
 def _is_latest(times: np.ndarray, n_wanted: int, setting: str, data: Data) -> np.ndarray:
     """Choose about so many of the latest rows, and all rows of a time or none; return which these are, bool [n]."""
     if np.ptp(times) == 0:
-        raise InputError(f"data.time {data.time!r} has one value in the {len(times)} rows that {setting} is to split")
+        of_groups = f", those of a group of data.group {data.group!r} that of its latest row," if data.group else ""
+        raise InputError(
+            f"data.time {data.time!r}: the {len(times)} rows that {setting} is to split{of_groups} have one time alone"
+        )
     ordered = np.sort(times)
     [first] = boundaries(ordered, np.array(len(times) - n_wanted))
     return times >= ordered[first]

@@ -103,6 +103,6 @@ def _check_monitor_is_defined(train: Train, examples: Examples) -> None:
         outputs = np.zeros((1, len(rows), problem.n_outputs) if problem.is_classification else (1, len(rows)))
         if len(rows) and np.isnan(score_seeds(train.monitor, problem.task, outputs, examples.y[rows])).any():
             raise InputError(
-                f"train.monitor {train.monitor} is not defined on validation rows that are all of one class or value; "
-                "set it to null, or raise data.val_fraction"
+                f"train.monitor {train.monitor} is not defined on validation rows that are all of one class or value, "
+                "as those of a seed are here: set it to null or to a score that is, such as brier or mae"
             )

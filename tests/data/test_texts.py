@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from pipeline import serving
-from pipeline.data.load import from_table
+from pipeline.data.load import from_table, load
 from pipeline.data.prepare import Prepared, prepare
+from pipeline.errors import InputError
 from pipeline.settings import Data
 
 REMARKS = ("the {} patient came in late at night", "{} was seen by the doctor in the morning")
@@ -94,3 +95,32 @@ def test_encoding_many_rows_takes_little_more_memory_than_their_features():
     tracemalloc.stop()
     assert features.shape == (300_000, 31)
     assert peak < 2.5 * features.nbytes
+
+
+def test_sentences_without_blanks_are_texts_and_a_category_stays_one():
+    sentences = [f"今天天气很好我们一起去公园散步第{row}次" for row in range(100)]
+    assert kinds(prepared(table(100, remark=sentences))) == {"x": "number", "remark": "ngrams"}
+    assert kinds(prepared(table(100, remark=sentences), kinds={"remark": "category"}))["remark"] == "text"
+    with pytest.raises(InputError, match=r"data\.kinds\.town category: it has 2000 categories.*1000 are allowed"):
+        prepared(table(6000, town=towns(6000, 2000)), kinds={"town": "category"})
+
+
+@pytest.mark.filterwarnings("error")
+def test_text_that_never_differs_in_training_does_not_blow_a_new_one_up():
+    result = prepared(table(120, remark=["same text"] * 120), kinds={"remark": "text"})
+    new = serving.apply(result.preprocessing, pd.DataFrame({"x": [0.0], "remark": ["something else entirely"]}))
+    assert np.abs(new).max() < 10
+
+
+@pytest.mark.parametrize("kind", ["text", "category"])
+def test_number_that_stands_for_a_text_is_the_same_in_any_notation(kind, tmp_path):
+    cells = ["5.0", "1.50", "0007", "3e3", "12"] * 20
+    file = tmp_path / "codes.csv"
+    table(100, code=cells).to_csv(file, index=False)
+    settings = Data(source=str(file), target="y", kinds={"code": kind})
+    result = prepare(load(settings), settings)
+    as_written, as_numbers = pd.read_csv(file, dtype={"code": str}), pd.read_csv(file)
+    assert as_numbers["code"].dtype == float
+    served = [serving.apply(result.preprocessing, rows) for rows in (as_written, as_numbers)]
+    assert np.array_equal(*served)
+    assert np.unique(served[0][:, 1:], axis=0).shape[0] == 5

@@ -24,8 +24,8 @@ def test_every_sentence_is_known_by_its_template(sentence: Sentence):
     text = sentence.format(**{field: f"'{field}_7'" for field in fields})
     assert translated(text) == text
     with in_language("zh"):
-        chinese = translated(text)
-    assert ENGLISH.search(chinese) is None
+        chinese, of_file = translated(text), translated(f"data.source t.csv: {text}")
+    assert ENGLISH.search(chinese) is None and of_file.endswith(chinese)
     assert all(f"'{field}_7'" in chinese for field in fields)
 
 

@@ -361,9 +361,16 @@ def test_seeds_that_validate_on_different_folds_cannot_stop_together(search_sett
     assert "train.early_stopping.unit ensemble needs validation rows that all seeds share" in error
 
 
-def test_a_shift_that_is_too_large_for_the_images_is_refused_before_any_trial(search_settings):
-    settings = search_settings(space={"train.shift": {"low": 1, "high": 8, "switch": True}})
-    with pytest.raises(InputError, match=r"train\.shift must be less than a side of the images, 8 by 8 pixels; got 8"):
+@pytest.mark.parametrize(
+    ("setting", "dimension", "message"),
+    [
+        ("train.shift", {"low": 1, "high": 8, "switch": True}, "less than a side of the images, 8 by 8 pixels; got 8"),
+        ("train.monitor", {"choices": ["f1", "mae"]}, "mae is for numbers, and the target is one of classes"),
+    ],
+)
+def test_value_that_the_data_cannot_have_is_refused_before_any_trial(search_settings, setting, dimension, message):
+    settings = search_settings(space={setting: dimension})
+    with pytest.raises(InputError, match=message):
         check_searchable(settings, read_summary())
 
 
