@@ -50,7 +50,7 @@ class FittedModel:
         preprocessing: from raw columns to what the network sees, as plain data; see `pipeline.serving.apply`.
         classes: the labels as they are in `y`, in the order of the probabilities; None for regression.
         fitted: the weights of every seed, and its scores after each epoch.
-        notes: what was decided of the data, such as text that is read as numbers.
+        notes: what was decided of the data, such as text that is read as numbers, and which seeds diverged.
     """
 
     model: Model
@@ -252,5 +252,5 @@ def fit(
             fitted = train_seeds(examples, model, train, seed_list(train.seeds), callbacks)
         fitted.first_sound  # noqa: B018 (raises where every seed has diverged)
     classes = labels_of(prepared, column_of(y).to_numpy())
-    notes = [*prepared.notes, *prepared.summary.warnings]
+    notes = [*prepared.notes, *prepared.summary.warnings, *fitted.warnings]
     return FittedModel(model, train, prepared.summary, prepared.preprocessing, classes, fitted, notes)

@@ -74,9 +74,8 @@ def report(fitted: Fitted, seconds: float) -> None:
     seeds = f"{len(fitted.seeds)} seed{'s' if len(fitted.seeds) > 1 else ''}"
     fewest, most = epochs.min(), epochs.max()
     print(f"{seeds}, {f'{fewest} to ' if fewest < most else ''}{most} epochs in {seconds:.1f} s")
-    if fitted.diverged.any():
-        names = ", ".join(str(seed) for seed, diverged in zip(fitted.seeds, fitted.diverged, strict=True) if diverged)
-        print(f"warning: the loss of seed {names} stopped being finite, and its training with it", file=sys.stderr)
+    for warning in fitted.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def main() -> None:

@@ -161,6 +161,14 @@ def test_what_cannot_be_trained_is_a_value_error(arguments: dict, message: str):
         fit(**({"X": X, "y": y, "model": TINY, "train": SHORT, "seeds": 1, "progress": False} | arguments))
 
 
+def test_model_notes_which_seeds_diverged():
+    X, _ = customers()
+    train = Train(learning_rate=1e6, optimizer="sgd", epochs=60, early_stopping=EarlyStopping(patience=60))
+    fitted = fit(X, np.arange(len(X)) * 100.0, model=TINY, train=train, seeds=2, progress=False)
+    assert fitted.fitted.diverged.all()
+    assert fitted.notes[-1] == "the loss of seed 0, 1 stopped being finite, and its training with it"
+
+
 def test_plain_script_writes_nothing_but_what_it_is_asked_for(tmp_path: Path):
     # It has no `if __name__ == "__main__"`, which processes that import it would need.
     script = """

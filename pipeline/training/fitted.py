@@ -58,6 +58,12 @@ class Fitted(Chosen):
     by_holdout: Chosen | None = None
 
     @property
+    def warnings(self) -> list[str]:
+        """Return a line that names the seeds that diverged; nothing where none did."""
+        names = ", ".join(str(seed) for seed, diverged in zip(self.seeds, self.diverged, strict=True) if diverged)
+        return [f"the loss of seed {names} stopped being finite, and its training with it"] if names else []
+
+    @property
     def first_sound(self) -> dict[str, np.ndarray]:
         """Return the weights of the first seed that can be scored, `[n_in, n_out]` and `[n_out]`.
 
