@@ -1,4 +1,4 @@
-"""What the stage prepare warns of, recorded in English, in the language of the report."""
+"""Warnings of the stage prepare, which are recorded in English, in the language of the report."""
 
 import re
 import string

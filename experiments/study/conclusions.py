@@ -33,7 +33,7 @@ ByArm = Mapping[tuple[str, str], Tested]  # by section and name
 
 
 class Conclusions(NamedTuple):
-    """What a study comes to; `seconds` are those of `record.StudyRun`."""
+    """The conclusions of a study; `seconds` are those of `record.StudyRun`."""
 
     study: record.Study
     tables: Tables

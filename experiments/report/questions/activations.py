@@ -1,4 +1,4 @@
-"""Which activation and which loss to use."""
+"""Sentences on the activation and the loss to use."""
 
 from typing import NamedTuple
 

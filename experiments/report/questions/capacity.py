@@ -1,4 +1,4 @@
-"""Whether a smaller or a larger network would help."""
+"""Sentences on whether a smaller or a larger network would help."""
 
 from experiments.report.arms import by_loss, reference_of, short_name
 from experiments.report.evidence import Evidence

@@ -1,4 +1,4 @@
-"""Whether more data would help."""
+"""Sentences on whether more data would help."""
 
 from experiments.records import PowerLaw, RemedyGroup
 from experiments.report.arms import is_known

@@ -1,4 +1,4 @@
-"""How far training rows are learnt by heart."""
+"""Sentences on how far training rows are learnt by heart."""
 
 from experiments.report.arms import full_name, score_of
 from experiments.report.evidence import Evidence

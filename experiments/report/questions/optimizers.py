@@ -1,4 +1,4 @@
-"""Which optimizer to use, and which batch size."""
+"""Sentences on the optimizer to use, and on the batch size."""
 
 from experiments.records import Arm
 from experiments.report.arms import method, reference_of, score_of, short_name

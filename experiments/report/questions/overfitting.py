@@ -1,4 +1,4 @@
-"""Whether the baseline overfits: the gap, the rise, and the kind of error that grows."""
+"""Sentences on whether the baseline overfits: the gap, the rise, and the kind of error that grows."""
 
 from experiments.report.arms import difference_of, full_name, is_known, score_of
 from experiments.report.evidence import Evidence, best_remedy

@@ -1,4 +1,4 @@
-"""What helps: more data, each remedy alone, and all of them together."""
+"""Sentences on what helps: more data, each remedy alone, and all of them together."""
 
 from experiments.report.arms import compared_sizes, more_data, remedies
 from experiments.report.evidence import Evidence

@@ -1,4 +1,4 @@
-"""What the search's winner brought."""
+"""Sentences on the winner of the search."""
 
 from experiments.records import Optimism
 from experiments.report.arms import is_compared
