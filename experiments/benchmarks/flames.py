@@ -9,11 +9,10 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,7 +38,7 @@ class Work:
     """A profiled work.
 
     Attributes:
-        function: of this file, called with the folder of `task`.
+        function: the name of a function of this file, which is called with an empty folder.
         roots: functions of the project; what is called by none of them, such as imports, is left out.
     """
 
@@ -177,7 +176,7 @@ def flames_figure(profiles: dict[str, Counter[Stack]]) -> Figure:
 
 def main() -> None:
     """Profile each work and write the picture; with the name of a function, be the profiled process."""
-    functions: dict[str, Any] = {"epochs": epochs, "trials": trials, "study": study}
+    functions: dict[str, Callable[[Path], None]] = {"epochs": epochs, "trials": trials, "study": study}
     if sys.argv[1:]:
         functions[sys.argv[1]](Path(sys.argv[2]))
         return

@@ -10,7 +10,7 @@ TEMPLATES = (
     *Sentence, N_("{names} and {count} more"), N_("data.source {file}: {text}"), N_("data.test_source {file}: {text}"),
 )  # fmt: skip
 ONE_WORD = ("count", "rows", "share", "value", "place")  # fields that hold no more than a word
-FIRST = ("file",)  # fields that end at the first sign that may follow, since the text after them may hold it too
+SHORTEST = ("file",)  # fields that end at the first colon, since the text after them may have one too
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -19,7 +19,7 @@ def _pattern(template: str) -> re.Pattern[str]:
     for text, field, *_format in string.Formatter().parse(template):
         pattern += re.escape(text)
         pattern += (
-            f"(?P<{field}>{'[^ ]+' if field in ONE_WORD else '.+?' if field in FIRST else '.+'})" if field else ""
+            f"(?P<{field}>{'[^ ]+' if field in ONE_WORD else '.+?' if field in SHORTEST else '.+'})" if field else ""
         )
     return re.compile(pattern)
 

@@ -14,7 +14,7 @@ def N_(message: str) -> str:
 class Sentence(StrEnum):
     """A sentence about a source or its splits."""
 
-    # What the check-up finds, in the order of the codes.
+    # These are findings of the check-up, in the order of their codes.
     TELLS_CLASSES = N_("column {name} alone tells {share} of the classes")
     TELLS_VARIANCE = N_("column {name} alone tells {share} of the variance of the target")
     NUMBERS_ROWS = N_("column {name} numbers the rows")
@@ -39,7 +39,7 @@ class Sentence(StrEnum):
     MANY_FEATURES = N_("there are {count} features for {rows} training rows")
     MORE = N_("{count} more")
 
-    # What else is warned of.
+    # These are warnings that have no code.
     NO_NAME = N_("column {place} has no name and is left out")
     NO_NAMES = N_(
         "it has no row of names, so its columns are called column_1, column_2 and so on "

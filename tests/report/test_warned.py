@@ -1,4 +1,4 @@
-"""What the stage prepare warns of, in the language of the report: no sentence stays English."""
+"""Warnings of the stage prepare are shown in the language of the report; no sentence stays English."""
 
 import re
 import string
