@@ -29,7 +29,7 @@ import pandas as pd
 import psycopg
 import pytest
 from filelock import FileLock
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from experiments.search import storage as search_storage
@@ -322,9 +322,7 @@ def the_study() -> Iterator[Callable[[str | None], optuna.Study | None]]:
 
     yield look
     for kept in opened.values():
-        if isinstance(kept, RDBStorage):
-            kept.remove_session()
-            kept.engine.dispose()
+        search_storage.close(kept)
 
 
 @pytest.fixture

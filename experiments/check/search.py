@@ -41,37 +41,35 @@ def _by_trial(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {str(row["trial"]): {str(name): value for name, value in row.items()} for row in rows}
 
 
-def read_study(settings: Settings, name: str) -> optuna.Study:
-    """Return the study from its storage.
+def read_study(url: str | None, name: str) -> tuple[list[FrozenTrial], dict[str, Any]]:
+    """Return the trials of the study in the storage with this URL, and what the study says of itself.
 
     Raises:
         InputError: the study or its storage is missing or damaged, or the storage was lost.
     """
-    url = settings.search.storage
     shown, path = storage.name_of(url), storage.journal_path(url)
     if path is not None and not path.exists():  # Optuna would create it
         raise InputError(f"search.storage {shown} is missing; run `dvc repro`")
-    try:
-        study = optuna.load_study(study_name=name, storage=storage.open_storage(url))
-    except KeyError:
-        raise InputError(f"search.storage {shown} has no study {name}; run `dvc repro --force search`") from None
-    except storage.LOST as error:
-        raise InputError(f"search.storage {shown} was lost: {storage.first_line(error)}") from error
-    storage.check_content(study)
-    if not {"trials", "settings"} <= set(study.user_attrs):
+    with storage.opened(url) as opened:
+        try:
+            study = optuna.load_study(study_name=name, storage=opened)
+        except KeyError:
+            raise InputError(f"search.storage {shown} has no study {name}; run `dvc repro --force search`") from None
+        storage.check_content(study)
+        attributes, trials = study.user_attrs, study.get_trials(deepcopy=False)
+    if not {"trials", "settings"} <= set(attributes):
         raise storage.damaged(shown, f"study {name} does not say what it is")
-    return study
+    return trials[: attributes["trials"]], attributes  # it may have been set to more once
 
 
 def against_optuna(settings: Settings) -> Iterator[Comparison]:
     """Compare `trials.csv`, and the folds, counts and described trials of `search.json`, with Optuna's study."""
     summary = read_search()
     study_title = f"Optuna's study {summary['study']}"
-    study = read_study(settings, summary["study"])
-    trials = study.get_trials(deepcopy=False)[: study.user_attrs["trials"]]  # it may have been set to more once
+    trials, attributes = read_study(settings.search.storage, summary["study"])
     in_file, in_study = trial_table(), _by_trial(results.trial_rows([t for t in trials if t.state in storage.FINISHED]))
     yield Comparison("trials.csv", study_title, "numbers", *_cells(in_file, in_study))
-    folds = json.loads(study.user_attrs["settings"])["search"].get("folds")
+    folds = json.loads(attributes["settings"])["search"].get("folds")
     recorded, expected = _conclusions(summary, trials, settings.search.objectives)
     recorded, expected = recorded | {"folds": summary.get("folds")}, expected | {"folds": folds}
     yield Comparison("search.json", study_title, "numbers", *map(printed, (recorded, expected)))

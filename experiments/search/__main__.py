@@ -26,8 +26,9 @@ def main() -> None:
         if settings.search.folds is not None:
             examples = read_examples(data_digests(summary), settings.search)
             print(describe_folds(examples, len(seed_list(settings.search.seeds)), settings.search.folds))
-        with storage.reporting_loss(settings.search.storage):
-            search(settings, summary)
+        storage.unlock(settings.search.storage)
+        with storage.opened(settings.search.storage) as opened:
+            search(settings, summary, opened)
 
 
 if __name__ == "__main__":

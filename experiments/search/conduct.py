@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
@@ -113,12 +114,10 @@ def describe_search(study: optuna.Study, settings: Settings) -> None:
             study.set_user_attr(name, value)
 
 
-def search(settings: Settings, summary: Summary) -> None:
-    """Run or finish the search, then write its results."""
+def search(settings: Settings, summary: Summary, opened: BaseStorage) -> None:
+    """Run or finish the search that this storage keeps, then write its results."""
     began, start = time.monotonic(), trial_settings(settings, summary)
-    storage.unlock(settings.search.storage)
-    study_storage = storage.open_storage(settings.search.storage)
-    study = storage.open_study(study_storage, study_name(start, summary), start.search)
+    study = storage.open_study(opened, study_name(start, summary), start.search)
     describe_search(study, start)
     note.name_objectives(study, start.search.objectives)
     trials = Trials(study, start)

@@ -174,19 +174,29 @@ def first_line(error: BaseException) -> str:
     return str(getattr(cause, "orig", None) or cause or error).strip().partition("\n")[0]
 
 
+def close(storage: BaseStorage) -> None:
+    """Close the connections to a database; a journal's file is never left open."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
+
+
 @contextmanager
-def reporting_loss(url: str | None) -> Iterator[None]:
-    """Turn the errors of a storage that went away into one for the user.
+def opened(url: str | None) -> Iterator[BaseStorage]:
+    """Open the storage that `search.storage` names, and close it afterwards.
 
     Raises:
-        InputError: the storage went away.
+        InputError: the storage cannot be reached, is no URL, was made by another version of Optuna, or went away.
     """
+    storage = open_storage(url)
     try:
-        yield
+        yield storage
     except LOST as error:
         raise InputError(
             f"search.storage {name_of(url)} was lost: {first_line(error)}; start again to go on"
         ) from error
+    finally:
+        close(storage)
 
 
 def open_study(storage: BaseStorage, name: str, search: Search) -> optuna.Study:

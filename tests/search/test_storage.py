@@ -100,17 +100,14 @@ def test_storage_that_cannot_be_used_is_one_line_without_the_password(folder, ur
 
 
 def test_storage_that_goes_away_is_one_line_without_the_password(database):
-    kept = storage.open_storage(database)
     server, _, name = database.rpartition("/")
-    study = storage.open_study(kept, "a study", SEARCH)
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     lost = rf"search.storage postgresql://tester:\*\*\*@.*/{name} was lost: .*; start again to go on"
-    with pytest.raises(InputError, match=lost) as raised, storage.reporting_loss(database):
+    with pytest.raises(InputError, match=lost) as raised, storage.opened(database) as opened:
+        study = storage.open_study(opened, "a study", SEARCH)
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         study.add_trial(ended(value=1.0))
     assert "\n" not in str(raised.value)
-    kept.remove_session()
-    kept.engine.dispose()
 
 
 def test_unwritable_folder_is_one_line(folder, not_root):
