@@ -107,12 +107,17 @@ class FittedModel:
         score = r2_score if self.classes is None else accuracy_score
         return float(score(y, self.predict(X), sample_weight=sample_weight))
 
-    def scores(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> pd.DataFrame:
+    def scores(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> pd.DataFrame:
         """Return each score of one seed on rows with its 95 % interval for other seeds and other rows of the kind.
 
         The index is the name: cross_entropy, accuracy, balanced_accuracy, f1, roc_auc, average_precision, brier and
-        calibration_error; or rmse, r2 and mae. The columns are mean, low and high. Rows count as independent, which
-        those that follow each other in time are not: the intervals are too narrow for these.
+        calibration_error; or rmse, r2 and mae. The columns are mean, low and high.
+
+        Args:
+            groups: rows of one value depend on each other, `[n]`, such as those of a patient, or of a month where rows
+                follow each other in time; the groups then are the sample. None for independent rows.
 
         Raises:
             ValueError: a class in `y` was not trained on.
@@ -126,9 +131,8 @@ class FittedModel:
                 )
             actual = places
         weights = None if sample_weight is None else np.asarray(sample_weight, float)
-        outputs = self._outputs(X)
-        known = {name: scores.interval_on_rows(name, task, outputs, actual, weights) for name in scores.METRICS[task]}
-        known |= scores.further_on_rows(task, outputs, actual, weights)
+        blocks = None if groups is None else pd.factorize(np.asarray(groups))[0]
+        known = scores.intervals_on_rows(task, self._outputs(X), actual, weights, blocks)
         return pd.DataFrame({name: vars(interval) for name, interval in known.items()}).T
 
     def keras(self, seed: int | None = None) -> keras.Model:

@@ -212,3 +212,17 @@ def test_every_score_has_an_interval_for_other_seeds_and_rows():
     assert table.loc["roc_auc", "mean"] == pytest.approx(expected)
     with pytest.raises(ValueError, match="y holds 'ugly', which is none of the classes"):
         model.scores(x[400:402], ["good", "ugly"])
+
+
+def test_copies_of_rows_make_no_score_surer_where_they_are_known_as_groups():
+    x, y = load_breast_cancer(return_X_y=True)
+    model = fit(x[:400], y[:400], TINY, Train(epochs=3), seeds=1, progress=False)
+
+    def widths(copies: int, known: bool) -> pd.Series:
+        rows = np.tile(np.arange(400, 569), copies)
+        scored = model.scores(x[rows], y[rows], groups=rows if known else None)
+        return (scored["high"] - scored["low"])[["cross_entropy", "accuracy", "roc_auc", "brier"]]
+
+    once = widths(1, known=False)
+    assert (widths(4, known=False) < 0.6 * once).all()
+    assert widths(4, known=True).tolist() == pytest.approx(once.tolist(), rel=0.02)

@@ -7,7 +7,6 @@ from experiments import records as record
 from experiments.study.held_out import HeldOut
 from experiments.study.rows import Rows
 from pipeline.data.examples import Split
-from pipeline.data.partition import blocks_in_time
 from pipeline.statistics import scores
 from pipeline.statistics.comparisons import estimates
 from pipeline.statistics.intervals import SIGNIFICANCE, Interval
@@ -65,11 +64,10 @@ def further_on_test(rows: Rows, outputs: np.ndarray, test: Split) -> dict[str, I
     Args:
         outputs: of each seed, or of all together, `[R, n, n_outputs]`.
     """
-    blocks = blocks_in_time(test.times)
     if rows.problem.is_classification:
-        return scores.further_on_rows("classification", outputs, test.y, test.weights, blocks)
+        return scores.further_on_rows("classification", outputs, test.y, test.weights, test.blocks)
     predicted, actual = outputs[..., 0] * rows.problem.target_scale, test.y.astype(float) * rows.problem.target_scale
-    return scores.further_on_rows("regression", predicted, actual, test.weights, blocks)
+    return scores.further_on_rows("regression", predicted, actual, test.weights, test.blocks)
 
 
 def threshold(held_out: HeldOut, outputs: np.ndarray, classes: list[str]) -> record.Threshold | None:

@@ -9,7 +9,6 @@ from experiments.study.compared import Judged, loss_factor
 from experiments.study.rows import Rows
 from experiments.study.scored import Scored
 from pipeline.data.examples import Split
-from pipeline.data.partition import blocks_in_time
 from pipeline.data.splits import Summary
 from pipeline.errors import InputError
 from pipeline.paths import CHAMPION_FILE
@@ -33,7 +32,7 @@ class Tested:
         nothing: the loss of knowing nothing on each row, `[R, n]`.
         variance: of the targets, in the square of their unit; NaN for classes.
         weights: of the rows, `[n]`; None for equal ones.
-        blocks: of rows near each other in time; see `intervals.crossed`.
+        blocks: of rows that depend on each other; see `Split.blocks`.
     """
 
     task: scores.Task
@@ -97,7 +96,7 @@ def score_outputs(rows: Rows, outputs: np.ndarray, nothing: np.ndarray, test: Sp
     loss = scores.row_score_of(scores.METRICS[task][0])
     of_targets = (variance(actual, test.weights) or np.nan) if task == "regression" else np.nan
     of_nothing = scores.by_row(task, nothing, actual)[loss]
-    return Tested(task, row_scores, of_nothing, of_targets, test.weights, blocks_in_time(test.times))
+    return Tested(task, row_scores, of_nothing, of_targets, test.weights, test.blocks)
 
 
 def judged_on_test(winner: Tested, default: Tested) -> Judged:

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from pipeline.data.examples import Examples, Problem, Split
-from pipeline.data.partition import boundaries, latest_first, stratified_order
+from pipeline.data.partition import stratified_order
 from pipeline.data.splits import Summary, read_split
+from pipeline.data.time_order import boundaries, latest_first
 from pipeline.errors import InputError
 from pipeline.statistics import floor, scores
 from pipeline.statistics.ring import FOLDS, ROWS_PER_FOLD, Ring, draw_ring, ring_in_time

@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline.data.time_order import blocks_in_time
+
 Task = Literal["classification", "regression"]
 
 
@@ -69,6 +71,14 @@ class Split:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that are not None, by name."""
         return {name: array for name, array in vars(self).items() if array is not None}
+
+    @property
+    def blocks(self) -> np.ndarray | None:
+        """Return the block of each row, int `[n]`: rows near each other in time, or of a group, depend on each other.
+
+        None where all rows are independent.
+        """
+        return self.groups if self.times is None else blocks_in_time(self.times)
 
     def __len__(self) -> int:
         return len(self.x)

@@ -3,12 +3,12 @@
 import numpy as np
 
 from pipeline.data.splits import SplitName
+from pipeline.data.time_order import boundaries, latest_first
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
 # The number of random orders of groups that are tried for a split; the one nearest to the wanted class counts wins.
 GROUP_ORDERS = 100
-BLOCKS = 10  # as many as the study has folds
 # Each step draws from a generator of its own, so that the validation rows do not depend on the training share.
 SEEDS = {"data.test_fraction": 0, "data.val_fraction": 1, "data.train_fraction": 2}
 
@@ -62,36 +62,6 @@ def stratified_order(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray
         members = rng.permutation(np.flatnonzero(strata == stratum))
         position[members] = (np.arange(len(members)) + rng.random()) / len(members)
     return np.argsort(position, kind="stable")
-
-
-def latest_first(times: np.ndarray) -> np.ndarray:
-    """Return the order of rows from the latest to the earliest; rows of one time stay in their order."""
-    return np.argsort(-times, kind="stable")
-
-
-def boundaries(ordered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return the places in ordered times, each at the first row of a time, that are nearest to the wanted places.
-
-    Args:
-        ordered: at least two different times, in ascending order.
-    """
-    places = np.flatnonzero(np.diff(ordered)) + 1
-    return places[np.abs(places - np.reshape(wanted, (-1, 1))).argmin(axis=1)]
-
-
-def blocks_in_time(times: np.ndarray | None) -> np.ndarray | None:
-    """Cut rows into about `BLOCKS` blocks that follow each other in time; return the block of each row, int `[n]`.
-
-    Rows of one time are in one block. None without times.
-    """
-    if times is None:
-        return None
-    order, starts = np.argsort(times, kind="stable"), np.empty(0, int)
-    if np.ptp(times):
-        starts = np.unique(boundaries(times[order], np.linspace(0, len(times), BLOCKS + 1)[1:-1]))
-    block = np.empty(len(times), int)
-    block[order] = np.searchsorted(starts, np.arange(len(times)), side="right")
-    return block
 
 
 def _take(

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Split
-from pipeline.data.partition import blocks_in_time
 from pipeline.data.splits import SPLITS, SplitName, Summary
 from pipeline.evaluation.recorded import STAGE, read_curves, read_evaluation, read_seed_scores
 from pipeline.evaluation.scoring import actual_of, predict_split, score_seeds, summarize
@@ -66,7 +65,7 @@ def evaluate(fitted: Fitted, model: Model, summary: Summary, splits: Mapping[Spl
     predicted = {name: predict_split(fitted, model, summary, split) for name, split in with_rows.items()}
     actual = {name: actual_of(split, summary) for name, split in with_rows.items()}
     weights = {name: split.weights for name, split in with_rows.items()}
-    blocks = {name: blocks_in_time(split.times) for name, split in with_rows.items()}
+    blocks = {name: split.blocks for name, split in with_rows.items()}
     seeds = score_seeds(fitted, predicted, actual, weights, summary.task)
     shown = errors_split(summary)
     of_sound_seeds = fitted.history["seed"].isin(np.array(fitted.seeds)[fitted.sound])

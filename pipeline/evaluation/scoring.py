@@ -67,16 +67,12 @@ def summarize(
 
     Args:
         seeds: the table of `score_seeds`.
-        blocks: of rows near each other in time; see `intervals.crossed`.
+        blocks: of rows that depend on each other; see `Split.blocks`.
     """
     summary: dict[str, Any] = {
         split: {
-            name: asdict(scores.interval_on_rows(name, task, outputs, actual[split], weights[split], blocks[split]))
-            for name in scores.METRICS[task]
-        }
-        | {
             name: asdict(interval)
-            for name, interval in scores.further_on_rows(
+            for name, interval in scores.intervals_on_rows(
                 task, outputs, actual[split], weights[split], blocks[split]
             ).items()
         }

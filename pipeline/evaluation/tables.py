@@ -63,7 +63,7 @@ def classes_of(
 
     Args:
         predicted: logits of the seeds that can be scored, by split.
-        blocks: of rows near each other in time; see `intervals.crossed`.
+        blocks: of rows that depend on each other; see `Split.blocks`.
     """
     table = []
     for split, outputs in predicted.items():

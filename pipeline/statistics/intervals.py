@@ -145,8 +145,9 @@ def crossed(values: np.ndarray, weights: np.ndarray | None = None, blocks: np.nd
 
     Args:
         weights: of the rows, `[n]`; None for equal ones.
-        blocks: of rows that depend on each other, as those near in time do, int `[n]`; None for independent rows. The
-            blocks then are the sample, as are the folds of a study in time; see `ring.ring_in_time`.
+        blocks: of rows that depend on each other, as those of a group or near in time do, int `[n]`; None for
+            independent rows. The blocks then are the sample, as are the folds of a study in time; see
+            `ring.ring_in_time`.
     """
     values = linearized(np.asarray(values, np.float64), weights)
     seeds, n = values.shape
@@ -160,6 +161,8 @@ def crossed(values: np.ndarray, weights: np.ndarray | None = None, blocks: np.nd
     if models:
         freedom = (rows + models) ** 2 / (rows**2 / (units - 1) + models**2 / (seeds - 1))
     effective = n if weights is None else effective_rows(weights)
+    if not rows:  # where all rows score alike, nothing tells that those of a block are independent
+        effective = min(effective, units)
     return Estimate(float(values.mean()), rows, models, freedom, effective)
 
 

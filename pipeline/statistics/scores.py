@@ -136,7 +136,22 @@ def further_on_rows(
     further = further_by_seed(task, outputs, actual, weights)
     estimates = {name: crossed(rows, weights, blocks) for name, rows in further.items()}
     # A score of 1 is known no better than the rarest class allows.
-    return {name: interval_of(name, replace(estimate, n=max(1, rarest))) for name, estimate in estimates.items()}
+    return {
+        name: interval_of(name, replace(estimate, n=max(1, min(rarest, estimate.n))))
+        for name, estimate in estimates.items()
+    }
+
+
+def intervals_on_rows(
+    task: Task,
+    outputs: np.ndarray,
+    actual: np.ndarray,
+    weights: np.ndarray | None = None,
+    blocks: np.ndarray | None = None,
+) -> dict[str, Interval]:
+    """Return the metrics of a task and its further scores, see `interval_on_rows` and `further_on_rows`."""
+    metrics = {name: interval_on_rows(name, task, outputs, actual, weights, blocks) for name in METRICS[task]}
+    return metrics | further_on_rows(task, outputs, actual, weights, blocks)
 
 
 def interval_over_seeds(metric: str, values: ArrayLike, n: int) -> Interval:

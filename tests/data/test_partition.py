@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.partition import blocks_in_time, partition, stratified_order
+from pipeline.data.partition import partition, stratified_order
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
@@ -143,13 +143,3 @@ def test_with_an_official_test_set_only_the_validation_rows_go_by_time():
 def test_rows_of_one_time_alone_cannot_be_split():
     with pytest.raises(InputError, match=r"data\.time 'day': the 200 rows that data\.test_fraction .* have one time"):
         partition(STRATA, Data(time="day"), times=np.zeros(200, int))
-
-
-def test_blocks_in_time_follow_each_other_and_never_divide_a_time():
-    times = np.random.default_rng(0).permutation(np.repeat(np.arange(50), 4))
-    blocks = blocks_in_time(times)
-    assert np.bincount(blocks).tolist() == [20] * 10
-    assert all(times[blocks == place].max() < times[blocks == place + 1].min() for place in range(9))
-    assert blocks_in_time(np.array([3, 1, 1, 2, 2])).tolist() == [2, 0, 0, 1, 1]
-    assert blocks_in_time(np.zeros(5)).tolist() == [0] * 5
-    assert blocks_in_time(None) is None

@@ -154,3 +154,9 @@ def test_blocks_of_one_row_are_independent_rows_and_a_single_block_tells_no_erro
     assert by_block.error == pytest.approx(crossed(values).error)
     assert by_block.freedom == pytest.approx(crossed(values).freedom)
     assert crossed(values, blocks=np.zeros(40, int)).interval() == Interval(values.mean())
+
+
+def test_where_all_predictions_are_right_the_blocks_are_the_sample():
+    blocks = np.repeat(np.arange(10), 20)
+    assert bounded_share(crossed(np.ones((3, 200)), blocks=blocks)) == of_share(1.0, 10)
+    assert bounded_share(crossed(np.ones((3, 200)))) == of_share(1.0, 200)
