@@ -265,7 +265,7 @@ def _date_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[
 def _ngram_parts(values: pd.Series, rows: Rows, column: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers that texts are encoded by, float64 `[n, k]`, and where texts were missing."""
     missing = values.isna().to_numpy()
-    texts = values.astype(object).where(~missing, column["missing"]).map(str)
+    texts = values.astype(object).where(~missing, column["missing"]).map(text_of)
     projection = np.asarray(column["projection"])
     numbers = np.empty((len(texts), projection.shape[1]))
     for first in range(0, len(texts), TEXT_CHUNK):
@@ -327,8 +327,13 @@ def in_one_notation(text: str) -> str:
     return f"{number:.15g}" if np.isfinite(number) else text
 
 
+def text_of(value: Any) -> str:
+    """Return the text of a value that counts as a category or a text; a date without a time of day is its day alone."""
+    return str(value).removesuffix(" 00:00:00") if isinstance(value, date) else str(value)
+
+
 def _category(value: Any, spellings: dict[str, str]) -> str:
-    text = str(value)
+    text = text_of(value)
     return spellings.get(text) or spellings.get(folded(text)) or spellings.get(in_one_notation(text), text)
 
 

@@ -18,7 +18,7 @@ from pipeline.data.sentences import Sentence
 from pipeline.data.sheets import as_texts, read_cells
 from pipeline.data.sources import suffix_of
 from pipeline.errors import InputError, nearest_first
-from pipeline.serving import MISSING_WORDS
+from pipeline.serving import MISSING_WORDS, text_of
 from pipeline.settings import ColumnKind, Read
 
 Found = tuple[str, str | None, int, str]  # of a finding: its code, column and count, and what was found
@@ -190,10 +190,13 @@ def of_kinds(setting: str, table: pd.DataFrame, kinds: Mapping[str, ColumnKind],
     changed = {}
     for name in (name for name in kinds if name in table):
         column = table[name]
+        is_date = pd.api.types.is_datetime64_any_dtype(column)
         if kinds[name] != "number":
-            changed[name] = column.astype("str").where(column.notna()).astype("category")
+            texts = column.map(text_of, na_action="ignore") if is_date else column.astype("str").where(column.notna())
+            changed[name] = texts.astype("category")
             continue
-        changed[name] = pd.to_numeric(column, errors="coerce")
+        # A date is no number, though pandas would make it one of nanoseconds.
+        changed[name] = pd.to_numeric(column.astype(object) if is_date else column, errors="coerce")
         if strays := int((changed[name].isna() & column.notna()).sum()):
             messages.notes.append(f"{setting}: {strays} cells of column {name!r} are no numbers, and count as missing")
     return table.assign(**changed)
@@ -220,15 +223,16 @@ def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Se
     The kind is None if every value is missing. Messages begin with `label` and end with `advice`.
 
     Raises:
-        InputError: dates, lists, bytes or values of several kinds.
+        InputError: dates, unless they are declared categorical; lists, bytes or values of several kinds.
     """
+    is_declared = isinstance(column.dtype, pd.CategoricalDtype)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype if column.notna().all() else object)
     if column.isna().all():
         return None, pd.Series(np.nan, column.index, float)
     inferred = pd.api.types.infer_dtype(column, skipna=True)
     kind = KINDS.get(inferred)
-    if inferred.startswith(("date", "time", "period")) or (kind == "text" and _all_dates(column)):
+    if inferred.startswith(("date", "time", "period")) or (kind == "text" and not is_declared and _all_dates(column)):
         raise InputError(
             f"{label} holds dates (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by numbers "
             f"(year, month, days since), or {advice}"

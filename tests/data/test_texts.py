@@ -124,3 +124,16 @@ def test_number_that_stands_for_a_text_is_the_same_in_any_notation(kind, tmp_pat
     served = [serving.apply(result.preprocessing, rows) for rows in (as_written, as_numbers)]
     assert np.array_equal(*served)
     assert np.unique(served[0][:, 1:], axis=0).shape[0] == 5
+
+
+@pytest.mark.parametrize("kind", ["text", "category"])
+@pytest.mark.parametrize("time", ["", " 06:30:00"])
+def test_dates_that_are_called_texts_are_the_same_with_a_type_and_without(kind, time):
+    written = pd.Series([f"2026-0{1 + row % 3}-01{time}" for row in range(100)])
+    typed = pd.to_datetime(written)
+    one, other = (prepared(table(100, day=days), kinds={"day": kind}) for days in (written, typed))
+    assert kinds(one)["day"] == {"text": "ngrams", "category": "text"}[kind]
+    assert one.preprocessing == other.preprocessing
+    assert np.array_equal(one.splits["train"].x, other.splits["train"].x)
+    rows = [serving.apply(one.preprocessing, table(100, day=days)) for days in (written, typed)]
+    assert np.array_equal(*rows) and np.unique(rows[0][:, 1:], axis=0).shape[0] == 3
