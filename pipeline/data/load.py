@@ -271,7 +271,8 @@ def _feature(name: str, parts: dict[str, pd.Series]) -> tuple[Kind | None, pd.Se
     if pd.api.types.is_datetime64_any_dtype(source) and source.notna().any():
         return "date", pd.concat(list(parts.values()), ignore_index=True)
     tidied = {
-        setting: tidy(part, f"{setting}: column {name!r}", "name it in data.drop") for setting, part in parts.items()
+        setting: tidy(part, f"{setting}: column {name!r}", "name it in data.drop, or in data.kinds as a category")
+        for setting, part in parts.items()
     }
     kind, of_source = tidied[label]
     joined = pd.concat([values for _, values in tidied.values()], ignore_index=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from pipeline.data.load import Dataset, from_examples, from_table
 from pipeline.data.prepare import Prepared
@@ -29,6 +30,8 @@ def dataset_of(
         InputError: the lengths differ, a weight is not a number of at least 0, or data that no network can learn from.
     """
     x, target = columns_of(X), column_of(y)
+    if not len(x):
+        raise InputError("X has no rows")
     name = str(target.name) if target.name is not None else "target"
     weights = None if sample_weight is None else checked_weights(sample_weight)
     for label, values in (("y", target), ("sample_weight", weights), ("groups", groups)):
@@ -51,9 +54,16 @@ def dataset_of(
 
 
 def column_of(y: Any) -> pd.Series:
-    """Return a target `[n]`, a data frame of one column included, with its rows numbered from 0."""
-    column = y.squeeze("columns") if isinstance(y, pd.DataFrame) else y
-    return pd.Series(column).reset_index(drop=True)
+    """Return a target `[n]`, also of a table or an array of one column, with its rows numbered from 0.
+
+    Raises:
+        InputError: there are more columns than one.
+    """
+    shape = np.shape(y)
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+        raise InputError(f"y must have a class or a number for each row, [n]; got the shape {list(shape)}")
+    column = y.iloc[:, 0] if isinstance(y, pd.DataFrame) else np.ravel(y) if len(shape) == 2 else y
+    return columns_of(pd.Series(column).to_frame("y"))["y"]
 
 
 def checked_weights(sample_weight: ArrayLike) -> np.ndarray:
@@ -71,15 +81,19 @@ def checked_weights(sample_weight: ArrayLike) -> np.ndarray:
 
 
 def columns_of(X: Any) -> pd.DataFrame | np.ndarray:
-    """Return a table as a data frame with text for names, numbered from 0; images stay an array.
+    """Return a table as a data frame with text for names, numbered from 0 and without Arrow arrays; images stay one.
 
     Args:
-        X: a pandas data frame; one of another library that hands out Arrow data, as Polars does; an array
-            `[n, features]`, whose columns become x0, x1 and so on; or images.
+        X: a pandas data frame; one of another library that hands out Arrow data, as Polars does; columns by name; an
+            array `[n, features]`, whose columns become x0, x1 and so on; or images.
 
     Raises:
-        InputError: an array of another shape, or two columns of one name.
+        InputError: a sparse matrix, an array of another shape, or two columns of one name.
     """
+    if issparse(X):
+        raise InputError("X is a sparse matrix; X.toarray() makes an array of it")
+    if isinstance(X, dict):
+        X = pd.DataFrame(X)
     if not isinstance(X, pd.DataFrame | pd.Series) and hasattr(X, "__arrow_c_stream__"):
         X = pa.table(X).to_pandas()
     if isinstance(X, pd.DataFrame):
@@ -87,7 +101,8 @@ def columns_of(X: Any) -> pd.DataFrame | np.ndarray:
         frame.columns = [str(name) for name in frame.columns]
         if not frame.columns.is_unique:
             raise InputError(f"X has more than one column {frame.columns[frame.columns.duplicated()][0]!r}")
-        return frame
+        in_arrow = [name for name, column in frame.items() if isinstance(column.dtype, pd.ArrowDtype)]
+        return frame.assign(**{name: pa.array(frame[name]).to_pandas() for name in in_arrow})
     array = np.asarray(X)
     if array.ndim == 2:
         return pd.DataFrame(array, columns=[f"x{place}" for place in range(array.shape[1])])

@@ -232,9 +232,11 @@ def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Se
         return None, pd.Series(np.nan, column.index, float)
     inferred = pd.api.types.infer_dtype(column, skipna=True)
     kind = KINDS.get(inferred)
-    if inferred.startswith(("date", "time", "period")) or (kind == "text" and not is_declared and _all_dates(column)):
+    if is_declared and kind is None:
+        column, kind = column.map(text_of, na_action="ignore"), "text"
+    elif inferred.startswith(("date", "time", "period")) or (kind == "text" and not is_declared and _all_dates(column)):
         raise InputError(
-            f"{label} holds dates (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by numbers "
+            f"{label} holds dates or times (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by numbers "
             f"(year, month, days since), or {advice}"
         )
     if kind is None:
