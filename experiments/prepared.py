@@ -9,8 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from pipeline.data.load import load
-from pipeline.data.memory import column_of, dataset_of, labels_of
+from pipeline.data.memory import column_of, columns_of, dataset_of, labels_of
 from pipeline.data.prepare import Prepared, prepare
+from pipeline.data.tables import shown
+from pipeline.errors import InputError
 from pipeline.settings import Data
 
 Rows = TypeVar("Rows")
@@ -53,10 +55,14 @@ class Subject:
             names = prepared.summary.classes
             return cls(data, prepared, None if names is None else np.array(names, dtype=object))
         y: Any = target
+        if target is None:
+            raise InputError("target must name the column of X to predict, or hold its values; got None")
         if isinstance(target, str):
-            frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
+            frame = pd.DataFrame(columns_of(X))
             if target not in frame:
-                raise ValueError(f"there is no column {target!r}; the columns are {', '.join(map(str, frame.columns))}")
+                raise InputError(
+                    f"target: X has no column {target!r}; its columns are {shown([*map(str, frame)], target)}"
+                )
             X, y = frame.drop(columns=target), frame[target]
         data = Data.model_validate(vars(data) | {"source": "table"})
         prepared = prepare(dataset_of(X, y, data, groups=groups), data)

@@ -20,6 +20,7 @@ from experiments.search.rows import examples_of
 from experiments.search.storage import open_study
 from experiments.search.trials import Trials
 from pipeline.errors import value_errors
+from pipeline.params import changed
 from pipeline.settings import Data, Engine, Model, Search, Settings, Train
 from pipeline.tracking.parent import ParentRun
 from pipeline.tracking.store import tracked
@@ -92,8 +93,7 @@ def run_search(
     """
     with value_errors(), tracked(tracking):
         subject = Subject.of(X, target, data, groups)
-        if trials is not None:
-            search = Search.model_validate(vars(search) | {"trials": trials})
+        search = changed(search, {"trials": trials}, "run_search")
         settings = Settings(data=subject.data, model=model, train=train, search=search, engine=Engine(workers=workers))
         splits, summary = subject.prepared.splits, subject.prepared.summary
         check_searchable(settings, summary)

@@ -28,8 +28,9 @@ from experiments.study.tables import Tables
 from experiments.study.trainings import Trainings
 from pipeline.choices import Language
 from pipeline.data.splits import Summary
-from pipeline.errors import value_errors
+from pipeline.errors import InputError, value_errors
 from pipeline.files import write_json
+from pipeline.params import changed
 from pipeline.settings import Data, Engine, Model, Search, Settings, Study, Train
 from pipeline.statistics.weights import over_judges
 from pipeline.tracking.store import tracked
@@ -201,12 +202,12 @@ def run_study(
         ValueError: data or settings that no study can have.
     """
     began, language = time.monotonic(), _known(language)
-    chosen_sections = sections or [section for section in study.sections if search or section != "winner"]
-    changes: dict[str, Any] = {"seeds": seeds, "sections": chosen_sections}
-    study = Study.model_validate(vars(study) | {name: value for name, value in changes.items() if value is not None})
-    if "winner" in study.sections and search is None:
-        raise ValueError("the section winner needs the result of run_search: give it as search")
+    if sections is None:
+        sections = [section for section in study.sections if search or section != "winner"]
     with value_errors(), tracked(tracking):
+        study = changed(study, {"seeds": seeds, "sections": sections}, "run_study")
+        if "winner" in study.sections and search is None:
+            raise InputError("the section winner needs the result of run_search: give it as search")
         subject = Subject.of(X, target, data, groups)
         settings = Settings(
             data=subject.data, model=model, train=train, study=study, engine=Engine(workers=workers),

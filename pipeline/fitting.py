@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import check_consistent_length
 
 from pipeline import serving
 from pipeline.data.examples import Examples, Problem
@@ -25,6 +26,7 @@ from pipeline.data.splits import Summary
 from pipeline.errors import value_errors
 from pipeline.figures.run import curves_figure
 from pipeline.files import read_arrays, read_json, under, write_arrays, write_json
+from pipeline.params import changed
 from pipeline.settings import Data, Model, Train, TrialSettings, seed_list
 from pipeline.statistics import scores
 from pipeline.training.checks import check_task
@@ -120,9 +122,11 @@ class FittedModel:
                 follow each other in time; the groups then are the sample. None for independent rows.
 
         Raises:
-            ValueError: a class in `y` was not trained on.
+            ValueError: the lengths differ, or a class in `y` was not trained on.
         """
-        task, actual = self.summary.task, column_of(y).to_numpy()
+        with value_errors():
+            task, actual = self.summary.task, column_of(y).to_numpy()
+        check_consistent_length(X, actual, sample_weight, groups)
         if self.classes is not None:
             places = pd.Index(self.classes).get_indexer(pd.Index(actual))
             if (places < 0).any():
@@ -160,7 +164,8 @@ class FittedModel:
         Raises:
             ValueError: a column is missing or has a value that is not of its kind; images of another size.
         """
-        raw = columns_of(X)
+        with value_errors():
+            raw = columns_of(X)
         if isinstance(raw, np.ndarray) and list(raw.shape[1:]) != self.summary.image_shape:
             raise ValueError(f"images must have the shape {self.summary.image_shape}; got {list(raw.shape[1:])}")
         return serving.apply(self.preprocessing, raw)
@@ -241,8 +246,8 @@ def fit(
         ValueError: data that no network can learn from, or settings that do not go with it.
     """
     model, train, data = model or Model(), train or Train(), data or Data()
-    if seeds is not None:
-        train = Train.model_validate(vars(train) | {"seeds": seeds})
+    with value_errors():
+        train = changed(train, {"seeds": seeds}, "fit")
     if not 0 <= validation < 1:
         raise ValueError(f"validation must be at least 0 and below 1; got {validation}")
     data = Data.model_validate(vars(data) | {"source": "X", "test_fraction": 0.0, "val_fraction": validation})

@@ -2,15 +2,12 @@
 
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeGuard, get_args
+from typing import Any, TypeGuard, TypeVar, get_args
 
-from pydantic import (
-    BaseModel,
-    ValidationError,
-)
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -25,6 +22,7 @@ MOST_SHOWN = 80  # characters of a name or a value in a message
 shown = reprlib.Repr()
 shown.maxstring = shown.maxother = MOST_SHOWN
 
+SomeSection = TypeVar("SomeSection", bound=Section)
 Location = tuple[int | str, ...]  # of a value: the keys and places that lead to it
 
 
@@ -166,6 +164,19 @@ def _known_settings(location: Location) -> list[str]:
 
 def _is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def changed(section: SomeSection, changes: Mapping[str, Any], where: str) -> SomeSection:
+    """Return a section of settings with changes, of which None leaves a setting as it is.
+
+    Raises:
+        InputError: beginning with `where`, if a value is not allowed.
+    """
+    content = vars(section) | {name: value for name, value in changes.items() if value is not None}
+    try:
+        return type(section).model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_one_line(content, error.errors())}") from None
 
 
 def with_values(settings: Settings, values: dict[str, Any], where: str) -> Settings:

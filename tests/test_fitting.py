@@ -149,6 +149,7 @@ def test_picture_has_both_curves(model: FittedModel):
         ({"sample_weight": np.zeros(80)}, "zero for all rows"),
         ({"train": Train(loss="cross_entropy"), "y": np.linspace(0, 1, 80)}, "is for classes"),
         ({"train": Train(early_stopping=EarlyStopping()), "validation": 0.0}, "needs validation rows"),
+        ({"seeds": 0}, "^fit: seeds must be greater than or equal to 1 or a valid list; got 0$"),
         ({"validation": 1.5}, r"^validation must be at least 0 and below 1; got 1\.5"),
         ({"validation": 0.999}, r"^validation 0\.999 of 80 rows leaves nothing else"),
         ({"train": Train(learning_rate=1e30, optimizer="sgd", epochs=3)}, "learning_rate is too high"),
@@ -210,6 +211,8 @@ def test_every_score_has_an_interval_for_other_seeds_and_rows():
     by_seed = model.predict_by_seed(x[400:], probabilities=True)[..., 1]
     expected = np.mean([roc_auc_score(y[400:], of_seed) for of_seed in by_seed])
     assert table.loc["roc_auc", "mean"] == pytest.approx(expected)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.scores(x[400:402], ["good"])
     with pytest.raises(ValueError, match="y holds 'ugly', which is none of the classes"):
         model.scores(x[400:402], ["good", "ugly"])
 

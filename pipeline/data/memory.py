@@ -63,7 +63,13 @@ def column_of(y: Any) -> pd.Series:
     if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
         raise InputError(f"y must have a class or a number for each row, [n]; got the shape {list(shape)}")
     column = y.iloc[:, 0] if isinstance(y, pd.DataFrame) else np.ravel(y) if len(shape) == 2 else y
-    return columns_of(pd.Series(column).to_frame("y"))["y"]
+    return _without_arrow(pd.DataFrame({"y": pd.Series(column).reset_index(drop=True)}))["y"]
+
+
+def _without_arrow(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which the columns of Arrow arrays hold values as pandas itself has them."""
+    in_arrow = [str(name) for name, column in frame.items() if isinstance(column.dtype, pd.ArrowDtype)]
+    return frame.assign(**{name: pa.array(frame[name]).to_pandas() for name in in_arrow})
 
 
 def checked_weights(sample_weight: ArrayLike) -> np.ndarray:
@@ -101,8 +107,7 @@ def columns_of(X: Any) -> pd.DataFrame | np.ndarray:
         frame.columns = [str(name) for name in frame.columns]
         if not frame.columns.is_unique:
             raise InputError(f"X has more than one column {frame.columns[frame.columns.duplicated()][0]!r}")
-        in_arrow = [name for name, column in frame.items() if isinstance(column.dtype, pd.ArrowDtype)]
-        return frame.assign(**{name: pa.array(frame[name]).to_pandas() for name in in_arrow})
+        return _without_arrow(frame)
     array = np.asarray(X)
     if array.ndim == 2:
         return pd.DataFrame(array, columns=[f"x{place}" for place in range(array.shape[1])])

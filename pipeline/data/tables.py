@@ -236,8 +236,8 @@ def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Se
         column, kind = column.map(text_of, na_action="ignore"), "text"
     elif inferred.startswith(("date", "time", "period")) or (kind == "text" and not is_declared and _all_dates(column)):
         raise InputError(
-            f"{label} holds dates or times (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by numbers "
-            f"(year, month, days since), or {advice}"
+            f"{label} holds dates or times (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by "
+            f"numbers (year, month, days since), or {advice}"
         )
     if kind is None:
         raise InputError(f"{label} holds {inferred} values; numbers, booleans and text are allowed: {advice}")

@@ -219,7 +219,13 @@ def test_from_python_the_study_is_shown(project, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"target": "weight"}, "there is no column 'weight'; the columns are age, city"),
+        ({"target": "weight"}, "X has no column 'weight'; its columns are age, city"),
+        ({}, "target must name the column of X to predict, or hold its values; got None"),
+        (
+            {"target": "age", "seeds": -1},
+            "^run_study: seeds must be greater than or equal to 1 or a valid list; got -1$",
+        ),
+        ({"target": "age", "sections": ["remedis"]}, "must be one of remedies, peers, .* got 'remedis'"),
         ({"target": "age", "sections": ["remedies", "winner"]}, "needs the result of run_search"),
         ({"target": "age", "sections": ["capacity"]}, "must have remedies"),
         ({"target": "age", "language": "fr"}, "language must be one of en, zh; got 'fr'"),
