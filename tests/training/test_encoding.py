@@ -15,7 +15,7 @@ from pipeline.training.model import build_keras, build_network, initial_weights,
 from pipeline.training.predict import predict
 from pipeline.training.structure import structure, together
 from pipeline.training.trainer import fit, fit_together
-from tests.training.test_trainer import same_batches
+from tests.training.runs import same_batches
 
 BINS = 4
 DIABETES = Problem("regression", n_features=10, n_outputs=1)

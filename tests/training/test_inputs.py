@@ -13,10 +13,11 @@ from pipeline.settings import Inputs, Model, Train
 from pipeline.training.inputs import QUANTILES, input_weights
 from pipeline.training.keras_file import save_model
 from pipeline.training.model import build_keras, build_network, initial_weights, set_weights
+from pipeline.training.optimizers import make_optimizer
 from pipeline.training.predict import predict
 from pipeline.training.structure import structure
 from pipeline.training.trainer import fit
-from tests.training.test_trainer import same_batches
+from tests.training.runs import same_batches
 
 KINDS = ["quantile", "robust"]
 
@@ -88,12 +89,12 @@ def examples() -> Examples:
     return replace(whole, train_rows=orders[:, :200], val_rows=orders[:, 200:])
 
 
-@pytest.mark.parametrize("inputs", KINDS)
-def test_training_equals_model_fit_on_transformed_inputs_of_the_seeds_own_rows(examples, inputs):
-    model, train = (
-        Model(hidden_units=[8], inputs=inputs),
-        Train(batch_size=64, epochs=2, weight_decay=0.1, optimizer="adamw"),
-    )
+# How the processor rounds a share near 0 or 1 tells in what a normal distribution has there.
+@pytest.mark.parametrize(("inputs", "tolerance"), [("quantile", 2e-3), ("robust", 2e-5)])
+def test_training_equals_model_fit_on_transformed_inputs_of_the_seeds_own_rows(examples, inputs, tolerance):
+    # Adam would make much of the last bits of gradients that are nearly 0.
+    train = Train(batch_size=64, epochs=2, weight_decay=0.1, optimizer="momentum", learning_rate=0.02)
+    model = Model(hidden_units=[8], inputs=inputs)
     fitted = fit(examples, model, train, [0, 1, 2])
     assert fitted.weight_count == 6 * 8 + 8 + 8 + 1
     for seed in (0, 2):
@@ -102,11 +103,13 @@ def test_training_equals_model_fit_on_transformed_inputs_of_the_seeds_own_rows(e
         plain = build_keras(Model(hidden_units=[8]), examples.problem)
         first = initial_weights(build_network(model, examples.problem), seed)
         set_weights(plain, first)
-        plain.compile(optimizer=keras.optimizers.AdamW(weight_decay=0.1), loss="mean_squared_error", run_eagerly=True)
+        moved = np.abs(fitted.weights["hidden_1/kernel"][seed] - first["hidden_1/kernel"]).max()
+        assert moved > 50 * tolerance
+        plain.compile(optimizer=make_optimizer(train), loss="mean_squared_error", run_eagerly=True)
         for batch in same_batches(replace(examples, x=x, train_rows=rows), train, seed, False):
             plain.train_on_batch(*batch)
         for variable in plain.weights:
-            np.testing.assert_allclose(fitted.weights[variable.path][seed], variable, atol=1e-4)
+            np.testing.assert_allclose(fitted.weights[variable.path][seed], variable, atol=tolerance)
 
 
 @pytest.mark.parametrize("inputs", KINDS)
