@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from pipeline.data.load import load
 from pipeline.data.memory import column_of, columns_of, dataset_of, labels_of
+from pipeline.data.messages import shown
 from pipeline.data.prepare import Prepared, prepare
-from pipeline.data.tables import shown
 from pipeline.errors import InputError
 from pipeline.settings import Data
 

@@ -15,10 +15,11 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from pipeline.data.load import Dataset
+from pipeline.data.dataset import Dataset
+from pipeline.data.kinds import Kind
+from pipeline.data.messages import Found
 from pipeline.data.sentences import ADVICE, WARNING, Sentence
 from pipeline.data.splits import SplitName
-from pipeline.data.tables import Found, Kind
 from pipeline.data.targets import Target
 from pipeline.errors import nearest_first
 from pipeline.serving import folded

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from pipeline.data.messages import Messages
 from pipeline.data.notation import is_text
-from pipeline.data.tables import Messages
 from pipeline.serving import folded
 
 

@@ -9,8 +9,10 @@ import pyarrow as pa
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
-from pipeline.data.load import Dataset, from_examples, from_table
+from pipeline.data.arrays import from_examples
+from pipeline.data.dataset import Dataset
 from pipeline.data.prepare import Prepared
+from pipeline.data.roles import from_table
 from pipeline.errors import InputError
 from pipeline.settings import Data
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from pipeline import serving
 from pipeline.data.checkup import Finding, check_up, warnings_of
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Split
-from pipeline.data.load import Dataset
 from pipeline.data.partition import partition
 from pipeline.data.preprocessing import feature_names, fit_images, fit_table
 from pipeline.data.sentences import Sentence

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from pipeline.data.tables import Kind, shown
+from pipeline.data.kinds import Kind
+from pipeline.data.messages import shown
 from pipeline.data.texts import fit_ngrams
 from pipeline.serving import MISSING_WORDS, date_parts
 from pipeline.settings import Data

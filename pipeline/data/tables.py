@@ -1,10 +1,7 @@
-"""Reading of tables, and recognition of numbers, booleans and text in their columns."""
+"""Reading of tables: their cells as numbers and booleans where all of a column are that, else as text."""
 
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,46 +10,16 @@ from pipeline.data import containers
 from pipeline.data.columns import LEADING_ZERO, read_columns
 from pipeline.data.containers import read_typed
 from pipeline.data.dialect import SAMPLE_ROWS, find_dialect, in_utf8, starts_with_values
+from pipeline.data.messages import Found, Messages
 from pipeline.data.notation import is_text
 from pipeline.data.sentences import Sentence
 from pipeline.data.sheets import as_texts, read_cells
 from pipeline.data.sources import suffix_of
-from pipeline.errors import InputError, nearest_first
-from pipeline.serving import MISSING_WORDS, text_of
-from pipeline.settings import ColumnKind, Read
+from pipeline.errors import InputError
+from pipeline.serving import MISSING_WORDS
+from pipeline.settings import Read
 
-Found = tuple[str, str | None, int, str]  # of a finding: its code, column and count, and what was found
-Kind = Literal["number", "boolean", "text", "date", "ngrams"]  # text: categories with a feature each
-
-# By the name that pandas gives to the values of a column, without the missing ones.
-KINDS: dict[str, Kind] = {
-    "floating": "number", "integer": "number", "mixed-integer-float": "number", "decimal": "number",
-    "boolean": "boolean", "string": "text",
-}  # fmt: skip
 TRUTH = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
-DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})\b.*"
-SHOWN_COLUMNS = 20
-
-
-@dataclass
-class Messages:
-    """Messages for the user on how a table was read: notes on what was taken, and warnings of what may be wrong.
-
-    Attributes:
-        found: what the check-up shall tell of, as `checkup.Found`.
-    """
-
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
-
-    def about(self, label: str) -> "Messages":
-        """Return them with what they are about before each."""
-        notes, warnings = ([f"{label}: {text}" for text in texts] for texts in (self.notes, self.warnings))
-        return Messages(notes, warnings, self.found)
-
-    def __add__(self, other: "Messages") -> "Messages":
-        return Messages(self.notes + other.notes, self.warnings + other.warnings, self.found + other.found)
 
 
 def read_table(
@@ -183,70 +150,3 @@ def told_from_text(column: pd.Series, read: Read) -> pd.Series:
     if present.isin(TRUTH.keys()).all():
         return present.map(TRUTH).astype(object).reindex(column.index)
     return column
-
-
-def of_kinds(setting: str, table: pd.DataFrame, kinds: Mapping[str, ColumnKind], messages: Messages) -> pd.DataFrame:
-    """Return a table whose columns are what `data.kinds` says; in a column of numbers all other cells are missing."""
-    changed = {}
-    for name in (name for name in kinds if name in table):
-        column = table[name]
-        is_date = pd.api.types.is_datetime64_any_dtype(column)
-        if kinds[name] != "number":
-            texts = column.map(text_of, na_action="ignore") if is_date else column.astype("str").where(column.notna())
-            changed[name] = texts.astype("category")
-            continue
-        # A date is no number, though pandas would make it one of nanoseconds.
-        changed[name] = pd.to_numeric(column.astype(object) if is_date else column, errors="coerce")
-        if strays := int((changed[name].isna() & column.notna()).sum()):
-            messages.notes.append(f"{setting}: {strays} cells of column {name!r} are no numbers, and count as missing")
-    return table.assign(**changed)
-
-
-def shown(columns: list[str], like: str = "") -> str:
-    """List column names for a message, those most similar to `like` first, at most `SHOWN_COLUMNS` of them."""
-    return nearest_first(like, columns, most=SHOWN_COLUMNS)
-
-
-def first_row(marked: np.ndarray, test_rows: int | None, test_source: str | None) -> str:
-    """Name the first row that is marked, counted from 1 in its own part; the last `test_rows` are the test set."""
-    row = int(np.argmax(marked))
-    other_rows = len(marked) - (test_rows or 0)
-    if row < other_rows:
-        return f"row {row + 1}"
-    part = "the test set" if test_source is None else f"data.test_source {test_source}"
-    return f"row {row - other_rows + 1} of {part}"
-
-
-def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Series]:
-    """Return the kind of a column and its values: float64 (booleans as 0 and 1) or `str` objects, NaN where missing.
-
-    The kind is None if every value is missing. Messages begin with `label` and end with `advice`.
-
-    Raises:
-        InputError: dates, unless they are declared categorical; lists, bytes or values of several kinds.
-    """
-    is_declared = isinstance(column.dtype, pd.CategoricalDtype)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.dtype.categories.dtype if column.notna().all() else object)
-    if column.isna().all():
-        return None, pd.Series(np.nan, column.index, float)
-    inferred = pd.api.types.infer_dtype(column, skipna=True)
-    kind = KINDS.get(inferred)
-    if is_declared and kind is None:
-        column, kind = column.map(text_of, na_action="ignore"), "text"
-    elif inferred.startswith(("date", "time", "period")) or (kind == "text" and not is_declared and _all_dates(column)):
-        raise InputError(
-            f"{label} holds dates or times (such as {column.dropna().iloc[0]}), not numbers or classes: replace it by "
-            f"numbers (year, month, days since), or {advice}"
-        )
-    if kind is None:
-        raise InputError(f"{label} holds {inferred} values; numbers, booleans and text are allowed: {advice}")
-    if kind == "text":  # rows of one value share its text; the place of a missing one is -1
-        places, distinct = pd.factorize(column)
-        texts = np.append(np.asarray(distinct, object), np.nan)
-        return kind, pd.Series(texts[places], column.index, "object")
-    return kind, pd.Series(column.to_numpy(float, na_value=np.nan), column.index)
-
-
-def _all_dates(column: pd.Series) -> bool:
-    return bool(column.drop_duplicates().dropna().astype("str").str.fullmatch(DATE).all())

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Task
+from pipeline.data.kinds import tidy
+from pipeline.data.messages import first_row
 from pipeline.data.sentences import Sentence
-from pipeline.data.tables import first_row, tidy
 from pipeline.errors import InputError
 from pipeline.serving import LARGEST
 from pipeline.settings import Data

@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from pipeline.data.kinds import Kind
+from pipeline.data.messages import Messages
 from pipeline.data.sentences import Sentence
-from pipeline.data.tables import Kind, Messages
 from pipeline.errors import InputError
 from pipeline.serving import count_ngrams
 from pipeline.settings import Data

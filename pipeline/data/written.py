@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.dates import find_date_order
+from pipeline.data.messages import Messages, shown
 from pipeline.data.notation import find_notation, has_decimal_commas, is_text
-from pipeline.data.tables import Messages, shown
 from pipeline.errors import InputError
 from pipeline.serving import CLOCK, MISSING_WORDS, Notation, read_dates, read_numbers
 from pipeline.settings import Data

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.load import Dataset, load
+from pipeline.data.dataset import Dataset
+from pipeline.data.load import load
 from pipeline.data.prepare import prepare
 from pipeline.serving import apply
 from pipeline.settings import Data

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from pipeline import serving
-from pipeline.data.load import from_table, load
+from pipeline.data.load import load
 from pipeline.data.prepare import Prepared, prepare
+from pipeline.data.roles import from_table
 from pipeline.errors import InputError
 from pipeline.settings import Data
 
