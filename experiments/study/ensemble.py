@@ -91,7 +91,7 @@ class Members:
         losses, all_of_them = (self._losses(outputs, test) for outputs in (self.test, self._together(range(members))))
         others = [self._together(np.delete(np.arange(members), place)) for place in range(members) if members > 1]
         without = np.concatenate([self._losses(outputs, test) for outputs in others or [self.test]])
-        estimate = gain(losses, all_of_them[0], without, test.weights)
+        estimate = gain(losses, all_of_them[0], without, test.weights, test.blocks)
         one, of_all = (float(average(values, test.weights).mean()) for values in (losses, all_of_them))
         return estimate.interval().scaled(self._factor(one, of_all))
 

@@ -25,7 +25,13 @@ def together(task: Task, outputs: np.ndarray, axis: int = 0) -> np.ndarray:
     return logsumexp(log_p, axis=axis) - np.log(outputs.shape[axis])
 
 
-def gain(losses: np.ndarray, of_all: np.ndarray, without_one: np.ndarray, weights: np.ndarray | None) -> Estimate:
+def gain(
+    losses: np.ndarray,
+    of_all: np.ndarray,
+    without_one: np.ndarray,
+    weights: np.ndarray | None = None,
+    blocks: np.ndarray | None = None,
+) -> Estimate:
     """Estimate how much lower the loss of all models together is than that of one of them, a row.
 
     The variance over other rows is that of the gains of rows, with the models taken as given; that over other models is
@@ -36,10 +42,11 @@ def gain(losses: np.ndarray, of_all: np.ndarray, without_one: np.ndarray, weight
         of_all: of all together, `[n]`.
         without_one: of all but each, `[R, n]`.
         weights: of the rows, `[n]`; None for equal ones.
+        blocks: of rows that depend on each other, int `[n]`; None for independent rows.
     """
     models = len(losses)
-    by_row = crossed((losses.mean(axis=0) - of_all)[None], weights)
-    if models < 3:  # an ensemble without one of two is no ensemble
+    by_row = crossed((losses.mean(axis=0) - of_all)[None], weights, blocks)
+    if models < 3 or not by_row.freedom:  # an ensemble without one of two is no ensemble
         return by_row
     others = (losses.sum(axis=0) - losses) / (models - 1)
     left = np.array([crossed(row[None], weights).mean for row in others - without_one])

@@ -36,10 +36,19 @@ def test_the_interval_of_the_gain_holds_the_true_one_for_new_rows_and_new_models
 
 def test_one_model_gains_nothing_and_equal_models_neither():
     losses = np.random.default_rng(2).gamma(2, size=(1, 20))
-    assert gain(losses, losses[0], losses, None).interval().mean == 0
+    assert gain(losses, losses[0], losses).interval().mean == 0
     alike = np.repeat(losses, 5, axis=0)
-    estimate = gain(alike, alike[0], alike, None)
+    estimate = gain(alike, alike[0], alike)
     assert (estimate.mean, estimate.error) == (pytest.approx(0, abs=1e-12), pytest.approx(0, abs=1e-12))
+
+
+def test_copies_of_rows_make_a_gain_no_surer_where_they_are_known_as_groups():
+    losses = np.random.default_rng(3).gamma(2, size=(5, 20))
+    once = gain(losses, losses.min(axis=0), losses * 0.9)
+    four_times = [np.tile(values, 4) for values in (losses, losses.min(axis=0), losses * 0.9)]
+    known = gain(*four_times, blocks=np.tile(np.arange(20), 4))
+    assert (known.mean, known.rows_variance) == pytest.approx((once.mean, once.rows_variance))
+    assert gain(*four_times).rows_variance < 0.3 * once.rows_variance
 
 
 def test_subsets_are_different_and_of_one_size():
