@@ -13,6 +13,7 @@ from pipeline.data.memory import column_of, columns_of, dataset_of, labels_of
 from pipeline.data.messages import shown
 from pipeline.data.prepare import Prepared, prepare
 from pipeline.errors import InputError
+from pipeline.params import section_of
 from pipeline.settings import Data
 
 Rows = TypeVar("Rows")
@@ -48,9 +49,8 @@ class Subject:
         Raises:
             InputError: data that no network can learn from, or a column that does not exist.
         """
-        data = data or Data()
         if isinstance(X, str | Path):
-            data = Data.model_validate(vars(data) | {"source": str(X), "target": target})
+            data = section_of(Data, data, "data", source=str(X), target=target)
             prepared = prepare(load(data), data)
             names = prepared.summary.classes
             return cls(data, prepared, None if names is None else np.array(names, dtype=object))
@@ -64,6 +64,6 @@ class Subject:
                     f"target: X has no column {target!r}; its columns are {shown([*map(str, frame)], target)}"
                 )
             X, y = frame.drop(columns=target), frame[target]
-        data = Data.model_validate(vars(data) | {"source": "table"})
+        data = section_of(Data, data, "data", source="table")
         prepared = prepare(dataset_of(X, y, data, groups=groups), data)
         return cls(data, prepared, labels_of(prepared, column_of(y).to_numpy()))

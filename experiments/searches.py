@@ -20,7 +20,7 @@ from experiments.search.rows import examples_of
 from experiments.search.storage import open_study
 from experiments.search.trials import Trials
 from pipeline.errors import value_errors
-from pipeline.params import changed
+from pipeline.params import section_of
 from pipeline.settings import Data, Engine, Model, Search, Settings, Train
 from pipeline.tracking.parent import ParentRun
 from pipeline.tracking.store import tracked
@@ -93,7 +93,8 @@ def run_search(
     """
     with value_errors(), tracked(tracking):
         subject = Subject.of(X, target, data, groups)
-        search = changed(search, {"trials": trials}, "run_search")
+        search = section_of(Search, search, "run_search", trials=trials)
+        model, train = section_of(Model, model, "run_search"), section_of(Train, train, "run_search")
         settings = Settings(data=subject.data, model=model, train=train, search=search, engine=Engine(workers=workers))
         splits, summary = subject.prepared.splits, subject.prepared.summary
         check_searchable(settings, summary)

@@ -30,7 +30,7 @@ from pipeline.choices import Language
 from pipeline.data.splits import Summary
 from pipeline.errors import InputError, value_errors
 from pipeline.files import write_json
-from pipeline.params import changed
+from pipeline.params import section_of
 from pipeline.settings import Data, Engine, Model, Search, Settings, Study, Train
 from pipeline.statistics.weights import over_judges
 from pipeline.tracking.store import tracked
@@ -202,10 +202,12 @@ def run_study(
         ValueError: data or settings that no study can have.
     """
     began, language = time.monotonic(), _known(language)
-    if sections is None:
-        sections = [section for section in study.sections if search or section != "winner"]
     with value_errors(), tracked(tracking):
-        study = changed(study, {"seeds": seeds, "sections": sections}, "run_study")
+        study = section_of(Study, study, "run_study", seeds=seeds, sections=sections)
+        if sections is None and search is None:
+            without = tuple(section for section in study.sections if section != "winner")
+            study = study.model_copy(update={"sections": without})
+        model, train = section_of(Model, model, "run_study"), section_of(Train, train, "run_study")
         if "winner" in study.sections and search is None:
             raise InputError("the section winner needs the result of run_search: give it as search")
         subject = Subject.of(X, target, data, groups)

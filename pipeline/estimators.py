@@ -17,6 +17,7 @@ from pipeline.data.examples import Task
 from pipeline.data.memory import checked_weights, columns_of
 from pipeline.errors import value_errors
 from pipeline.fitting import FittedModel, fit
+from pipeline.params import section_of
 from pipeline.partial import PartialFit, begin
 from pipeline.settings import Data, Model, Train
 from pipeline.training.course import Snapshot
@@ -98,9 +99,11 @@ class _MLP(BaseEstimator):
 
     def _settings(self) -> tuple[Model, Train]:
         parameters = {name: _plain(value) for name, value in self.get_params().items()}
-        model = Model.model_validate({name: parameters[name] for name in Model.model_fields})
-        train = Train.model_validate({name: parameters[name] for name in Train.model_fields.keys() - BY_LABEL})
-        return model, train
+        of_model = {name: parameters[name] for name in Model.model_fields}
+        of_train = {name: parameters[name] for name in Train.model_fields.keys() - BY_LABEL}
+        with value_errors():
+            caller = type(self).__name__
+            return section_of(Model, of_model, caller), section_of(Train, of_train, caller)
 
     def _weights(self, sample_weight: ArrayLike | None, rows: int) -> np.ndarray | None:
         with value_errors():

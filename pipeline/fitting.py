@@ -3,6 +3,8 @@
 No file is read or written, and the process stays as it is; the stages do the same step by step, with files between.
 """
 
+import json
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +27,8 @@ from pipeline.data.prepare import prepare
 from pipeline.data.splits import Summary
 from pipeline.errors import value_errors
 from pipeline.figures.run import curves_figure
-from pipeline.files import read_arrays, read_json, under, write_arrays, write_json
-from pipeline.params import changed
+from pipeline.files import UNEXPECTED, read_arrays, under, write_arrays, write_json
+from pipeline.params import section_of
 from pipeline.settings import Data, Model, Train, TrialSettings, seed_list
 from pipeline.statistics import scores
 from pipeline.training.checks import check_task
@@ -198,12 +200,18 @@ class FittedModel:
             ValueError: a file is missing, or not what `save` writes.
         """
         folder = Path(folder)
-        with value_errors():
-            settings, arrays = read_json(folder / SETTINGS), read_arrays(folder / SEEDS)
-            summary, preprocessing = read_json(folder / SUMMARY), read_json(folder / PREPROCESSING)
-        notes, trial = settings.pop("notes"), TrialSettings.model_validate(settings)
-        fitted, classes = fitted_of(arrays, pd.DataFrame(under(HISTORY, arrays))), arrays.get("classes")
-        return cls(trial.model, trial.train, Summary.model_validate(summary), preprocessing, classes, fitted, notes)
+        try:
+            settings, summary, preprocessing = (
+                json.loads((folder / name).read_bytes()) for name in (SETTINGS, SUMMARY, PREPROCESSING)
+            )
+            arrays, notes = read_arrays(folder / SEEDS), settings.pop("notes")
+            trial, fitted = TrialSettings(**settings), fitted_of(arrays, pd.DataFrame(under(HISTORY, arrays)))
+            model = cls(
+                trial.model, trial.train, Summary(**summary), preprocessing, arrays.get("classes"), fitted, notes
+            )
+        except (OSError, *UNEXPECTED) as error:
+            raise ValueError(f"{folder} holds no model that `save` has written: {error!r}") from None
+        return model
 
     @cached_property
     def _problem(self) -> Problem:
@@ -218,14 +226,14 @@ class FittedModel:
 def fit(
     X: Any,
     y: ArrayLike,
-    model: Model | None = None,
-    train: Train | None = None,
+    model: Model | Mapping[str, Any] | None = None,
+    train: Train | Mapping[str, Any] | None = None,
     *,
     seeds: int | list[int] | None = None,
     validation: float = 0.2,
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
-    data: Data | None = None,
+    data: Data | Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> FittedModel:
     """Train one configuration on several seeds side by side, on rows that are prepared as the stage prepare does it.
@@ -234,7 +242,7 @@ def fit(
         X: a data frame of pandas or another library with Arrow data, with columns of numbers, text, booleans and dates;
             an array `[n, features]`; or images `[n, height, width]` or `[n, height, width, channels]`.
         y: classes or numbers, `[n]`.
-        model, train: the settings; None for the textbook's, see `Model` and `Train`.
+        model, train: the settings, or a dict of some; None for the textbook's, see `Model` and `Train`.
         seeds: a number or a list, in place of `train.seeds`.
         validation: the share of the rows that early stopping goes by and that `history` scores; 0 for none.
         sample_weight: how much each row counts in the loss and in the scores, `[n]`.
@@ -245,13 +253,11 @@ def fit(
     Raises:
         ValueError: data that no network can learn from, or settings that do not go with it.
     """
-    model, train, data = model or Model(), train or Train(), data or Data()
-    with value_errors():
-        train = changed(train, {"seeds": seeds}, "fit")
     if not 0 <= validation < 1:
         raise ValueError(f"validation must be at least 0 and below 1; got {validation}")
-    data = Data.model_validate(vars(data) | {"source": "X", "test_fraction": 0.0, "val_fraction": validation})
     with value_errors({"data.val_fraction": "validation"}):
+        model, train = section_of(Model, model, "fit"), section_of(Train, train, "fit", seeds=seeds)
+        data = section_of(Data, data, "fit", source="X", test_fraction=0.0, val_fraction=validation)
         prepared = prepare(dataset_of(X, y, data, sample_weight, groups), data)
         problem = prepared.summary.problem
         check_task(train, problem)

@@ -112,7 +112,7 @@ def _walk(content: object, name: Location) -> Iterator[tuple[Location, object]]:
             yield from _walk(value, (*name, place))
 
 
-def _one_line(content: object, problems: list[ErrorDetails]) -> str:
+def _one_line(content: object, problems: list[ErrorDetails], root: type[BaseModel] = Settings) -> str:
     by_setting: dict[Location, list[ErrorDetails]] = {}
     for problem in problems:
         by_setting.setdefault(_setting(content, problem["loc"]), []).append(problem)
@@ -121,7 +121,7 @@ def _one_line(content: object, problems: list[ErrorDetails]) -> str:
         name for name in by_setting if not any(len(name) < len(o) and o[: len(name)] == name for o in by_setting)
     ]
     more = f" (and {len(furthest) - 1} more)" if len(furthest) > 1 else ""
-    return _told(furthest[0], by_setting[furthest[0]]) + more
+    return _told(furthest[0], by_setting[furthest[0]], root) + more
 
 
 def _setting(content: Any, location: Location) -> Location:
@@ -134,12 +134,14 @@ def _setting(content: Any, location: Location) -> Location:
     return tuple(parts)
 
 
-def _told(setting: Location, problems: list[ErrorDetails]) -> str:
+def _told(setting: Location, problems: list[ErrorDetails], root: type[BaseModel]) -> str:
     name, problem = ".".join(map(str, setting)) or "the file", problems[0]
     name, found = name[:MOST_SHOWN], f"; got {shown.repr(problem['input'])}"
     match problem["type"]:
         case "extra_forbidden":
-            return f"unknown setting {name}; known here: {nearest_first(setting[-1], _known_settings(setting[:-1]))}"
+            return (
+                f"unknown setting {name}; known here: {nearest_first(setting[-1], _known_settings(setting[:-1], root))}"
+            )
         case "literal_error":
             choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
             return f"{name} must be one of {nearest_first(problem['input'], choices)}{found}"
@@ -153,8 +155,7 @@ def _told(setting: Location, problems: list[ErrorDetails]) -> str:
     return f"{name} must be {' or '.join(rules)}{found}" if rules[0] != problem["msg"] else f"{name}: {rules[0]}{found}"
 
 
-def _known_settings(location: Location) -> list[str]:
-    section: type[BaseModel] = Settings
+def _known_settings(location: Location, section: type[BaseModel]) -> list[str]:
     for part in location:
         if field_info := section.model_fields.get(str(part)):
             annotation = field_info.annotation
@@ -166,17 +167,26 @@ def _is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
-def changed(section: SomeSection, changes: Mapping[str, Any], where: str) -> SomeSection:
-    """Return a section of settings with changes, of which None leaves a setting as it is.
+def section_of(
+    kind: type[SomeSection], given: SomeSection | Mapping[str, Any] | None, where: str, **changes: Any
+) -> SomeSection:
+    """Return a section of settings as a caller from Python has given it.
+
+    Args:
+        given: the section, its settings by name, or None for the defaults.
+        where: the function that is called, with which messages begin.
+        changes: other values for some of the settings; None leaves one as it is.
 
     Raises:
-        InputError: beginning with `where`, if a value is not allowed.
+        InputError: another kind of settings, an unknown one, or a value that is not allowed.
     """
-    content = vars(section) | {name: value for name, value in changes.items() if value is not None}
+    if not isinstance(given, kind | Mapping | None):
+        raise InputError(f"{where}: {kind.__name__} settings are needed, or a dict of them; got {shown.repr(given)}")
+    content = dict(given or {}) | {name: value for name, value in changes.items() if value is not None}
     try:
-        return type(section).model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{where}: {_one_line(content, error.errors())}") from None
+        raise InputError(f"{where}: {_one_line(content, error.errors(), kind)}") from None
 
 
 def with_values(settings: Settings, values: dict[str, Any], where: str) -> Settings:

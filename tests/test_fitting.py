@@ -128,8 +128,11 @@ def test_saved_model_is_read_back_without_pickle(model: FittedModel, tmp_path: P
     assert read.predict(X).tolist() == model.predict(X).tolist()
     pd.testing.assert_frame_equal(read.history, model.history)
     assert {path.suffix for path in (tmp_path / "model").iterdir()} == {".json", ".npz"}
-    with pytest.raises(ValueError, match="is missing"):
+    with pytest.raises(ValueError, match=r"holds no model that `save` has written: FileNotFoundError"):
         FittedModel.load(tmp_path)
+    (tmp_path / "model" / "summary.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"model holds no model that `save` has written: .*Summary"):
+        FittedModel.load(tmp_path / "model")
 
 
 def test_picture_has_both_curves(model: FittedModel):
@@ -150,6 +153,12 @@ def test_picture_has_both_curves(model: FittedModel):
         ({"train": Train(loss="cross_entropy"), "y": np.linspace(0, 1, 80)}, "is for classes"),
         ({"train": Train(early_stopping=EarlyStopping()), "validation": 0.0}, "needs validation rows"),
         ({"seeds": 0}, "^fit: seeds must be greater than or equal to 1 or a valid list; got 0$"),
+        ({"model": {"hidden_unit": [4]}}, "^fit: unknown setting hidden_unit; known here: hidden_units, "),
+        (
+            {"model": Model(hidden_units=[4]), "train": {"epochs": -2}},
+            "^fit: epochs must be greater than or equal to 1",
+        ),
+        ({"train": Model()}, r"^fit: Train settings are needed, or a dict of them; got Model\("),
         ({"validation": 1.5}, r"^validation must be at least 0 and below 1; got 1\.5"),
         ({"validation": 0.999}, r"^validation 0\.999 of 80 rows leaves nothing else"),
         ({"train": Train(learning_rate=1e30, optimizer="sgd", epochs=3)}, "learning_rate is too high"),

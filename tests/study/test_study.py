@@ -19,6 +19,7 @@ from experiments.study import __main__ as study
 from experiments.study import jobs as study_jobs
 from experiments.study.rows import read_rows
 from experiments.study.tables import Tables
+from pipeline import fit
 from pipeline.data.splits import read_summary, split_file
 from pipeline.errors import run_stage
 from pipeline.files import read_arrays, write_arrays
@@ -211,7 +212,10 @@ def test_from_python_the_study_is_shown(project, tmp_path):
     )
     with pytest.raises(ValueError, match="language must be one of en, zh; got 'fr'"):
         result.in_language("fr")
-    assert set(result.model.predict(table.drop(columns="stays"))) <= {"yes", "no"}
+    X, y = table.drop(columns="stays"), table["stays"]
+    assert set(result.model.predict(X)) <= {"yes", "no"}
+    again = fit(X, y, **result.recommendation.settings, progress=False)
+    assert (again.model, again.train) == (result.model.model, result.model.train)
     with pytest.raises(ValueError, match="section must be one of peers, importance, baseline, remedies"):
         result.figure("seasons")
 
