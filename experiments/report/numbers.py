@@ -221,11 +221,6 @@ def seeds(n: int) -> str:
     return counted("{n:,} seed", "{n:,} seeds", n)
 
 
-def other_models(n: int) -> str:
-    """Return a number of models other than the network."""
-    return counted("{n:,} other model", "{n:,} other models", n)
-
-
 def columns(n: int) -> str:
     """Return a number of columns."""
     return counted("{n:,} column", "{n:,} columns", n)
