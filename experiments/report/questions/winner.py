@@ -36,7 +36,7 @@ def describe(evidence: Evidence) -> list[str]:
         promise,
         *_cost(evidence, optimism),
         _against_default(evidence, optimism),
-        *_at_edge(evidence, optimism),
+        *_at_edge(optimism),
         *evidence.few_rows("winner"),
     ]
 
@@ -76,7 +76,7 @@ def _against_default(evidence: Evidence, optimism: Optimism) -> str:
     return message.format(verdict=verdict)
 
 
-def _at_edge(evidence: Evidence, optimism: Optimism) -> list[str]:
+def _at_edge(optimism: Optimism) -> list[str]:
     if not optimism.at_edge:
         return []
     edges = clauses([shown(edge) for edge in optimism.at_edge])
