@@ -205,8 +205,8 @@ def run_study(
     with value_errors(), tracked(tracking):
         study = section_of(Study, study, "run_study", seeds=seeds, sections=sections)
         if sections is None and search is None:
-            without = tuple(section for section in study.sections if section != "winner")
-            study = study.model_copy(update={"sections": without})
+            sections = [section for section in study.sections if section != "winner"]
+            study = section_of(Study, study, "run_study", sections=sections)
         model, train = section_of(Model, model, "run_study"), section_of(Train, train, "run_study")
         if "winner" in study.sections and search is None:
             raise InputError("the section winner needs the result of run_search: give it as search")

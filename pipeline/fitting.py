@@ -93,7 +93,9 @@ class FittedModel:
         return self.predict_by_seed(X, probabilities=True)[self.fitted.sound].mean(axis=0)
 
     def predict_by_seed(self, X: Any, probabilities: bool = False) -> np.ndarray:
-        """Return what each seed predicts, `[R, n]`, or the probabilities, `[R, n, classes]`; NaN for a diverged one.
+        """Return what each seed predicts, `[R, n]`, or the probabilities, `[R, n, classes]`.
+
+        A seed that diverged, and has no epoch before that to fall back on, predicts NaN, or None in place of a class.
 
         Raises:
             AttributeError: probabilities are asked for, and the target is a number.
@@ -104,7 +106,13 @@ class FittedModel:
                 raise AttributeError("predict_proba is for classes, and the target is a number")
             return outputs
         by_class = softmax(outputs, axis=-1)
-        return by_class if probabilities else self.classes[by_class.argmax(axis=-1)]
+        if probabilities:
+            return by_class
+        labels = self.classes[by_class.argmax(axis=-1)]
+        if not self.fitted.sound.all():
+            labels = labels.astype(object)
+            labels[~self.fitted.sound] = None
+        return labels
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy, or R2 for a regression."""

@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_END = 3.0
 
 _last_acts: list[Callable[[], None]] = []
-_stderr = 2  # in a process that listens a copy, since that of an import of TensorFlow is held back
+_stderr = 2  # `listen` puts a copy here, since the original is held back while TensorFlow is imported
 
 
 def listen(module: str) -> None:
@@ -42,7 +42,7 @@ def listen(module: str) -> None:
 
 @contextmanager
 def before_the_end(act: Callable[[], None]) -> Iterator[None]:
-    """Do one more thing if an interrupt ends the process meanwhile; it may take a moment, and may fail."""
+    """Call `act` if an interrupt ends the process meanwhile; it may take `SECONDS_TO_END`, and may fail."""
     _last_acts.append(act)
     try:
         yield
@@ -101,7 +101,7 @@ def _act() -> None:
 
 
 def _end_with(parent: int) -> None:
-    # The system gives a process whose parent has died another one.
+    # A process whose parent has died gets another parent.
     while os.getppid() == parent:
         time.sleep(SECONDS_BETWEEN_LOOKS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -31,10 +31,10 @@ def _plan(settings: Settings) -> str:
     """Return what `dvc repro` does with data that it has not seen."""
     seeds, trials, study = len(seed_list(settings.train.seeds)), settings.search.trials, settings.study
     return (
-        f"data.source {settings.data.source} is new, so every stage runs: the model is trained with {seeds} seeds and "
-        f"evaluated, a search tries {trials} configurations, and the study asks {len(study.sections)} questions with "
-        f"{len(seed_list(study.seeds))} seeds. With the settings as they come that takes three minutes on two cores; "
-        "what takes long says how much time is left, and may be interrupted."
+        f"data.source {settings.data.source} is new or has changed, so every stage runs: the model is trained with "
+        f"{seeds} seeds and evaluated, a search tries {trials} configurations, and the study asks "
+        f"{len(study.sections)} questions with {len(seed_list(study.seeds))} seeds. The default settings take three "
+        "minutes on two cores; what takes long says how much time is left, and may be interrupted."
     )
 
 

@@ -1,7 +1,7 @@
 """Stage train: the prepared rows and the settings in, trained seeds out.
 
-Writes `models/seeds.npz` (every seed's weights), `models/model.keras` (the first seed's as a plain Keras model of
-prepared rows) and `experiments/results/history.csv` (a row per seed and epoch).
+Writes `models/seeds.npz` (every seed's weights), `models/model.keras` (those of the first seed whose weights are sound,
+as a plain Keras model of prepared rows) and `experiments/results/history.csv` (a row per seed and epoch).
 """
 
 # ruff: noqa: E402 (interrupts are told in a line from here on, and TensorFlow is configured before it is imported)

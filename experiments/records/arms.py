@@ -47,7 +47,8 @@ class Arm(Record):
         seeds_range: the lowest and highest holdout loss of a seed where some seeds collapse and others do not, which
             the interval cannot cover; else None.
         best_epoch: the epoch of the lowest loss on the rows held out.
-        onset_epoch: the first epoch after which that loss never came back to its minimum, over the seeds that have one.
+        onset_epoch: the epoch after the last minimum of that loss, which it never reaches again; a mean over the seeds
+            that have one.
         reference: the arm of the same section that this one is compared with; None where there is no comparison.
         difference: holdout loss less that of the reference, row by row; below 0 is better. The intervals of the arms
             that answer one question hold simultaneously.

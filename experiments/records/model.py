@@ -14,12 +14,14 @@ class EnsembleSize(Record):
 
 
 class EnsembleStep(Record):
-    """The gain of one seed more on the rows that so many seeds hold out, a mean over their sets of seeds.
+    """The gain of one seed more in an ensemble, on the rows that at least `members` seeds hold out.
+
+    It is a mean over all ensembles of the seeds that hold a row out.
 
     Attributes:
-        members: the seeds that predict together.
-        loss: of so many together.
-        gain: the loss of one seed fewer less that.
+        members: how many seeds predict together.
+        loss: the loss of so many seeds together.
+        gain: the loss of one seed fewer, less `loss`.
     """
 
     members: int

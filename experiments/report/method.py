@@ -166,8 +166,8 @@ WORDS = [
         "that judges the other."
     )),
     (N_("onset epoch"), N_(
-        "The first epoch after which the loss on new rows never came back to its minimum. Mean over the seeds that "
-        "have one."
+        "The epoch after the last minimum of the loss on new rows, which it never reaches again. Mean over the seeds "
+        "that have one."
     )),
     (N_("rise"), N_("The loss at the last epoch minus that at the best epoch.")),
     (N_("optimism"), N_(

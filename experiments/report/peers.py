@@ -136,7 +136,7 @@ class Peers:
         sizes = [one.detectable for one in comparisons if one.verdict == NO_DIFFERENCE and one.detectable is not None]
         if not sizes:
             return ""
-        return _(" (at most {size} would have been found in four of five such studies)").format(
+        return _(" (a difference of {size} would have been found in four of five such studies)").format(
             size=self._size(metric, max(sizes))
         )
 

@@ -30,16 +30,16 @@ SECONDS_BETWEEN_LOOKS = 0.2
 
 
 class Observer:
-    """Hears how a search goes; this one does nothing about it."""
+    """The callbacks of a running search, of which this class makes nothing."""
 
     def begin(self) -> None:
-        """Hear that the workers are starting, which takes them seconds."""
+        """Called once, while the workers start, which takes them seconds."""
 
     def recorded(self, trials: list[FrozenTrial]) -> None:
-        """Hear which trials have been recorded, all of them each time."""
+        """Called again and again with all trials that have been recorded so far."""
 
     def nearly_done(self) -> None:
-        """Hear that the last trials are at work, so that a worker has nothing to do."""
+        """Called while the last trials run and none waits, so that a core may be idle."""
 
 
 class StageObserver(Observer):

@@ -15,7 +15,7 @@ class Job:
 
     Attributes:
         study: the name of Optuna's study, by which Hyperband deals out its brackets.
-        ended: the trials that the pruner compares it with: those that had ended when it was asked for.
+        ended: the trials that the pruner compares it with; its own generation and the one before are not among them.
     """
 
     number: int

@@ -21,8 +21,8 @@ HIDDEN_UNITS = "model.hidden_units"
 OPTIMIZER = "train.optimizer"
 # These settings have no meaning for a regression.
 FOR_CLASSES = ("train.loss", "train.label_smoothing", "train.class_weight")
+MOST_POINTS = 100_000  # combinations of a grid
 # The search sets these itself.
-MOST_POINTS = 100_000
 NOT_SEARCHED = {"train.seeds", "train.epochs", "train.train_score_rows"}
 
 

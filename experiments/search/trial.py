@@ -90,7 +90,7 @@ def _with_best_weights(settings: Settings) -> Train:
 
 
 class Reporter:
-    """The pruner's view of one trial, which it compares with trials that had ended when that was asked for.
+    """The pruner's view of one trial, which it compares with those of earlier generations; see `jobs.Job.ended`.
 
     Attributes:
         reports: see `TrialEnd`.

@@ -129,5 +129,5 @@ def loss_factor(loss: str, one: float, other: float) -> float:
 
 
 def over_nothing(arm: HeldOut) -> Estimate:
-    """Estimate the holdout loss of an arm less that of knowing nothing, a row."""
+    """Estimate the holdout loss of an arm less that of knowing nothing, a mean over rows."""
     return estimates([arm.loss_rows - arm.floor_rows(arm.loss)], arm.rows.ring)[0]

@@ -20,7 +20,7 @@ def cost(results: dict[Job, Result], seeds: int, seconds: float) -> record.Cost:
 
 
 def equal_time(optimizers: Compared | None) -> record.EqualTime | None:
-    """Return the holdout losses of the three kinds of batches after as many seconds as the fastest trains in all.
+    """Return the holdout losses of the three kinds of batches at the time when the fastest has trained all epochs.
 
     None where the section on optimizers, which they are a part of, is switched off.
     """

@@ -17,7 +17,7 @@ from pipeline.statistics.intervals import Interval
 from pipeline.statistics.weights import average
 
 SUBSETS = 50  # drawn at most of each size
-MOST_HOLDERS = 8  # of a row that predict together; all of their sets are looked at, and of more there are too many
+MOST_HOLDERS = 8  # of the seeds that hold a row out are put together, since all of their subsets are scored
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Members:
         return steps
 
     def _by_holder(self, may_judge: np.ndarray, members: int) -> np.ndarray:
-        """Return the loss of each row by so many of its holders together, over those that each is among.
+        """Return the mean loss of each row over all ensembles of `members` of its holders that contain a holder.
 
         It is `[rings, 2, n]`, NaN where a row has too few holders.
         """

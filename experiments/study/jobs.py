@@ -83,11 +83,12 @@ class Result:
     """The result of a training, and what each row scored.
 
     Attributes:
-        fitted: the trained seeds; the second fold that each holds out has stopped and chosen, and the first one
-            `by_holdout`.
-        row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: each row as the seed that holds it out in that
-            role scores it, stopped and chosen on its other fold, or in time on its second fold. A seed without sound
-            weights scores what knowing nothing does. NaN where no seed holds out, or where the rows cut the rate.
+        fitted: the trained seeds. Each was stopped, and its epoch chosen, on the second fold that it holds out; for
+            `by_holdout` on the first one.
+        row_scores: by the names of `scores.ROW_SCORES`, `[rings, 2, n]`: the score of each row by the seed that holds
+            it out in that role, stopped on its other fold, or in time on its second. A seed without sound weights
+            scores what knowing nothing does. NaN where no seed holds the row out, and in the second role with the
+            schedule `plateau`, since these rows cut the learning rate.
         sound: which seeds have weights that can predict, in each role, bool `[2, R]`.
         seconds: that the training took, its share where it trained beside others.
     """

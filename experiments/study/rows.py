@@ -183,7 +183,7 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
     Each seed trains on as many rows as the training split has, or on all that it does not hold out.
 
     Rows that are ordered in time have rolling origins, see `pipeline.statistics.ring`, and windows of one size: each
-    seed trains on the latest rows before those that it holds out, as many as the first seed to train has.
+    seed trains on the latest rows before those that it holds out, as many as the seed with the fewest such rows has.
 
     Raises:
         InputError: too few rows, too few groups or too few times.
@@ -226,8 +226,8 @@ def pooled(train: Split, validation: Split, seeds: Sequence[int], problem: Probl
 def _folds_in_time(times: np.ndarray, origins: int) -> np.ndarray:
     """Cut the later half of the rows into one fold more than there are origins; return each row's fold, int `[n]`.
 
-    Fold 0 is the latest, and the last one is the earlier half, on which the first seed trains. Rows of one time are in
-    one fold, so with few different times there are fewer folds.
+    Fold 0 is the latest, and the last one is the earlier half; the seed that holds out the earliest folds trains on it
+    alone. Rows of one time are in one fold, so with few different times there are fewer folds.
 
     Raises:
         InputError: too few rows or times.

@@ -74,9 +74,9 @@ class Scored(HeldOut):
     def gap(self, name: str) -> Interval:
         """Return how much worse a metric is on the rows that judge than on training rows.
 
-        The error is that of the difference, row by row. Losses have it on the logarithmic scale of the loss on new
-        rows, as the loss itself is shown: a few rows that are missed by far make it larger than it is likely to be
-        smaller, and a symmetric interval then has 0 in it where nobody would doubt the gap.
+        The error is that of the difference, row by row. For losses and R2 the interval is symmetric on the logarithmic
+        scale of the loss on new rows: a few rows that are missed by far skew that loss, and an interval symmetric
+        around the gap could hold 0 where the gap is beyond doubt.
         """
         row_scores, train = self.judged_rows(name), self.train[scores.row_score_of(name)]
         differences = row_scores - self.rows.ring.by_row(train)

@@ -39,7 +39,7 @@ def from_arrays(path: str) -> Dataset:
     if train != test:
         shapes = " and ".join(f"{arrays[key].dtype} {list(arrays[key].shape)}" for key in ("x_train", "x_test"))
         raise InputError(f"data.source: x_train and x_test of {path} must agree but for their rows; got {shapes}")
-    return images_with_test_set(**{key: arrays[key] for key in keys})
+    return with_test_set(**{key: arrays[key] for key in keys})
 
 
 def _read_npz(path: str) -> dict[str, np.ndarray]:
@@ -66,8 +66,8 @@ def _check_pair(path: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarra
     return y.reshape(-1)
 
 
-def images_with_test_set(x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Dataset:
-    """Return images of which the last ones are the test set."""
+def with_test_set(x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Dataset:
+    """Return the examples of a training and a test part, of which the test rows come last."""
     return from_examples(np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test]), len(x_test))
 
 

@@ -1,6 +1,6 @@
 """The check-up of a source: it finds what often makes scores mean something else than they seem to.
 
-Each finding has a code that stays the same; `data.accept` takes it for seen, and docs/checks.md says more. Whatever has
+Each finding has a code that stays the same; `data.accept` silences it, and docs/checks.md says more. Whatever has
 to do with the target is judged on the training rows alone.
 """
 

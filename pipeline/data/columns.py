@@ -36,8 +36,8 @@ def read_columns(
         "skipinitialspace": True, "keep_default_na": False, "na_values": [""],
     }  # fmt: skip
     width = dialect.width - dialect.row_names
-    # The names are read as a row like the others, since pandas would rename a repeated one; and with the row below,
-    # since pandas would take what that has too much for its name.
+    # The names are read as a row like the others, since pandas would rename a repeated one; and together with the row
+    # below, since pandas would take an extra value there for the name of the row.
     places = range(dialect.width) if dialect.row_names else None
     head = pd.read_csv(io.BytesIO(text), header=None, names=places, nrows=2, dtype="str", **options)
     first = head.iloc[0].fillna("").tolist()[:width]

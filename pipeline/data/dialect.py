@@ -81,10 +81,9 @@ def _checked(text: bytes) -> bytes:
 
 
 def find_dialect(text: bytes, suffix: str, read: Read) -> tuple[Dialect, list[str]]:
-    """Tell from a table's text, in UTF-8, how it is written, but for what is set; return that, and notes on it.
+    """Find how a table's text, in UTF-8, is written, but for what `read` sets; return the dialect, and notes on it.
 
-    The separator of the suffix is taken if every row has the same number of values by it, else another one by which
-    they have.
+    The usual separator of the suffix is taken if it gives every row equally many values, else another one that does.
 
     Raises:
         ValueError: there is no row.
@@ -180,7 +179,7 @@ def starts_with_values(rows: list[list[str]]) -> bool:
     """Return whether the first row holds values as the rows below it do, and so no names.
 
     Each of its cells is a number in a column of numbers or a text that its column holds again, and one is a number.
-    Names may be numbers too, if they count on: years, or places.
+    Names may be numbers too, if each is the one before plus 1: years, or places.
     """
     names, below = [name.strip() for name in rows[0]], rows[1:]
     numbers = [name for name in names if _is_number(name)]

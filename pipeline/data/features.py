@@ -88,8 +88,8 @@ def _check_no_numbers(label: str, values: pd.Series) -> None:
     row = int(is_stray.argmax())
     raise InputError(
         f"{label} holds numbers, but in {strays} of {n_present} cells something else (first {values.iloc[row]!r} in "
-        f"row {row + 1}); data.kinds with number for it takes these for missing, with category all for names, and "
-        "data.drop leaves the column out"
+        f"row {row + 1}); set its kind in data.kinds to number if these are missing values, or to category if all are "
+        "names; data.drop leaves the column out"
     )
 
 

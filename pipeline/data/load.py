@@ -6,7 +6,7 @@ import sklearn.datasets
 
 from pipeline.data import downloads, sources
 from pipeline.data.addresses import is_address
-from pipeline.data.arrays import from_arrays, images_with_test_set
+from pipeline.data.arrays import from_arrays, with_test_set
 from pipeline.data.dataset import Dataset
 from pipeline.data.messages import Messages
 from pipeline.data.roles import from_table
@@ -44,7 +44,7 @@ def _load(data: Data, files: dict[str, str]) -> Dataset:
     if data.source == "digits":
         bunch = sklearn.datasets.load_digits()
         return Dataset(bunch.images, pd.Series(bunch.target), pixel_max=16)
-    return images_with_test_set(**downloads.images(data.source))
+    return with_test_set(**downloads.images(data.source))
 
 
 def _bundled_table(name: str) -> pd.DataFrame:

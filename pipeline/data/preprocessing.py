@@ -92,8 +92,8 @@ def _fit_text(name: str, texts: pd.Series, rare: int | None) -> dict[str, Any]:
     """
     counts = texts.fillna("").value_counts().sort_index()
     categories = counts.index[counts >= (rare or 1)].tolist()
-    # pandas reads the category NA of a file as missing, unless told not to: a served row with it is meant so, then. It
-    # cannot tell NA from None, so the more frequent one is taken.
+    # Who reads a file with pandas has a missing value for the category NA, unless pandas is told otherwise. So where no
+    # training value was missing, a missing one counts as the category of that name; of several, as the most frequent.
     words = [] if "" in categories else [word for word in MISSING_WORDS if word in categories]
     missing = max(words, key=lambda word: counts[word], default="")
     fitted = {"name": name, "kind": "text", "missing": missing, "categories": categories}

@@ -25,7 +25,7 @@ class Sentence(StrEnum):
     EXTREME = N_("column {name} has 1 value far from all others, such as {value}")
     EXTREMES = N_("column {name} has {count} values far from all others, such as {value}")
     EXTREME_TARGETS = N_("{count} targets lie far from all others, such as {value}")
-    LOST_ZEROS = N_("column {name} is read as numbers, and {count} of its cells lose zeros before them")
+    LOST_ZEROS = N_("column {name} is read as numbers, and {count} of its cells lose their leading zeros")
     COPIES = N_("rows with the same features stand in two splits: {pairs}")
     TRAIN_VALIDATION = N_("{count} in train and validation")
     TRAIN_TEST = N_("{count} in train and test")
@@ -60,27 +60,29 @@ class Sentence(StrEnum):
     TEST_LACKS = N_("test has no row of some classes, so its scores say nothing of them: {classes}")
 
 
-WARNING = N_("{code}: {texts}; {advice} (data.accept: [{code}] takes it for seen)")
+WARNING = N_("{code}: {texts}; {advice} (data.accept: [{code}] silences it)")
 
 # The advice that ends the text of each kind of finding.
 ADVICE = {
     "D001": N_("if it is known only after the target, name it in data.drop"),
     "D002": N_("name it in data.drop: a network can learn the rows by it, and new rows have others"),
     "D003": N_("name it in data.drop: it tells no row from another"),
-    "D004": N_("name it in data.drop, unless that it is missing says something"),
+    "D004": N_("name it in data.drop, unless that a value is missing says something itself"),
     "D005": N_("if it stands for missing, leave these cells empty in the file"),
     "D006": N_("correct them if they are slips; else the other values become nearly the same once they are scaled"),
     "D007": N_("correct them if they are slips: a few such rows make most of the squared error"),
     "D008": N_(
         "if they are names (postal codes, say) and no amounts, keep them from being read as numbers: data.kinds"
     ),
-    "D009": N_("leave the copies out, or name in data.group what they belong to: such rows look learnt, and are known"),
+    "D009": N_(
+        "remove the copies, or name in data.group what they belong to: a model knows copies of the rows it trained on"
+    ),
     "D010": N_("nothing is known of these when the model is used; more rows help, or one name for all rare ones"),
     "D011": N_("look at more than accuracy: always saying the most frequent class is right that often"),
     "D012": N_("if they mean the same, give them one name"),
     "D013": N_("if the model is to predict later rows, name it in data.time: the latest rows then are the test set"),
     "D014": N_(
-        "if rows of one value belong together, name it in data.group: a patient in two splits is known, not learnt"
+        "if rows of one value belong together, name it in data.group: a patient in two splits makes scores too good"
     ),
     "D015": N_("name columns in data.drop, or expect overfitting"),
 }

@@ -1,4 +1,4 @@
-"""Tables of curves and errors, and the digits that tables of scores have."""
+"""Tables of an evaluation: loss curves, reliability, scores by class, and errors."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,7 +33,7 @@ def reliability_of(outputs: np.ndarray, actual: np.ndarray, summary: Summary) ->
     """Return how reliable the seeds' predictions are, in bins of as many rows each, a row per seed and bin.
 
     For classes `level` is the mean probability of the predicted class and `observed` the share that is right; for
-    numbers they are the mean target and the mean absolute error.
+    numbers they are the mean target and the mean absolute error. `seed` counts the seeds with sound weights from 1.
     """
     tables = []
     for number, of_seed in enumerate(outputs, start=1):

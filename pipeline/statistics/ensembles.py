@@ -32,15 +32,15 @@ def gain(
     weights: np.ndarray | None = None,
     blocks: np.ndarray | None = None,
 ) -> Estimate:
-    """Estimate how much lower the loss of all models together is than that of one of them, a row.
+    """Estimate how much lower the loss of the ensemble is than the mean loss of its models, a mean over rows.
 
     The variance over other rows is that of the gains of rows, with the models taken as given; that over other models is
     the jackknife's (Efron and Stein 1981), which leaves each of them out in turn.
 
     Args:
         losses: of each model on each row, `[R, n]`.
-        of_all: of all together, `[n]`.
-        without_one: of all but each, `[R, n]`.
+        of_all: of the ensemble, `[n]`.
+        without_one: of the ensembles that leave out one model each, `[R, n]`.
         weights: of the rows, `[n]`; None for equal ones.
         blocks: of rows that depend on each other, int `[n]`; None for independent rows.
     """
@@ -58,9 +58,10 @@ def gain(
 
 
 def losses_by_member(loss_of: Callable[[list[int]], np.ndarray], may_judge: np.ndarray, members: int) -> np.ndarray:
-    """Return the mean loss of a row by the sets of so many models that each model is in, `[models, n]`.
+    """Return the mean loss over all ensembles of `members` models that contain a model, `[models, n]`.
 
-    The mean over the models that judge a row is the mean over all of its sets. NaN where a row has none.
+    An ensemble counts on the rows that all of its models may judge; NaN where a row has none. The mean over the models
+    that judge a row is the mean over all of its ensembles.
 
     Args:
         loss_of: takes the models of a set, and returns the loss of all of them together on each row, `[n]`.

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-# The scores of each task beside loss and score, as they are reported, and of those the ones of which more is better.
+# The further scores of each task, reported beside those of `scores.METRICS`; and which of them are better above.
 FURTHER = {
     "classification": ("balanced_accuracy", "f1", "roc_auc", "average_precision", "brier", "calibration_error"),
     "regression": ("mae",),

@@ -13,12 +13,12 @@ def overfitting(history: pd.DataFrame, loss: str) -> pd.DataFrame:
     """Measure at which epoch each seed was at its best, and when its loss on new rows began to rise for good.
 
     Args:
-        history: a row per seed and epoch: seed, epoch, `train_<loss>`, `val_<loss>` and, where there is a holdout,
-            `holdout_<loss>`; see `fitted.Fitted`. Seeds may have trained for different numbers of epochs.
+        history: a row per seed and epoch: seed, epoch, `train_<loss>`, `validation_<loss>` and, where there is a
+            holdout, `holdout_<loss>`; see `fitted.Fitted`. Seeds may have trained for different numbers of epochs.
         loss: the metric's name; the sign of a metric for which higher is better is reversed, as by `scores.gap`.
 
     Returns:
-        A row per seed: seed, and the following measures, averaged over `val` and `holdout` where there are both.
+        A row per seed: seed, and the following measures, averaged over validation and holdout where there are both.
         best_epoch: the epoch of the lowest loss, the first of equal ones.
         onset_epoch: the epoch after the last minimum, from which on the loss never returns to it; NaN if the last
             minimum is in the last epoch.

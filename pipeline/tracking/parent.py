@@ -73,7 +73,7 @@ class ParentRun:
 
     Args:
         run_id: of the run to go on with; None for a new one.
-        identity: what is logged, as a digest. A run with the same that was interrupted is gone on with.
+        identity: a digest of what is logged; without `run_id`, an unfinished run with the same digest is resumed.
     """
 
     KEY = "child.key"

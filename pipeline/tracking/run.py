@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 EXPERIMENT = "pipeline"  # of the trainings and their evaluations
-# The tag with a digest of what is logged, by which a run is gone on with.
+# The tag with a digest of what is logged: an unfinished run with the same digest is resumed.
 IDENTITY = "parent.identity"
 
-# Params with these prefixes are the settings that the model of a look at the test set depends on.
+# Params with these prefixes are the settings that a model depends on which was scored on the test set.
 SETTINGS = ("data.", "model.", "train.")
 
 

@@ -17,7 +17,7 @@ class BestEpoch:
         patience: None without early stopping.
         best_score, best_epoch: `[R]`, infinite and 0 where no epoch had a finite score.
         best_weights: those after the best epoch, by name, seed first; empty without early stopping.
-        waiting: the seeds that these rows still wait for, bool `[R]`.
+        waiting: the seeds that still train and have not run out of patience on these rows, bool `[R]`.
     """
 
     patience: Patience | None
@@ -38,7 +38,7 @@ class BestEpoch:
     def choose(
         self, epoch: int, going: np.ndarray, scores: np.ndarray | None, weights: Callable[[], dict[str, np.ndarray]]
     ) -> np.ndarray:
-        """Take in the scores `[R]` of an epoch, and the weights after it; return which seeds these rows wait for.
+        """Take in the scores `[R]` of an epoch, and the weights of seeds that are better than before; return `waiting`.
 
         Args:
             going: the seeds that train and have not diverged, bool `[R]`.

@@ -47,7 +47,7 @@ class Checkpoint(AbstractContextManager):
 
     Args:
         path: the file, `.npz`.
-        identity: a digest of all that the training depends on; a file with another one is not gone on from.
+        identity: a digest of all that the training depends on; a file with another digest is ignored.
     """
 
     def __init__(self, path: Path, identity: str):

@@ -61,10 +61,11 @@ def _check_class_names(train: Train, problem: Problem) -> None:
 
 
 def check_validation_rows(train: Train, examples: Examples) -> None:
-    """Refuse settings that go by the validation score where there are no validation rows, or where they have none.
+    """Refuse settings that go by a validation score where there are no such rows, or where it is not defined.
 
     Raises:
-        InputError: early stopping, alone or together, the schedule `plateau` or the monitored score.
+        InputError: early stopping or the schedule `plateau` without validation rows, stopping together on rows that the
+            seeds do not share, or a `train.monitor` that is not defined.
     """
     if examples.has_validation:
         check_shared_validation(train, are_shared=len(examples.val_rows) == 1 and not examples.holdout_rows.size)
@@ -95,7 +96,7 @@ def check_shared_validation(train: Train, are_shared: bool) -> None:
 
 
 def _check_monitor_is_defined(train: Train, examples: Examples) -> None:
-    """Refuse a score that rows of one class or value have not, whatever is predicted."""
+    """Refuse a `train.monitor` that is not defined on the validation rows of a seed, as R2 is not for equal targets."""
     if train.monitor is None:
         return
     problem, chosen_by = examples.problem, [*examples.val_rows, *examples.holdout_rows]

@@ -48,7 +48,7 @@ class Course:
     def take(
         self, epoch: int, losses: np.ndarray, scores: dict[str, np.ndarray], weights: Callable[[], Weights]
     ) -> None:
-        """Take in an epoch, and stop the seeds that are not finite or that no rows that choose wait for any longer.
+        """Take in an epoch; stop the seeds that are not finite, or out of patience on all rows that choose.
 
         Args:
             losses: the mean training loss of each seed, `[R]`.

@@ -33,11 +33,11 @@ class Changes(NamedTuple):
     angles: np.ndarray | None = None
 
     def each(self, function: Callable[[Any], Any]) -> "Changes":
-        """Return what a function makes of the arrays that are there."""
+        """Return the changes with a function applied to each array that is not None."""
         return Changes(*(None if part is None else function(part) for part in self))
 
     def shifted(self, x: tf.Tensor, rows: tf.Tensor, problem: Problem) -> tf.Tensor:
-        """Return the rows of a step, `[R, batch]`, of all, `[n, n_features]`, as shifted images.
+        """Gather the rows of a step, `[R, batch]`, from all, `[n, n_features]`, each image shifted by its offset.
 
         XLA gathers them pixel by pixel in about the time that it takes to gather them whole.
         """

@@ -19,7 +19,7 @@ SCALE, SHARE = "inputs", "inputs_share"  # the layers that have weights
 UNTRAINED = (ENCODING, SCALE, SHARE)
 SMOOTH_CLIP = 3.0
 QUANTILES = 65  # of a feature, its least and its greatest value among them
-LEAST_SHARE = 1e-7  # scikit-learn's, and its distance from 1: a value beyond is as far from the middle
+LEAST_SHARE = 1e-7  # shares are clipped to [1e-7, 1 - 1e-7], as in scikit-learn, so that their scores are finite
 # A value that fills a bin alone is a step of this width, relative to it. Narrower ones are lost in float32.
 STEP, LEAST_STEP = 1e-4, 1e-30
 
@@ -54,9 +54,9 @@ def _robust(x: np.ndarray, weights: np.ndarray | None) -> Layers:
 def _quantile(x: np.ndarray, weights: np.ndarray | None) -> Layers:
     """Return the bins between quantiles and their shares.
 
-    A value that several quantiles have is a step, in the middle of which it lies, as in scikit-learn; the least and the
-    greatest value have all of theirs above and below them. A feature of two values, such as an indicator, stays as it
-    is: its values get the shares that the normal distribution function gives them.
+    A value that several quantiles share is a narrow step around it, as in scikit-learn; the step of the least value
+    lies above it, that of the greatest below it. A feature of two values, such as an indicator, stays as it is: its
+    values get the shares that the normal distribution function gives them.
     """
     edges = _quantiles(x, np.linspace(0, 1, QUANTILES), weights)
     lower, upper = edges[:-1], edges[1:]

@@ -67,7 +67,7 @@ class SideBySide:
         return [variable.value.read_value() for variable in self.weights]
 
     def values_in(self, state: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Return the part of values of `variables` that `values()` returned then."""
+        """Return what `values()` returns out of `state`, the values of `variables`."""
         return state[: len(self.weights)]
 
     def split(self, values: list[Any]) -> list[Any]:
@@ -125,7 +125,7 @@ class OneByOne:
         return self.values_in([weight.value.read_value() for weights in self.weights for weight in weights])
 
     def values_in(self, state: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Return the part of values of `variables` that `values()` returned then."""
+        """Return what `values()` returns out of `state`, the values of `variables`."""
         weights, count = len(self.weights[0]), len(self.weights[0]) * len(self.weights)
         return [tf.stack(state[place:count:weights]) for place in range(weights)]
 

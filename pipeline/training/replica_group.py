@@ -183,7 +183,7 @@ class ReplicaGroup:
         return GroupScores(means, self.splits.of_validation(outputs) if self.stops_together else None)
 
     def assign(self, weights: dict[str, np.ndarray]) -> None:
-        """Set the weights that score to the group's part of these, which are of all replicas."""
+        """Start the group anew from its part of these weights of all replicas, with a new state of the optimizer."""
         self.state = self.graph.start({path: value[self.part] for path, value in weights.items()})
 
     def weights(self) -> dict[str, np.ndarray]:

@@ -35,7 +35,7 @@ def learning_rates(schedule: Schedule, base: float, steps_per_epoch: int, epochs
 
 
 def kept_share(swa: float, epoch: int, epochs: int) -> float:
-    """Return the share of the mean so far in the mean of the weights after an epoch (from 1), which has the rest.
+    """Return the weight of the mean so far as an epoch's weights (from 1) are averaged in; they have the rest.
 
     The mean is of the last epochs, `swa` of all, rounded, and one at least; up to the first of them it is the weights
     themselves (stochastic weight averaging: Izmailov, Podoprikhin, Garipov, Vetrov and Wilson 2018). It is scored after

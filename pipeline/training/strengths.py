@@ -11,7 +11,7 @@ Penalty = keras.regularizers.L1 | keras.regularizers.L2 | keras.regularizers.L1L
 
 
 def is_penalized(variable: keras.Variable) -> bool:
-    """Return whether L1 and L2 of a weight are numbers to the graph: of every kernel, also where both are off."""
+    """Return whether the graph takes L1 and L2 of a weight as arguments: of each kernel, also where both are off."""
     return isinstance(variable.regularizer, Penalty) or (variable.regularizer is None and variable.name == "kernel")
 
 

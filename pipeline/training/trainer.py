@@ -1,7 +1,7 @@
 """The training loop: examples, settings and seeds in, fitted seeds out. It knows neither files nor tracking nor search.
 
-The seeds of one configuration train side by side (`pipeline.training.stack`). Each has its own initial weights, order
-of examples and random masks, all drawn from its seed alone, so seed 3 among ten is the same run as seed 3 alone.
+The seeds of one configuration train side by side (`pipeline.training.replicas`). Each has its own initial weights,
+order of examples and random masks, all drawn from its seed alone, so seed 3 among ten is the same run as seed 3 alone.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -56,7 +56,7 @@ def fit(
         resume: an `Epoch.state()` of a training of the same arguments; it goes on from there to the same weights.
 
     Raises:
-        InputError: a setting needs a validation set and there is none.
+        InputError: a setting does not go with the validation rows; see `check_validation_rows`.
     """
     check_validation_rows(train, examples)
     training = Training(examples, [(model, train)], seeds)
@@ -80,7 +80,7 @@ def fit_together(
     Every replica trains as it would alone; many small ones take less time in one graph than one after another.
 
     Args:
-        ends: for each configuration, called after each of its epochs: whether it ends with that.
+        ends: for each configuration a function, called after each of its epochs, that returns whether to stop it there.
     """
     for _, train in configurations:
         check_validation_rows(train, examples)
@@ -95,10 +95,11 @@ def fit_together(
 
 
 def with_train_scores(examples: Examples, model: Model, train: Train, fitted: Fitted) -> Fitted:
-    """Return a training that did not score training rows with their scores at each seed's best epoch in its history.
+    """Return the training with the scores of its training rows added to the history, at each seed's best epoch.
 
-    The weights of `fitted` must be those of the best epochs, as early stopping takes them. A score after every epoch
-    takes a quarter of the time of a small training, and a search needs this one alone.
+    For a training that did not score them. The weights of `fitted` must be those of the best epochs, as early stopping
+    takes them. A score after every epoch takes a quarter of the time of a small training, and a search needs this one
+    alone.
     """
     scores = Training(examples, [(model, train)], fitted.seeds).train_scores(fitted.weights)
     best = pd.DataFrame({"seed": fitted.seeds, "epoch": fitted.best_epoch} | scores)

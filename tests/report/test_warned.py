@@ -33,7 +33,7 @@ def test_every_sentence_is_known_by_its_template(sentence: Sentence):
 def test_every_advice_has_a_translation(code: str):
     names = "column 'a' has one value in all training rows; column 'b; c, d' numbers the rows; 3 more"
     with in_language("zh"):
-        line = translated(f"{code}: {names}; {ADVICE[code]} (data.accept: [{code}] takes it for seen)")
+        line = translated(f"{code}: {names}; {ADVICE[code]} (data.accept: [{code}] silences it)")
     assert line.startswith(f"{code}：列 'a' 在所有训练行中只有一个值; ") and "; 另有 3 个；" in line
     assert line.endswith(f"（data.accept: [{code}] 表示已经知道）")
 
