@@ -16,6 +16,7 @@ SEARCH_RUN_FILE = Path("models/search_run.json")
 STUDY_RUN_FILE = Path("models/study_run.json")
 
 RESULTS = Path("experiments/results")
+SEARCH_FILE = RESULTS / "search.json"
 SIZE_FILE = RESULTS / "size.json"
 HISTORY_FILE = RESULTS / "history.csv"
 CURVES_FILE = RESULTS / "curves.csv"

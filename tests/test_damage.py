@@ -16,7 +16,7 @@ from experiments.check.search import trial_table
 from experiments.report.__main__ import ARM
 from experiments.search import storage
 from experiments.study import jobs
-from experiments.study.searched import SEARCH_FILE, read_search
+from experiments.study.searched import read_search
 from experiments.study.tables import Tables
 from pipeline import prepare, source
 from pipeline.data import splits
@@ -26,7 +26,7 @@ from pipeline.evaluation.record import run_record
 from pipeline.evaluation.results import read_results
 from pipeline.files import check_archive, read_arrays, read_of, read_table, write_arrays
 from pipeline.params import read_settings
-from pipeline.paths import CHECKPOINT_FILE, MODEL_FILE, RESULTS, SEEDS_FILE, STUDY_RUN_FILE
+from pipeline.paths import CHECKPOINT_FILE, MODEL_FILE, RESULTS, SEARCH_FILE, SEEDS_FILE, STUDY_RUN_FILE
 from pipeline.training import keras_file
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.fitted import read_fitted

@@ -22,7 +22,7 @@ from ruamel.yaml.error import YAMLError
 from experiments.check import search as check_search
 from experiments.check.comparison import Comparison, printed
 from experiments.records import RUN_ID, STUDY_FILE, STUDY_SEEDS_FILE, read_study, read_study_run
-from experiments.search.output import SEARCH_FILE, TRIALS_FILE
+from experiments.search.output import TRIALS_FILE
 from experiments.study.log import arm_key, arm_numbers, headline_numbers, peer_key, peer_numbers
 from experiments.study.tables import ARM
 from pipeline.data.splits import SPLITS
@@ -34,6 +34,7 @@ from pipeline.paths import (
     CURVES_FILE,
     EVALUATE_RUN_FILE,
     EVALUATION_FILE,
+    SEARCH_FILE,
     SEARCH_RUN_FILE,
     SEED_SCORES_FILE,
     STUDY_RUN_FILE,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from experiments.engine.local import LocalWorker, WorkerDied
 from pipeline.settings import Engine as EngineSettings
 
-MOST_LOSSES = 3  # a task whose worker died that often is given up
+MOST_WORKER_DEATHS = 3  # a task whose worker died that often is given up
 
 
 @dataclass(eq=False)
@@ -21,7 +21,7 @@ class Task:
         label: what the caller knows the task by.
         graph: equal for tasks that share compiled graphs, which are best left to one worker.
         effort: how long it takes, relative to other tasks.
-        losses: how many workers have died of it so far.
+        worker_deaths: how many workers have died of it so far.
     """
 
     function: Callable[..., Any]
@@ -29,7 +29,7 @@ class Task:
     label: Any = None
     graph: Hashable = None
     effort: float = 1.0
-    losses: int = field(default=0, init=False)
+    worker_deaths: int = field(default=0, init=False)
 
 
 class Worker(Protocol):
@@ -79,7 +79,7 @@ class Engine(AbstractContextManager["Engine"]):
     def finished(self, seconds: float) -> list[tuple[Task, Any]]:
         """Return the tasks that have finished with their results, after waiting for one for so many seconds at most.
 
-        The result of a task of which `MOST_LOSSES` workers died is a `WorkerDied`.
+        The result of a task of which `MOST_WORKER_DEATHS` workers died is a `WorkerDied`.
 
         Raises:
             Exception: whatever a task raised.
@@ -91,8 +91,8 @@ class Engine(AbstractContextManager["Engine"]):
             try:
                 results.append((task, future.result()))
             except WorkerDied as death:
-                task.losses += 1
-                if task.losses < MOST_LOSSES:
+                task.worker_deaths += 1
+                if task.worker_deaths < MOST_WORKER_DEATHS:
                     self.waiting.append(task)
                 else:
                     results.append((task, death))

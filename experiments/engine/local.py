@@ -62,7 +62,7 @@ class LocalWorker:
         if self.is_closed:
             self.lifeline.close()
         start = (self.reading, self.threads, self.load)
-        with held_back(), _as_processes_shall_find_it():  # Ctrl-C is for the owner
+        with held_back(), _without_main_and_tracker_warnings():  # Ctrl-C is for the owner
             self.executor, self.tasks = ProcessPoolExecutor(1, context, _begin, start), 0
             imported = self.executor.submit(_import)
         imported.result()
@@ -76,7 +76,7 @@ class LocalWorker:
 
 
 @contextmanager
-def _as_processes_shall_find_it() -> Iterator[None]:
+def _without_main_and_tracker_warnings() -> Iterator[None]:
     """Start processes without two things that Python has them do.
 
     They do not import the module that the user runs: they need nothing of it, and a script without

@@ -21,7 +21,7 @@ from pipeline.data.examples import Examples
 from pipeline.data.splits import Summary
 from pipeline.files import write_json
 from pipeline.interrupts import before_the_end
-from pipeline.paths import SEARCH_RUN_FILE
+from pipeline.paths import SEARCH_FILE, SEARCH_RUN_FILE
 from pipeline.progress import Bar
 from pipeline.settings import Settings, flat, seed_list
 from pipeline.tracking.parent import ParentRun
@@ -136,7 +136,7 @@ def search(settings: Settings, summary: Summary, opened: BaseStorage) -> None:
         raise
     seconds = time.monotonic() - began
     outcome = output.write(study, trials.recorded, settings)
-    log_outcome(log, outcome, settings, [output.SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values()])
+    log_outcome(log, outcome, settings, [SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values()])
     write_json(SEARCH_RUN_FILE, {"run_id": log.run_id, "seconds": round(seconds, 2)})
     report = results.report(outcome, seconds)
     note.write_note(study, start.search.objectives, len(seed_list(start.search.seeds)), report, log.run_id)

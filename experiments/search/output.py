@@ -8,10 +8,9 @@ from optuna.trial import FrozenTrial
 from experiments.search.results import summarize, trial_rows
 from experiments.search.storage import FINISHED
 from pipeline.files import write_json, written_whole
-from pipeline.paths import RESULTS
+from pipeline.paths import RESULTS, SEARCH_FILE
 from pipeline.settings import Settings
-
-SEARCH_FILE = RESULTS / "search.json"
+from pipeline.training.history import DIGITS
 
 TRIALS_FILE = RESULTS / "trials.csv"
 
@@ -49,7 +48,7 @@ def write(study: optuna.Study, trials: list[FrozenTrial], settings: Settings) ->
     study = copy_of(study, trials)
     summary = summarize(study, trials, settings)
     with written_whole(TRIALS_FILE) as beside:
-        trial_rows([t for t in trials if t.state in FINISHED]).to_csv(beside, index=False, float_format="%.7g")
+        trial_rows([t for t in trials if t.state in FINISHED]).to_csv(beside, index=False, float_format=DIGITS)
     for name, figure in figures.draw(study, trials, settings, summary["importance"]).items():
         save(figure, FIGURES[name])
     write_json(SEARCH_FILE, summary)

@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.engine.engine import MOST_LOSSES, Task
+from experiments.engine.engine import MOST_WORKER_DEATHS, Task
 from experiments.engine.local import WorkerDied
 from experiments.search.jobs import Job, TrialEnd
 from experiments.search.plan import plan
@@ -106,7 +106,9 @@ class Trials:
             InputError: another search writes to the study.
         """
         if isinstance(ended, WorkerDied):
-            ended = [TrialEnd("FAIL", error=f"its worker died {MOST_LOSSES} times", began=time.time())] * len(numbers)
+            ended = [TrialEnd("FAIL", error=f"its worker died {MOST_WORKER_DEATHS} times", began=time.time())] * len(
+                numbers
+            )
         self.ended |= dict(zip(numbers, ended, strict=True))
         self._record()
 

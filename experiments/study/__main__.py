@@ -32,7 +32,7 @@ from pipeline.params import settings_in_use
 from pipeline.paths import CHAMPION_FILE, STUDY_RUN_FILE
 from pipeline.settings import Settings, flat
 from pipeline.tracking import store
-from pipeline.tracking.read import test_looks
+from pipeline.tracking.read import count_test_looks
 from pipeline.training.fast.process import configure
 
 
@@ -88,7 +88,7 @@ def looks_at_test(settings: Settings, summary: Summary) -> record.TestLooks:
     """Return how often MLflow knows the test set to have been looked at, this look included."""
     if not summary.rows["test"]:
         return record.TestLooks(looks=0, settings_changed_after_a_look=False)
-    known = test_looks(summary.digest["test"], flat(settings))
+    known = count_test_looks(summary.digest["test"], flat(settings))
     return record.TestLooks(
         looks=known.looks + 1 if known else None,
         settings_changed_after_a_look=known.settings_changed if known else False,

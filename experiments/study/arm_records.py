@@ -90,7 +90,7 @@ def _picks(arm: Scored) -> dict[str, int] | None:
         return None
     picks, names = arm.picks
     ring = arm.rows.ring
-    by_fold = [picks[number][fold == k][0] for number, fold in enumerate(ring.fold) for k in range(ring.turns)]
+    by_fold = [picks[number][fold == k][0] for number, fold in enumerate(ring.fold) for k in range(ring.seeds_per_ring)]
     return {names[place]: int(count) for place, count in enumerate(np.bincount(by_fold)) if count}
 
 

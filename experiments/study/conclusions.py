@@ -128,7 +128,7 @@ def _about(sections: Sections, summary: Summary, test: Split) -> record.About:
         loss="cross_entropy" if summary.problem.is_classification else "rmse",
         score="accuracy" if summary.problem.is_classification else "r2",
         rows={"train": rows.train.shape[1], "pool": len(rows.y), "test": summary.rows["test"]},
-        folds=rows.ring.turns,
+        folds=rows.ring.seeds_per_ring,
         rings=len(rows.ring.fold),
         knowing_nothing=knowing_nothing(rows, test),
         seeds=sections.seeds,

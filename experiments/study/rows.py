@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from experiments.records import NewRows
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.data.partition import stratified_order
 from pipeline.data.splits import Summary, read_split
@@ -17,7 +18,6 @@ from pipeline.statistics.ring import FOLDS, ROWS_PER_FOLD, Ring, draw_ring, ring
 from pipeline.statistics.weights import average, variance
 
 Labels = Literal["true", "shuffled", "wrong"]
-NewRows = Literal["holdout", "test"]
 
 WRONG_SHARE = 0.2  # of the labels, in the arm that has wrong ones
 POOL_PER_TRAINING_ROW = 5  # a ring of ten folds then holds no more rows out of a training than it trains on
@@ -81,7 +81,7 @@ class Rows:
             # Folds differ in size; what fills the smaller ones up is left out again.
             predicted = predict(role, self.x[np.stack([np.resize(part, most) for part in held_out])])
             for seed, part in enumerate(held_out):
-                outputs[seed // self.ring.turns, role, part] = predicted[seed, : len(part)]
+                outputs[seed // self.ring.seeds_per_ring, role, part] = predicted[seed, : len(part)]
         return outputs
 
     def score_held_out(self, outputs: np.ndarray) -> dict[str, np.ndarray]:

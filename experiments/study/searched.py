@@ -5,10 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.files import read_json, read_of
-from pipeline.paths import RESULTS
+from pipeline.paths import SEARCH_FILE
 from pipeline.settings import TrialSettings
-
-SEARCH_FILE = RESULTS / "search.json"
 
 
 class SearchedTrial(BaseModel):

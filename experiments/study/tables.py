@@ -12,8 +12,8 @@ from pipeline.errors import InputError
 from pipeline.files import read_table, written_whole
 from pipeline.paths import RESULTS
 from pipeline.statistics import scores
+from pipeline.training.history import DIGITS, rounded
 
-NUMBERS = "%.7g"
 ARM = ("section", "arm")  # the columns that tell the arms apart
 
 
@@ -31,13 +31,13 @@ class Tables:
 
     def __post_init__(self) -> None:
         for name in ("seeds", "curves"):
-            object.__setattr__(self, name, _rounded(getattr(self, name)))
+            object.__setattr__(self, name, rounded(getattr(self, name)))
 
     def write(self, folder: Path = RESULTS) -> None:
         """Write both files."""
         for path, table in {record.STUDY_SEEDS_FILE: self.seeds, record.STUDY_CURVES_FILE: self.curves}.items():
             with written_whole(folder / path.name) as beside:
-                table.to_csv(beside, index=False, float_format=NUMBERS)
+                table.to_csv(beside, index=False, float_format=DIGITS)
 
     @classmethod
     def read(cls) -> "Tables":
@@ -66,11 +66,6 @@ class Tables:
             raise InputError(
                 f"{record.STUDY_CURVES_FILE} has other epochs than {record.STUDY_FILE}; delete both and run `dvc repro`"
             )
-
-
-def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    numbers = table.select_dtypes("float")
-    return table.assign(**{str(name): [float(NUMBERS % value) for value in column] for name, column in numbers.items()})
 
 
 def seed_rows(arms: Iterable[Scored], tested: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:

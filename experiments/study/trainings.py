@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.engine.engine import MOST_LOSSES, Engine, Task
+from experiments.engine.engine import MOST_WORKER_DEATHS, Engine, Task
 from experiments.engine.local import WorkerDied
 from experiments.study.jobs import CACHE, Job, Result, cache_path, read_result, write_result
 from experiments.study.rows import Rows
@@ -89,8 +89,8 @@ class Trainings(AbstractContextManager):
     def _keep(self, jobs: list[Job], results: list[Result] | WorkerDied) -> None:
         if isinstance(results, WorkerDied):
             raise InputError(
-                f"the worker of a training was killed {MOST_LOSSES} times, perhaps for lack of memory; start again to "
-                "go on, with fewer engine.workers"
+                f"the worker of a training was killed {MOST_WORKER_DEATHS} times, perhaps for lack of memory; start "
+                "again to go on, with fewer engine.workers"
             )
         for job, result in zip(jobs, results, strict=True):
             if self.study_digest is not None:

@@ -22,16 +22,14 @@ def find_date_order(column: pd.Series) -> tuple[DateOrder, bool] | None:
         return "DMY", True
     present = column[column.notna() & ~column.isin(MISSING_WORDS)]
     # Most columns are no dates, as their first values show.
-    if inferred != "string" or not any(_read(present.head(SAMPLE), order).notna().any() for order in ("DMY", "MDY")):
+    if inferred != "string" or not any(
+        read_dates(present.head(SAMPLE), order).notna().any() for order in ("DMY", "MDY")
+    ):
         return None
-    day_first, month_first = _read(present, "DMY"), _read(present, "MDY")
+    day_first, month_first = read_dates(present, "DMY"), read_dates(present, "MDY")
     either = day_first if day_first.count() > month_first.count() else month_first
     if either.count() < (1 - MAX_STRAY_SHARE) * len(present):
         return None
     if day_first.count() != month_first.count():
         return ("DMY" if either is day_first else "MDY"), True
     return ("MDY" if present.str.contains("/", regex=False).any() else "DMY"), day_first.equals(month_first)
-
-
-def _read(values: pd.Series, order: DateOrder) -> pd.Series:
-    return read_dates(values, order)

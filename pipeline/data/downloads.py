@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 import sklearn.datasets
 
+from pipeline.data.addresses import RAW, TIMEOUT_SECONDS
 from pipeline.errors import InputError
 from pipeline.files import read_arrays, write_arrays
-
-RAW = Path("data/raw")
-TIMEOUT_SECONDS = 30
 
 SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
 

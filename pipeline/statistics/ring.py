@@ -29,7 +29,7 @@ ROWS_PER_FOLD = 2
 class Ring:
     """One ring of folds, or several independent ones, and the seeds that use them.
 
-    Seed number s uses ring `s // turns` and holds out its fold `s % turns` and the next one.
+    Seed number s uses ring `s // seeds_per_ring`, and holds out its fold `s % seeds_per_ring` and the next one.
 
     Attributes:
         fold: the fold of each row in each ring, int `[rings, n]`.
@@ -58,7 +58,7 @@ class Ring:
         return self.fold.shape[1]
 
     @property
-    def turns(self) -> int:
+    def seeds_per_ring(self) -> int:
         """Return the number of seeds that a ring has."""
         return self.folds - 2 if self.is_in_time else self.folds
 
@@ -69,8 +69,8 @@ class Ring:
         The second axis is the row's role: in the first or in the second of the seed's two held-out folds.
         """
         turn = np.stack([self.fold, self.fold - 1], axis=1)
-        turn = np.where(turn < self.turns, turn, -1) if self.is_in_time else turn % self.folds
-        numbers = np.arange(len(self.fold))[:, None, None] * self.turns + turn
+        turn = np.where(turn < self.seeds_per_ring, turn, -1) if self.is_in_time else turn % self.folds
+        numbers = np.arange(len(self.fold))[:, None, None] * self.seeds_per_ring + turn
         return np.where((turn >= 0) & (numbers < self.seeds), numbers, -1)
 
     @cached_property
@@ -81,15 +81,15 @@ class Ring:
     @property
     def may_judge(self) -> np.ndarray:
         """Return which rows judge if there are enough seeds, bool `[n]`; in time not those of the two last folds."""
-        return self.fold[0] < self.turns
+        return self.fold[0] < self.seeds_per_ring
 
     def held_out(self, seed: int, role: int) -> np.ndarray:
         """Return the rows of the first (role 0) or second (role 1) fold that a seed number holds out."""
-        return np.flatnonzero(self.holders[seed // self.turns, role] == seed)
+        return np.flatnonzero(self.holders[seed // self.seeds_per_ring, role] == seed)
 
     def trained_on(self, seed: int) -> np.ndarray:
         """Return the rows that a seed number may train on."""
-        ring, turn = divmod(seed, self.turns)
+        ring, turn = divmod(seed, self.seeds_per_ring)
         if self.is_in_time:
             return np.flatnonzero(self.fold[ring] > turn + 1)
         return np.flatnonzero((self.holders[ring] != seed).all(axis=0))

@@ -36,7 +36,7 @@ class LoggedRun:
     tags: Mapping[str, str]
 
 
-def test_looks(digest: str, settings: Mapping[str, object] | None = None) -> Looks | None:
+def count_test_looks(digest: str, settings: Mapping[str, object] | None = None) -> Looks | None:
     """Count the runs that have read the test set with this digest, deleted ones too; None if the store is lost.
 
     Args:

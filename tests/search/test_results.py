@@ -14,6 +14,7 @@ from experiments.search.figures import front_figure
 from experiments.search.objectives import directions
 from experiments.study.questions.winner import winner
 from pipeline.params import parse_settings
+from pipeline.paths import SEARCH_FILE
 from pipeline.settings import Settings
 
 SETTINGS = parse_settings({"search": {"space": {"train.optimizer": {"choices": ["sgd", "adam"]}}}})
@@ -42,7 +43,7 @@ def write(folder: Path, *trials: FrozenTrial, settings: Settings = SETTINGS) -> 
     study = optuna.create_study(directions=directions(settings.search))
     study.add_trials(trials)
     output.write(study, study.trials, settings)
-    return json.loads(output.SEARCH_FILE.read_text()), pd.read_csv(output.TRIALS_FILE)
+    return json.loads(SEARCH_FILE.read_text()), pd.read_csv(output.TRIALS_FILE)
 
 
 def test_best_has_its_interval_over_the_seeds_and_its_settings(folder):

@@ -33,6 +33,7 @@ from experiments.search.trials import Trials
 from pipeline.data.splits import read_summary
 from pipeline.errors import InputError, run_stage
 from pipeline.params import read_settings
+from pipeline.paths import SEARCH_FILE
 from pipeline.settings import Dimension, Model, Settings, Train
 from pipeline.tracking.parent import ParentRun
 from pipeline.tracking.run import tracking_uri
@@ -92,7 +93,7 @@ def told(study: optuna.Study) -> list[tuple]:
 
 def left() -> dict[str, bytes]:
     """What a search has left."""
-    paths = (output.SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values())
+    paths = (SEARCH_FILE, output.TRIALS_FILE, *output.FIGURES.values())
     return {path.name: path.read_bytes() for path in paths}
 
 
@@ -113,7 +114,7 @@ def check_complete(study: optuna.Study, wanted: int) -> None:
     )
     status = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}
     assert logged == [(trial.number, status[trial.state], trial.values[0]) for trial in trials]
-    counts = json.loads(output.SEARCH_FILE.read_text())["counts"]
+    counts = json.loads(SEARCH_FILE.read_text())["counts"]
     assert counts["complete"] + counts["pruned"] == wanted
     assert not study.user_attrs.get("ended")
 
@@ -138,7 +139,7 @@ def test_from_python_the_search_is_the_same_and_writes_nothing(search_settings):
     )  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
     main()
-    staged = json.loads(output.SEARCH_FILE.read_text())
+    staged = json.loads(SEARCH_FILE.read_text())
     assert json.loads(json.dumps(result.summary)) == staged
     assert result.model.model_dump(mode="json") == staged["best"]["settings"]["model"]
     assert result.train.seeds == settings.train.seeds
@@ -381,7 +382,7 @@ def test_search_that_always_diverges_says_so_and_its_files_agree(search_settings
     out = capsys.readouterr().out
     assert "each seed of a trial trains on " in out
     assert "every seed of all 2 complete trials diverged, so none is the best: lower the range of train.learn" in out
-    found = json.loads(output.SEARCH_FILE.read_text())
+    found = json.loads(SEARCH_FILE.read_text())
     assert (found["best"], found["all_diverged"], found["folds"]) == (None, True, 2)
     trials, conclusions = against_optuna(read_settings())
     assert not trials.differing + conclusions.differing
@@ -392,7 +393,7 @@ def test_folds_changed_in_search_json_are_noticed(search_settings):
     settings = search_settings(trials=1, folds=2)
     study = work_through(settings)
     found = output.write(study, study.trials, settings)
-    output.SEARCH_FILE.write_text(json.dumps(found | {"folds": None}))
+    SEARCH_FILE.write_text(json.dumps(found | {"folds": None}))
     assert list(against_optuna(settings))[1].differing == ["folds"]
 
 
@@ -461,7 +462,7 @@ def test_time_limit_ends_the_search_with_its_results(search_settings, capsys):
     main()
     out, error = capsys.readouterr()
     assert error == ""
-    counts = json.loads(output.SEARCH_FILE.read_text())["counts"]
+    counts = json.loads(SEARCH_FILE.read_text())["counts"]
     assert counts["complete"] + counts["waiting"] == 500
     assert f"{counts['waiting']} waiting in " in out
 
@@ -526,7 +527,7 @@ def test_generation_depends_on_those_before_the_last_one_alone(search_settings):
 
 
 def by_stage(settings: Settings) -> dict[str, bytes]:
-    for path in (output.SEARCH_FILE, output.TRIALS_FILE):
+    for path in (SEARCH_FILE, output.TRIALS_FILE):
         path.unlink(missing_ok=True)
     main()
     return left()
@@ -538,7 +539,7 @@ PRUNED = {"trials": 10, "generation": 3, "pruner": "median", "epochs": 10}
 def test_number_of_workers_changes_no_byte_of_the_results(search_settings):
     by_workers = [by_stage(search_settings(engine={"workers": n}, storage=f"{n}.journal", **PRUNED)) for n in (1, 2)]
     assert by_workers[0] == by_workers[1]
-    trials = json.loads(output.SEARCH_FILE.read_text())["counts"]
+    trials = json.loads(SEARCH_FILE.read_text())["counts"]
     assert trials["complete"] + trials["pruned"] == 10
 
 

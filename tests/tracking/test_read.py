@@ -37,25 +37,25 @@ def look(experiment: str = "pipeline", **changes: object) -> str:
 
 
 def test_every_run_that_read_the_test_set_is_a_look_deleted_ones_too(store):
-    assert tracking_read.test_looks(DIGEST) == Looks(0, False)
+    assert tracking_read.count_test_looks(DIGEST) == Looks(0, False)
     look()
     store.delete_run(look("study"))
     look(datasets=[replace(TEST_SET, context="validation")])
     look(datasets=[replace(TEST_SET, digest="f" * 64)])
-    assert tracking_read.test_looks(DIGEST) == Looks(2, False)
+    assert tracking_read.count_test_looks(DIGEST) == Looks(2, False)
 
 
 def test_settings_that_changed_after_a_look_are_noticed(store):
     look()
     look(params=SETTINGS | {"study.seeds": 10})  # says how it was looked at, not at what
-    assert tracking_read.test_looks(DIGEST, SETTINGS) == Looks(2, False)
-    assert tracking_read.test_looks(DIGEST, SETTINGS | {"train.epochs": 6}) == Looks(2, True)
+    assert tracking_read.count_test_looks(DIGEST, SETTINGS) == Looks(2, False)
+    assert tracking_read.count_test_looks(DIGEST, SETTINGS | {"train.epochs": 6}) == Looks(2, True)
     look(params=SETTINGS | {"train.epochs": 6})
-    assert tracking_read.test_looks(DIGEST) == Looks(3, True)
+    assert tracking_read.count_test_looks(DIGEST) == Looks(3, True)
 
 
 def test_nobody_has_looked_before_the_first(store):
-    assert tracking_read.test_looks(DIGEST, SETTINGS) == Looks(0, False)
+    assert tracking_read.count_test_looks(DIGEST, SETTINGS) == Looks(0, False)
 
 
 def test_more_looks_than_a_page_are_all_counted(store, monkeypatch):
@@ -64,12 +64,12 @@ def test_more_looks_than_a_page_are_all_counted(store, monkeypatch):
     monkeypatch.setattr(client, "search_runs", lambda max_results, **query: search(max_results=2, **query))
     for _ in range(5):
         look()
-    assert tracking_read.test_looks(DIGEST) == Looks(5, False)
+    assert tracking_read.count_test_looks(DIGEST) == Looks(5, False)
 
 
 def test_lost_store_knows_of_no_looks(folder, monkeypatch, free_port):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port}")
-    assert tracking_read.test_looks(DIGEST) is None
+    assert tracking_read.count_test_looks(DIGEST) is None
     for read in (read_run, read_children):
         with pytest.raises(TrackingLost, match=r"cannot be read: .*refused"):
             read("a" * 32)
