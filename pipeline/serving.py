@@ -166,14 +166,16 @@ def apply(preprocessing: dict[str, Any], raw: Any) -> np.ndarray:
     """Return the rows that the network sees, float32 `[n, features]`.
 
     Args:
-        preprocessing: the fitted constants as plain data. Texts lose the blanks around them, and a blank one is
-            missing; numbers may be text in the column's `notation`, and where it is `lenient` what is no number
-            is missing. A number's feature is (value - center) / scale, a boolean's 0 or 1, a text's 1 for its
-            category, also if case or blanks differ, and 0 for the others, all 0 for one that was not fitted; a
-            missing value is first replaced by `missing`, and where the column has an `indicator`, one more feature
-            is 1 for it and 0 otherwise. A date, with day and month in the column's `order`, has a feature for each of
-            its `parts`, scaled like a number's; so has a free text, of kind `ngrams`, whose numbers are the counts of
-            its n-grams, of `lengths` letters, times `projection`. A pixel's feature is (value - center) / scale.
+        preprocessing: the fitted constants as plain data. The features of a column follow from its kind.
+            number: (value - center) / scale; it may be text in the column's `notation`.
+            boolean: 0 or 1.
+            date: one feature for each of its `parts`, scaled like a number; day and month are in the column's `order`.
+            text: 1 for its category, also if case or blanks differ, and 0 for the others. For a category that was not
+            fitted the last feature is 1 if the column has `rare`, else all are 0.
+            ngrams: the counts of its n-grams, of `lengths` letters, times `projection`, scaled like numbers.
+            Texts lose the blanks around them, and a blank one is missing; where a column is `lenient`, so is what is
+            not of its kind. A missing value is replaced by `missing`, and where the column has an `indicator`, one
+            more feature is 1 for it and 0 otherwise. Of an image each pixel is (value - center) / scale.
         raw: a table with the columns by name, or images `[n, ...]`.
 
     Raises:

@@ -44,15 +44,10 @@ def from_table(
     used = [*names, target, *dict.fromkeys(others)]
     if test is not None:
         _check_same_columns(used, list(test.columns), data)
-    tables = {label: frame[used]} | ({} if test is None else {"data.test_source": test[used]})
-    kept = []
-    for setting, table in tables.items():
-        tables[setting], padded = without_blanks(table)
-        if padded:
-            messages.notes.append(f"{setting}: blanks around values are taken off in column {shown(padded)}")
-        tables[setting], with_target = _with_target(setting, tables[setting], target, messages)
-        kept.append(with_target)
-        tables[setting] = of_kinds(setting, tables[setting], data.kinds, messages)
+    parts = {label: frame[used]} | ({} if test is None else {"data.test_source": test[used]})
+    cleaned = {setting: _cleaned(setting, part, target, data, messages) for setting, part in parts.items()}
+    tables = {setting: table for setting, (table, _) in cleaned.items()}
+    has_target = np.concatenate([rows for _, rows in cleaned.values()])
     tables, written = as_values(one_spelling(tables, target, messages), data, target, messages)
     written |= {name: {"lenient": True} for name, kind in data.kinds.items() if kind == "number"}
     features, kinds = tidy_features({setting: table[names] for setting, table in tables.items()}, data, messages)
@@ -63,10 +58,21 @@ def from_table(
     groups = None if data.group is None else _groups(rest[data.group], test_rows, data)
     times = None if data.time is None else _times(data.time, tables, test_rows, data)
     dataset = Dataset(
-        features, rest[target], target, kinds, written, np.flatnonzero(np.concatenate(kept)), groups,
+        features, rest[target], target, kinds, written, np.flatnonzero(has_target), groups,
         times=times, test_rows=test_rows, messages=messages,
     )  # fmt: skip
     return dataset if data.weight is None else _weighted(dataset, data.weight, tables, data)
+
+
+def _cleaned(
+    setting: str, table: pd.DataFrame, target: str, data: Data, messages: Messages
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a table without blanks around values and rows without a target, and which rows have one, bool `[n]`."""
+    table, padded = without_blanks(table)
+    if padded:
+        messages.notes.append(f"{setting}: blanks around values are taken off in column {shown(padded)}")
+    table, has_target = _with_target(setting, table, target, messages)
+    return of_kinds(setting, table, data.kinds, messages), has_target
 
 
 def _with_target(setting: str, table: pd.DataFrame, target: str, messages: Messages) -> tuple[pd.DataFrame, np.ndarray]:
