@@ -35,6 +35,9 @@ Objective = Literal["cross_entropy", Score, "gap", "weights"]
 # Languages of the report.
 Language = Literal["en", "zh"]
 
+# Rows that judge, which no model was trained on.
+NewRows = Literal["holdout", "test"]
+
 # Models that a study compares the network with.
 Peer = Literal["linear", "nearest_neighbors", "random_forest", "gradient_boosting", "gradient_boosting_stopped"]
 

@@ -23,7 +23,7 @@ from experiments.records.model import (
     Threshold,
 )
 from experiments.records.peers import Peer, PeerComparison, PeerFinding
-from experiments.records.record import RUN_ID, NewRows, OtherScore, Record, RemedyGroup, SectionName
+from experiments.records.record import RUN_ID, OtherScore, Record, RemedyGroup, SectionName
 from experiments.records.run import Cost, EqualTime, StudyRun, TestLooks
 from experiments.records.study import About, Study
 
@@ -47,7 +47,6 @@ __all__ = [
     "Importance",
     "Incumbent",
     "Influence",
-    "NewRows",
     "Optimism",
     "OtherChoice",
     "OtherScore",

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from experiments.records.record import NewRows, OtherScore, Record, SectionName
+from experiments.records.record import OtherScore, Record, SectionName
+from pipeline.choices import NewRows
 from pipeline.statistics.comparisons import Finding
 from pipeline.statistics.intervals import Interval
 

@@ -8,7 +8,6 @@ SectionName = Literal[
     "remedies", "learning_curve", "capacity", "optimizers", "activations", "memorization", "winner"
 ]  # fmt: skip
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"  # as MLflow takes one
-NewRows = Literal["holdout", "test"]  # the rows that judge
 OtherScore = Literal["accuracy", "brier", "mae"]  # beside the loss
 RemedyGroup = Literal["without", "with"]  # the chosen remedy
 

@@ -16,7 +16,8 @@ from experiments.records.model import (
     Threshold,
 )
 from experiments.records.peers import Peer
-from experiments.records.record import NewRows, Record, RemedyGroup, SectionName
+from experiments.records.record import Record, RemedyGroup, SectionName
+from pipeline.choices import NewRows
 
 
 class About(Record):

@@ -1,6 +1,6 @@
 """The answers that the report begins with, which follow from the recorded numbers whichever way they point."""
 
-from experiments.records import Arm, NewRows, Study
+from experiments.records import Arm, Study
 from experiments.report.arms import (
     MORE_DATA,
     NO_DIFFERENCE,
@@ -22,6 +22,7 @@ from experiments.report.numbers import NO_BREAK, Numbers, joined, listed, senten
 from experiments.report.peers import Peers
 from experiments.report.phrases import Answer, Phrases
 from experiments.report.recorded import shown
+from pipeline.choices import NewRows
 from pipeline.statistics.intervals import Interval
 
 TUNED = N_("each at the best of ten settings around Keras' defaults (ten learning rates, or five with two momenta)")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sized
 from typing import NamedTuple
 
-from experiments.records import Arm, Influence, NewRows, Study
+from experiments.records import Arm, Influence, Study
 from experiments.report.arms import (
     DETECTED,
     NO_DIFFERENCE,
@@ -29,6 +29,7 @@ from experiments.report.numbers import (
     times_as_many,
 )
 from experiments.report.recorded import shown
+from pipeline.choices import NewRows
 
 MOST_NAMES = 6
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from experiments.records import Arm, EqualTime, Influence, NewRows, Study, StudyRun
+from experiments.records import Arm, EqualTime, Influence, Study, StudyRun
 from experiments.report.arms import (
     changes_of,
     difference_of,
@@ -20,6 +20,7 @@ from experiments.report.arms import (
 from experiments.report.language import N_, _
 from experiments.report.numbers import UNKNOWN, Numbers, clauses, decimals_of, ends, epoch, number, p_value, seeds
 from experiments.report.recorded import shown
+from pipeline.choices import NewRows
 from pipeline.statistics.intervals import Interval
 
 SHORT_ID = 8

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from experiments.records import NewRows
+from pipeline.choices import NewRows
 from pipeline.data.examples import Examples, Problem, Split
 from pipeline.data.partition import stratified_order
 from pipeline.data.splits import Summary, read_split
