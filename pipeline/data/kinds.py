@@ -1,4 +1,4 @@
-"""What a column holds: numbers, booleans, text, or what the user says that it is."""
+"""Kinds of columns: numbers, booleans, text, or what the user says that they hold."""
 
 from collections.abc import Mapping
 from typing import Literal
