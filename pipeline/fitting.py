@@ -136,7 +136,8 @@ class FittedModel:
         """
         with value_errors():
             task, actual = self.summary.task, column_of(y).to_numpy()
-        check_consistent_length(X, actual, sample_weight, groups)
+        outputs = self._outputs(X)
+        check_consistent_length(outputs[0], actual, sample_weight, groups)
         if self.classes is not None:
             places = pd.Index(self.classes).get_indexer(pd.Index(actual))
             if (places < 0).any():
@@ -146,7 +147,7 @@ class FittedModel:
             actual = places
         weights = None if sample_weight is None else np.asarray(sample_weight, float)
         blocks = None if groups is None else pd.factorize(np.asarray(groups))[0]
-        known = scores.intervals_on_rows(task, self._outputs(X), actual, weights, blocks)
+        known = scores.intervals_on_rows(task, outputs, actual, weights, blocks)
         return pd.DataFrame({name: vars(interval) for name, interval in known.items()}).T
 
     def keras(self, seed: int | None = None) -> keras.Model:

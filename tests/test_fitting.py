@@ -220,6 +220,7 @@ def test_every_score_has_an_interval_for_other_seeds_and_rows():
     by_seed = model.predict_by_seed(x[400:], probabilities=True)[..., 1]
     expected = np.mean([roc_auc_score(y[400:], of_seed) for of_seed in by_seed])
     assert table.loc["roc_auc", "mean"] == pytest.approx(expected)
+    pd.testing.assert_frame_equal(model.scores({name: x[name][400:] for name in x}, labels[400:]), table)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         model.scores(x[400:402], ["good"])
     with pytest.raises(ValueError, match="y holds 'ugly', which is none of the classes"):

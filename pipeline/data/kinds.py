@@ -46,8 +46,8 @@ def tidy(column: pd.Series, label: str, advice: str) -> tuple[Kind | None, pd.Se
         InputError: dates, unless they are declared categorical; lists, bytes or values of several kinds.
     """
     is_declared = isinstance(column.dtype, pd.CategoricalDtype)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.dtype.categories.dtype if column.notna().all() else object)
+    if is_declared:
+        column = column.astype(column.cat.categories.dtype if column.notna().all() else object)
     if column.isna().all():
         return None, pd.Series(np.nan, column.index, float)
     inferred = pd.api.types.infer_dtype(column, skipna=True)
